@@ -1,0 +1,66 @@
+// What an output is. The loop that feeds one — read, deliver, retry, commit, keep the books — is in
+// run.ts; a destination only has to say what became of a delivery.
+
+import type { Entry } from "../log/log.ts";
+import type { Signal } from "../wire/batch.ts";
+
+/** Why something was not delivered. A closed list: the books and the metrics are kept by it. */
+export const reasons = [
+  "not_wanted", // filtered: the output does not take this signal
+  "unreachable", // no connection, or it broke off
+  "timeout", // no answer in time
+  "busy", // the destination asked us to wait
+  "server_error", // it failed to take what it should have taken
+  "unauthorized", // it wants other credentials
+  "not_found", // no such path, index or tenant there
+  "bad_answer", // it answered something that is not an answer
+  "bad_data", // it will never take this
+  "too_large", // it takes no request or record of this size
+  "partial_success", // an OTLP server took the others
+  "damaged", // dropped: lost to damage on our disk
+] as const;
+export type Reason = (typeof reasons)[number];
+
+/** Consecutive batches of one signal. */
+export interface Delivery {
+  readonly signal: Signal;
+  readonly entries: readonly Entry[];
+  readonly items: number;
+  readonly bytes: number;
+}
+
+/** One item that the destination refused for good: `index` counts the leaves of the entry's batch. */
+export interface RejectedItem {
+  readonly position: number;
+  readonly index: number;
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** What became of a delivery. Failing to deliver is a value, not an exception. */
+export type Outcome =
+  | { readonly kind: "delivered" }
+  /** Not now: the same delivery is handed over again, after `afterMs` if the destination said so. */
+  | {
+      readonly kind: "retry";
+      readonly reason: Reason;
+      readonly detail: string;
+      readonly afterMs?: number;
+    }
+  /** Never: `items` of the delivery were refused, the rest was taken. `which` where it is known. */
+  | {
+      readonly kind: "rejected";
+      readonly reason: Reason;
+      readonly detail: string;
+      readonly items: number;
+      readonly which?: readonly RejectedItem[];
+    };
+
+export interface Output {
+  readonly wants: readonly Signal[];
+  /** Above these the loop makes several deliveries. */
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,106 @@
+// The real servers that tests run against. An address comes from SONDE_TEST_<NAME>_URL where that is
+// set (point it at what docker-compose.yml starts), otherwise the server is started for this test file
+// from ../shared/peers. Where neither is to be had the tests that need it are skipped, loudly and
+// counted; with CI set that is a failure.
+
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const program = fileURLToPath(new URL("../../../shared/peers/peers", import.meta.url));
+
+export type PeerName =
+  | "elasticsearch"
+  | "jaeger"
+  | "otelcol"
+  | "postgres"
+  | "prometheus"
+  | "python"
+  | "redis";
+
+export interface Peer {
+  /** What the start printed: url, otlp_grpc, otlp_http, …; only `url` for one that we did not start. */
+  readonly address: Readonly<Record<string, string>>;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** For `describe.skipIf(isAbsent("jaeger"))`. */
+export function isAbsent(...names: PeerName[]): boolean {
+  const missing = names.filter((name) => !process.env[variable(name)] && !installed().has(name));
+  if (missing.length === 0) return false;
+  const what =
+    `${missing.join(", ")} not to be had: set ${missing.map(variable).join(", ")}, ` +
+    "or install it with ../shared/peers/peers install";
+  if (process.env["CI"]) throw new Error(what);
+  process.stderr.write(`\n  SKIPPED: ${what}\n\n`);
+  return true;
+}
+
+/** Starts a server of its own port and folder; `config` and `args` as ../shared/peers describes them. */
+export async function startPeer(
+  name: PeerName,
+  { config, args = [], dir, port = 0 }: StartOptions = {},
+): Promise<Peer> {
+  const given = process.env[variable(name)];
+  if (given && !config) return { address: { url: given }, url: given, stop: async () => {} };
+  const home = dir ?? mkdtempSync(join(tmpdir(), `sonde-${name}-`));
+  const options = ["--port", String(port), "--dir", home, ...(config ? ["--config", config] : [])];
+  const { stdout } = await run(program, [
+    "start",
+    name,
+    ...options,
+    ...(args.length > 0 ? ["--", ...args] : []),
+  ]);
+  const address = Object.fromEntries(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  ) as Record<string, string>; // NAME=VALUE lines, as its README says
+  return {
+    address,
+    url: address["url"] ?? "",
+    async stop() {
+      await run(program, ["stop", name, "--dir", home]);
+      if (!dir) rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface StartOptions {
+  readonly config?: string;
+  readonly args?: readonly string[];
+  /** Kept after the stop, so that the same server can be started again with its data. */
+  readonly dir?: string;
+  readonly port?: number;
+}
+
+/** Spans, metrics and logs of a foreign SDK. */
+export async function sendFrom(
+  client: "python",
+  { endpoint, protocol, count }: { endpoint: string; protocol: "http" | "grpc"; count: number },
+): Promise<void> {
+  await run(program, ["send", client, endpoint, protocol, String(count)]);
+}
+
+let known: ReadonlySet<string> | undefined;
+
+function installed(): ReadonlySet<string> {
+  if (known) return known;
+  const lines = existsSync(program)
+    ? execFileSync(program, ["list"], { encoding: "utf8" }).split("\n")
+    : [];
+  known = new Set(
+    lines.filter((line) => / installed\b/.test(line)).map((line) => line.split(" ")[0] ?? ""),
+  );
+  return known;
+}
+
+function variable(name: string): string {
+  return `SONDE_TEST_${name.toUpperCase().replaceAll("-", "_")}_URL`;
+}
