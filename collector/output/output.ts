@@ -2,6 +2,7 @@
 // run.ts; a destination only has to say what became of a delivery.
 
 import type { Entry } from "../log/log.ts";
+import type { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
 
 /** Why something was not delivered. A closed list: the books and the metrics are kept by it. */
@@ -63,4 +64,16 @@ export interface Output {
   readonly maxBytes: number;
   deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
   close(): Promise<void>;
+}
+
+/** What an output is given when it is opened. */
+export interface OutputContext {
+  readonly name: string;
+  /** Of the log that it reads; the first part of document ids. */
+  readonly logId: string;
+  readonly incidents: Incidents;
+  /** Where a listener of the output's own may listen. */
+  readonly host: string;
+  /** The output tells what it listens on, for the ready lines. */
+  readonly ready: (what: string, url: string) => void;
 }

@@ -1,0 +1,76 @@
+// What goes wrong, told to the person who runs the collector. Each incident is one method: it writes a
+// line, at most one in ten seconds for the same thing, and counts every occurrence.
+
+const quietMs = 10_000;
+
+export interface IncidentsOptions {
+  readonly write?: (line: string) => void;
+  readonly nowMs?: () => number;
+}
+
+export class Incidents {
+  /** By incident name, for the collector's own metrics. */
+  readonly counts = new Map<string, number>();
+  readonly #write: (line: string) => void;
+  readonly #nowMs: () => number;
+  readonly #last = new Map<string, { saidMs: number; unsaid: number }>();
+
+  constructor({ write = writeToStderr, nowMs = Date.now }: IncidentsOptions = {}) {
+    this.#write = write;
+    this.#nowMs = nowMs;
+  }
+
+  outputRetries(output: string, reason: string, detail: string): void {
+    this.#say("output_retries", output, `output ${output}: ${reason}, trying again: ${detail}`);
+  }
+
+  outputRecovered(output: string): void {
+    this.#last.delete(`output_retries ${output}`);
+    this.#say("output_recovered", output, `output ${output}: delivers again`);
+  }
+
+  itemsRejected(output: string, { items, reason, detail }: Rejection): void {
+    const what = `${items} ${items === 1 ? "item" : "items"} rejected, kept as dead letters`;
+    this.#say("items_rejected", `${output} ${reason}`, `output ${output}: ${what}: ${reason}: ${detail}`);
+  }
+
+  /** An output throwing is our bug; the delivery is tried again all the same, since nothing may be lost. */
+  outputFailed(output: string, error: unknown): void {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#say("output_failed", output, `output ${output}: internal error: ${detail}`);
+  }
+
+  logDamaged(file: string, detail: string): void {
+    this.#say("log_damaged", `${file} ${detail}`, `log: damage in ${file}: ${detail}`);
+  }
+
+  logRefuses(reason: string, detail: string): void {
+    this.#say("log_refuses", reason, `log: takes nothing (${reason}): ${detail}`);
+  }
+
+  /** Counts always, writes unless the same was written less than ten seconds ago. */
+  #say(incident: string, subject: string, message: string): void {
+    this.counts.set(incident, (this.counts.get(incident) ?? 0) + 1);
+    const key = `${incident} ${subject}`;
+    const now = this.#nowMs();
+    const last = this.#last.get(key);
+    if (last && now - last.saidMs < quietMs) {
+      last.unsaid++;
+      return;
+    }
+    const repeated = last && last.unsaid > 0 ? ` (and ${last.unsaid} times more before)` : "";
+    if (this.#last.size >= 1000) this.#last.clear(); // subjects may come from outside: stay bounded
+    this.#last.set(key, { saidMs: now, unsaid: 0 });
+    this.#write(message + repeated);
+  }
+}
+
+export interface Rejection {
+  readonly items: number;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+function writeToStderr(line: string): void {
+  process.stderr.write(`sonde: ${line}\n`);
+}
