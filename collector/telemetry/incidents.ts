@@ -48,6 +48,10 @@ export class Incidents {
     this.#say("log_refuses", reason, `log: takes nothing (${reason}): ${detail}`);
   }
 
+  logNotTrimmed(detail: string): void {
+    this.#say("log_not_trimmed", "", `log: delivered data cannot be deleted: ${detail}`);
+  }
+
   /** Counts always, writes unless the same was written less than ten seconds ago. */
   #say(incident: string, subject: string, message: string): void {
     this.counts.set(incident, (this.counts.get(incident) ?? 0) + 1);

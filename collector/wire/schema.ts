@@ -21,10 +21,17 @@ export type Scalar =
 export interface Field {
   readonly number: number;
   readonly name: string;
+  /** The name in OTLP/JSON: lowerCamelCase. */
+  readonly jsonName: string;
   readonly type: Scalar | Message;
   readonly repeated: boolean;
   /** Bytes only: the lengths a non-empty value may have; ids are hex in JSON, other bytes base64. */
   readonly idLength?: number;
+  /**
+   * Scalars are left out where they have their default value, except these two: of the members of a
+   * oneof (no message has more than one oneof) it matters which is there, of an optional one whether.
+   */
+  readonly presence?: "oneof" | "optional";
 }
 
 export interface Message {
@@ -36,7 +43,7 @@ export interface Message {
 }
 
 type Spec = readonly [number: number, name: string, type: Scalar | Message, kind?: Kind];
-type Kind = "repeated" | "trace id" | "span id";
+type Kind = "repeated" | "trace id" | "span id" | "oneof" | "optional";
 
 function message(name: string, specs: readonly Spec[], isItem = false): Message {
   const fields: (Field | undefined)[] = [];
@@ -49,9 +56,12 @@ function define(into: Message, specs: readonly Spec[]): void {
   const fields = into.fields as (Field | undefined)[]; // ours until this module has loaded
   for (const [number, name, type, kind] of specs) {
     while (fields.length <= number) fields.push(undefined);
-    const idLength = kind === "trace id" ? 16 : kind === "span id" ? 8 : undefined;
-    const base = { number, name, type, repeated: kind === "repeated" };
-    fields[number] = idLength === undefined ? base : { ...base, idLength };
+    const jsonName = name.replaceAll(/_[a-z]/g, (letter) => letter.charAt(1).toUpperCase());
+    const field = { number, name, jsonName, type, repeated: kind === "repeated" };
+    if (kind === "trace id") fields[number] = { ...field, idLength: 16 };
+    else if (kind === "span id") fields[number] = { ...field, idLength: 8 };
+    else if (kind === "oneof" || kind === "optional") fields[number] = { ...field, presence: kind };
+    else fields[number] = field;
   }
 }
 
@@ -65,13 +75,13 @@ export const KeyValue = message("KeyValue", [
 export const ArrayValue = message("ArrayValue", [[1, "values", AnyValue, "repeated"]]);
 export const KeyValueList = message("KeyValueList", [[1, "values", KeyValue, "repeated"]]);
 define(AnyValue, [
-  [1, "string_value", "string"],
-  [2, "bool_value", "bool"],
-  [3, "int_value", "int64"],
-  [4, "double_value", "double"],
-  [5, "array_value", ArrayValue],
-  [6, "kvlist_value", KeyValueList],
-  [7, "bytes_value", "bytes"],
+  [1, "string_value", "string", "oneof"],
+  [2, "bool_value", "bool", "oneof"],
+  [3, "int_value", "int64", "oneof"],
+  [4, "double_value", "double", "oneof"],
+  [5, "array_value", ArrayValue, "oneof"],
+  [6, "kvlist_value", KeyValueList, "oneof"],
+  [7, "bytes_value", "bytes", "oneof"],
 ]);
 
 export const InstrumentationScope = message("InstrumentationScope", [
@@ -144,10 +154,10 @@ export const Span = message(
 
 const Exemplar = message("Exemplar", [
   [2, "time_unix_nano", "fixed64"],
-  [3, "as_double", "double"],
+  [3, "as_double", "double", "oneof"],
   [4, "span_id", "bytes", "span id"],
   [5, "trace_id", "bytes", "trace id"],
-  [6, "as_int", "sfixed64"],
+  [6, "as_int", "sfixed64", "oneof"],
   [7, "filtered_attributes", KeyValue, "repeated"],
 ]);
 
@@ -156,9 +166,9 @@ export const NumberDataPoint = message(
   [
     [2, "start_time_unix_nano", "fixed64"],
     [3, "time_unix_nano", "fixed64"],
-    [4, "as_double", "double"],
+    [4, "as_double", "double", "oneof"],
     [5, "exemplars", Exemplar, "repeated"],
-    [6, "as_int", "sfixed64"],
+    [6, "as_int", "sfixed64", "oneof"],
     [7, "attributes", KeyValue, "repeated"],
     [8, "flags", "uint32"],
   ],
@@ -171,14 +181,14 @@ export const HistogramDataPoint = message(
     [2, "start_time_unix_nano", "fixed64"],
     [3, "time_unix_nano", "fixed64"],
     [4, "count", "fixed64"],
-    [5, "sum", "double"],
+    [5, "sum", "double", "optional"],
     [6, "bucket_counts", "fixed64", "repeated"],
     [7, "explicit_bounds", "double", "repeated"],
     [8, "exemplars", Exemplar, "repeated"],
     [9, "attributes", KeyValue, "repeated"],
     [10, "flags", "uint32"],
-    [11, "min", "double"],
-    [12, "max", "double"],
+    [11, "min", "double", "optional"],
+    [12, "max", "double", "optional"],
   ],
   true,
 );
@@ -195,15 +205,15 @@ export const ExponentialHistogramDataPoint = message(
     [2, "start_time_unix_nano", "fixed64"],
     [3, "time_unix_nano", "fixed64"],
     [4, "count", "fixed64"],
-    [5, "sum", "double"],
+    [5, "sum", "double", "optional"],
     [6, "scale", "sint32"],
     [7, "zero_count", "fixed64"],
     [8, "positive", Buckets],
     [9, "negative", Buckets],
     [10, "flags", "uint32"],
     [11, "exemplars", Exemplar, "repeated"],
-    [12, "min", "double"],
-    [13, "max", "double"],
+    [12, "min", "double", "optional"],
+    [13, "max", "double", "optional"],
     [14, "zero_threshold", "double"],
   ],
   true,
@@ -248,11 +258,11 @@ export const Metric = message("Metric", [
   [1, "name", "string"],
   [2, "description", "string"],
   [3, "unit", "string"],
-  [5, "gauge", Gauge],
-  [7, "sum", Sum],
-  [9, "histogram", Histogram],
-  [10, "exponential_histogram", ExponentialHistogram],
-  [11, "summary", Summary],
+  [5, "gauge", Gauge, "oneof"],
+  [7, "sum", Sum, "oneof"],
+  [9, "histogram", Histogram, "oneof"],
+  [10, "exponential_histogram", ExponentialHistogram, "oneof"],
+  [11, "summary", Summary, "oneof"],
   [12, "metadata", KeyValue, "repeated"],
 ]);
 

@@ -1,0 +1,97 @@
+// Where a reader stands, kept as lines that are only ever appended: the last sound line counts, so a
+// torn one costs nothing but a redelivery. The file is written anew when it has grown long.
+//
+//   <crc32 of the rest, 8 hex digits> {"position":…,"totals":…,"memo":"…"}
+//
+// A commit is written at once, which survives kill -9, but synced only before the segments that it
+// frees are deleted: what a power cut takes from a cursor is delivered again, never lost.
+
+import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import type { Totals } from "./segment.ts";
+
+export interface CursorState {
+  readonly position: number;
+  readonly totals: Totals;
+  readonly memo: string | undefined;
+}
+
+const rewriteAboveBytes = 1 << 20;
+
+export class CursorFile {
+  readonly #path: string;
+  #handle: FileHandle;
+  #length: number;
+  #isSynced = false;
+
+  private constructor(path: string, handle: FileHandle, length: number) {
+    this.#path = path;
+    this.#handle = handle;
+    this.#length = length;
+  }
+
+  static async open(path: string): Promise<{ file: CursorFile; state: CursorState | undefined }> {
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw error;
+    });
+    const handle = await open(path, "a", 0o600);
+    const length = Buffer.byteLength(text);
+    const file = new CursorFile(path, handle, length);
+    if (text !== "" && !text.endsWith("\n")) file.#length += (await handle.write("\n")).bytesWritten;
+    return { file, state: lastSound(text) };
+  }
+
+  async write(state: CursorState): Promise<void> {
+    const line = encode(state);
+    this.#isSynced = false;
+    if (this.#length > rewriteAboveBytes) {
+      await this.#rewrite(line);
+      return;
+    }
+    await this.#handle.appendFile(line);
+    this.#length += Buffer.byteLength(line);
+  }
+
+  async sync(): Promise<void> {
+    if (this.#isSynced) return;
+    await this.#handle.datasync();
+    this.#isSynced = true;
+  }
+
+  async close(): Promise<void> {
+    await this.sync();
+    await this.#handle.close();
+  }
+
+  async #rewrite(line: string): Promise<void> {
+    const temporary = `${this.#path}.new`;
+    const handle = await open(temporary, "w", 0o600);
+    await handle.writeFile(line);
+    await handle.datasync();
+    await rename(temporary, this.#path);
+    await this.#handle.close();
+    this.#handle = handle;
+    this.#length = Buffer.byteLength(line);
+  }
+}
+
+function encode(state: CursorState): string {
+  const json = JSON.stringify(state);
+  return `${checksum(json)} ${json}\n`;
+}
+
+function lastSound(text: string): CursorState | undefined {
+  const lines = text.split("\n");
+  for (let index = lines.length - 1; index >= 0; index--) {
+    const line = lines[index]!;
+    const json = line.slice(9);
+    if (line.length < 10 || line.slice(0, 8) !== checksum(json)) continue;
+    return JSON.parse(json) as CursorState; // sound by its checksum, so it is what encode() wrote
+  }
+  return undefined;
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}

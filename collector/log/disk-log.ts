@@ -1,0 +1,372 @@
+// The log on disk.
+//
+//   <folder>/lock                       one process per folder
+//   <folder>/0000000000000000.segment   frames of positions 0 …, at most about `segmentBytes`
+//   <folder>/0000000000004711.segment   frames of positions 4711 …; the last one is written to
+//   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
+//
+// An append waits until its frame is on disk: everything that waits is written together, one fdatasync
+// serves it all, and only then does any of it resolve (group commit). Readers see only what is synced.
+//
+// What must stay true:
+// - A position is given to one acknowledged batch only. A group whose write or sync failed was not
+//   acknowledged, and its positions are used again; what of it may stand on disk is not read, because a
+//   segment ends where the next one's base says, and because after a failed fdatasync nothing more goes
+//   into that file: the kernel may have dropped the pages and would call the next sync a success.
+// - Every open begins a new segment, so a torn tail is never written over and never extended.
+// - A frame that cannot be read is stepped over and counted as lost to each reader; the totals in the
+//   next sound frame say exactly how many items it held.
+// - Segments are deleted when every reader that is open has committed past them, after the cursors that
+//   say so are synced.
+
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Incidents } from "../telemetry/incidents.ts";
+import { type Batch, noItems, type PerSignal } from "../wire/batch.ts";
+import { DiskReader } from "./disk-reader.ts";
+import { type FolderLock, lockFolder } from "./folder-lock.ts";
+import { type Log, type Position, type Reader, Refused } from "./log.ts";
+import { recover } from "./recover.ts";
+import {
+  addTo,
+  encodeFrameHead,
+  encodeSegmentHead,
+  fileNameOf,
+  headBytes,
+  type Totals,
+} from "./segment.ts";
+
+export interface DiskLogOptions {
+  readonly folder: string;
+  /** Of all segments together; an append that would go above it is refused. */
+  readonly maxBytes: number;
+  readonly segmentBytes?: number;
+  readonly incidents: Incidents;
+}
+
+/** A segment that can be read; `end` is how far, `upTo` the position behind its last frame. */
+export interface Segment {
+  readonly base: Position;
+  readonly file: string;
+  readonly handle: FileHandle;
+  readonly before: Totals;
+  end: number;
+  upTo: Position;
+  after: Totals;
+}
+
+/** What the log shows its readers. */
+export interface Readable {
+  readonly segments: readonly Segment[];
+  readonly incidents: Incidents;
+  readonly head: Position;
+  readonly totals: Totals;
+  committed(): Promise<void>;
+}
+
+const defaultSegmentBytes = 64 << 20;
+/** Bounds what one fdatasync waits for, and the vectors of one write. */
+const groupBytes = 16 << 20;
+const groupBatches = 400;
+
+interface Pending {
+  readonly batch: Batch;
+  resolve(position: Position): void;
+  reject(refused: Refused): void;
+}
+
+export class DiskLog implements Log, Readable {
+  readonly id: string;
+  readonly incidents: Incidents;
+  readonly segments: Segment[];
+  readonly #options: Required<DiskLogOptions>;
+  readonly #lock: FolderLock;
+  readonly #readers = new Map<string, DiskReader>();
+  #pending: Pending[] = [];
+  #pendingBytes = 0;
+  #flushing: Promise<void> | undefined;
+  #deleting: Promise<void> = Promise.resolve();
+  #head: Position;
+  #totals: Totals;
+  #isClosed = false;
+  /** Set when the last segment must not be written to any more. */
+  #needsSegment = false;
+
+  private constructor(opened: Opened) {
+    this.id = opened.id;
+    this.incidents = opened.options.incidents;
+    this.segments = opened.segments;
+    this.#options = opened.options;
+    this.#lock = opened.lock;
+    this.#head = opened.head;
+    this.#totals = opened.totals;
+  }
+
+  static async open(given: DiskLogOptions): Promise<DiskLog> {
+    const segmentBytes =
+      given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
+    const options = { ...given, segmentBytes };
+    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const lock = await lockFolder(options.folder);
+    try {
+      const names = await readdir(options.folder);
+      const recovered = await recover(options.folder, names, options.incidents);
+      const id = recovered.id ?? randomBytes(8).toString("hex");
+      const log = new DiskLog({ ...recovered, id, options, lock });
+      await log.#startSegment();
+      return log;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  get appended(): PerSignal {
+    return this.#totals.items;
+  }
+
+  get head(): Position {
+    return this.#head;
+  }
+
+  get totals(): Totals {
+    return this.#totals;
+  }
+
+  append(batch: Batch): Promise<Position> {
+    return new Promise((resolve, reject) => {
+      const refused = this.#refusal(batch);
+      if (refused) {
+        reject(refused);
+        return;
+      }
+      this.#pending.push({ batch, resolve, reject });
+      this.#pendingBytes += headBytes + batch.bytes.length;
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  async reader(name: string): Promise<Reader> {
+    if (this.#readers.has(name)) throw new Error(`the log has a reader "${name}" already`);
+    const reader = await DiskReader.open(this, name, join(this.#options.folder, `${name}.cursor`));
+    this.#readers.set(name, reader);
+    return reader;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#flushing;
+    for (const reader of this.#readers.values()) await reader.close();
+    await this.#deleting;
+    for (const segment of this.segments) await segment.handle.close();
+    await this.#lock.release();
+  }
+
+  /** A reader has moved on: deletes what all have passed, one deletion at a time. */
+  committed(): Promise<void> {
+    this.#deleting = this.#deleting
+      .then(() => this.#deletePassed())
+      .catch((error: Error) => this.incidents.logNotTrimmed(error.message));
+    return this.#deleting;
+  }
+
+  /** Of all segments, on disk or about to be. */
+  #usedBytes(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.end, this.#pendingBytes);
+  }
+
+  #refusal(batch: Batch): Refused | undefined {
+    if (this.#isClosed) return new Refused("closed", "the collector is shutting down");
+    const { maxBytes } = this.#options;
+    const size = 2 * headBytes + batch.bytes.length;
+    if (size > maxBytes) {
+      const limit = `log_max_bytes is ${maxBytes}`;
+      return new Refused("too_large", `a request of ${batch.bytes.length} bytes, but ${limit}`);
+    }
+    const used = this.#usedBytes();
+    if (used + size <= maxBytes) return undefined;
+    const detail = `${used} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
+    this.incidents.logRefuses("full", detail);
+    return new Refused("full", `the log is full: ${detail}`);
+  }
+
+  // ── writing ────────────────────────────────────────────────────────────────────────────────────
+
+  async #flush(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#write(group);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        this.incidents.logRefuses("failed", message);
+        const refused = new Refused("failed", `the log cannot be written: ${code ?? message}`, {
+          cause: error,
+        });
+        for (const { reject } of group) reject(refused);
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  #takeGroup(): Pending[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#pending.length && count < groupBatches && bytes < groupBytes) {
+      bytes += headBytes + this.#pending[count]!.batch.bytes.length;
+      count++;
+    }
+    this.#pendingBytes -= bytes;
+    return this.#pending.splice(0, count);
+  }
+
+  async #write(group: readonly Pending[]): Promise<void> {
+    if (this.#needsSegment || this.#last().end >= this.#options.segmentBytes) {
+      await this.#startSegment();
+    }
+    const segment = this.#last();
+    const heads = Buffer.alloc(headBytes * group.length);
+    const parts: Uint8Array[] = [];
+    let totals = this.#totals;
+    group.forEach(({ batch }, index) => {
+      const head = heads.subarray(index * headBytes, (index + 1) * headBytes);
+      encodeFrameHead(head, { position: this.#head + index, batch, before: totals });
+      parts.push(head, batch.bytes);
+      totals = addTo(totals, batch);
+    });
+    const written = await this.#writeDown(segment, parts);
+    segment.end += written;
+    segment.upTo = this.#head + group.length;
+    segment.after = totals;
+    const first = this.#head;
+    this.#head = segment.upTo;
+    this.#totals = totals;
+    group.forEach(({ resolve }, index) => resolve(first + index));
+    for (const reader of this.#readers.values()) reader.wake();
+  }
+
+  /** Returns once all is synced; otherwise the segment is as if nothing had been written. */
+  async #writeDown({ handle, end }: Segment, parts: Uint8Array[]): Promise<number> {
+    try {
+      let at = end;
+      for (let rest = parts; rest.length > 0; ) {
+        const { bytesWritten } = await handle.writev(rest, at);
+        at += bytesWritten;
+        rest = behind(rest, bytesWritten);
+      }
+      await handle.datasync();
+      return at - end;
+    } catch (error) {
+      // No second sync of this file: it could succeed without the pages that the first one lost.
+      this.#needsSegment = true;
+      await handle.truncate(end).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #startSegment(): Promise<void> {
+    const { folder } = this.#options;
+    const file = fileNameOf(this.#head);
+    const path = join(folder, file);
+    const before = this.#totals;
+    const last = this.segments.at(-1);
+    if (last?.base === this.#head) {
+      // It holds nothing: the new one takes its place.
+      this.segments.pop();
+      await last.handle.close();
+    }
+    await rm(path, { force: true });
+    const handle = await open(path, "wx+", 0o600);
+    try {
+      await handle.write(encodeSegmentHead({ logId: this.id, base: this.#head, before }));
+      await handle.datasync();
+      await syncFolder(folder);
+    } catch (error) {
+      await handle.close();
+      await rm(path, { force: true }).catch(() => {});
+      throw error;
+    }
+    const base = this.#head;
+    this.segments.push({ base, file, handle, before, end: headBytes, upTo: base, after: before });
+    this.#needsSegment = false;
+  }
+
+  #last(): Segment {
+    return this.segments.at(-1)!; // open() makes the first one
+  }
+
+  // ── deleting ───────────────────────────────────────────────────────────────────────────────────
+
+  async #deletePassed(): Promise<void> {
+    if (this.#isClosed) return;
+    const passed = this.#passed();
+    // Delivered data in the segment being written would otherwise count against the limit for good.
+    const isWasteful = this.#usedBytes() > this.#options.maxBytes / 2;
+    const last = this.segments.at(-1);
+    if (isWasteful && passed === this.#head && last && last.end > headBytes) {
+      await this.#sealWhenIdle();
+    }
+    const isFree = (index: number): boolean => {
+      const next = this.segments[index + 1];
+      return next !== undefined && next.base <= passed;
+    };
+    if (!isFree(0)) return;
+    for (const reader of this.#readers.values()) await reader.sync();
+    while (isFree(0)) {
+      const segment = this.segments.shift()!;
+      await rm(join(this.#options.folder, segment.file), { force: true });
+      await segment.handle.close();
+    }
+    await syncFolder(this.#options.folder);
+  }
+
+  /** The position that every reader has committed. */
+  #passed(): Position {
+    let passed = this.#head;
+    for (const reader of this.#readers.values()) passed = Math.min(passed, reader.committedUpTo);
+    return passed;
+  }
+
+  /** The next write begins a segment; only the flush starts one, so that two never do. */
+  async #sealWhenIdle(): Promise<void> {
+    this.#needsSegment = true;
+    if (this.#flushing) return;
+    this.#flushing = this.#startSegment().then(
+      () => this.#flush(),
+      () => this.#flush(),
+    );
+    await this.#flushing;
+  }
+}
+
+interface Opened {
+  readonly id: string;
+  readonly options: Required<DiskLogOptions>;
+  readonly lock: FolderLock;
+  readonly segments: Segment[];
+  readonly head: Position;
+  readonly totals: Totals;
+}
+
+export const noTotals = (): Totals => ({ items: noItems(), bytes: 0 });
+
+function behind(parts: Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  let index = 0;
+  while (index < parts.length && left >= parts[index]!.length) left -= parts[index++]!.length;
+  const rest = parts.slice(index);
+  if (left > 0) rest[0] = rest[0]!.subarray(left);
+  return rest;
+}
+
+/** Makes the creation or deletion of a file in it durable. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

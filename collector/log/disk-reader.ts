@@ -1,0 +1,190 @@
+// A reader of the disk log: steps through the segments from its cursor, hands out slices, commits.
+
+import { noItems, type PerSignal, signals } from "../wire/batch.ts";
+import { CursorFile } from "./cursor-file.ts";
+import type { Readable, Segment } from "./disk-log.ts";
+import { type Frame, FrameScan } from "./frame-scan.ts";
+import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
+import { after, type Totals } from "./segment.ts";
+import { Waiters } from "./waiters.ts";
+
+/** A place between two frames. */
+interface Place {
+  readonly position: Position;
+  readonly totals: Totals;
+}
+
+export class DiskReader implements Reader {
+  readonly name: string;
+  readonly #log: Readable;
+  readonly #file: CursorFile;
+  readonly #waiters = new Waiters();
+  #memo: string | undefined;
+  #committed: Place;
+  /** Behind what was handed out last. */
+  #at: Place;
+  /** Ends of slices that were handed out and not committed. */
+  readonly #handedOut: Place[] = [];
+  #scan: FrameScan | undefined;
+  #segment: Segment | undefined;
+  /** Read, but too large for the slice before it. */
+  #ahead: Frame | undefined;
+  #isClosed = false;
+
+  private constructor(log: Readable, name: string, opened: Opened) {
+    this.#log = log;
+    this.name = name;
+    this.#file = opened.file;
+    this.#memo = opened.memo;
+    this.#committed = opened.place;
+    this.#at = opened.place;
+  }
+
+  static async open(log: Readable, name: string, path: string): Promise<DiskReader> {
+    const { file, state } = await CursorFile.open(path);
+    const oldest = log.segments[0];
+    const place = state ?? {
+      position: oldest?.base ?? log.head,
+      totals: oldest?.before ?? log.totals,
+    };
+    return new DiskReader(log, name, { file, memo: state?.memo, place });
+  }
+
+  get memo(): string | undefined {
+    return this.#memo;
+  }
+
+  get committedUpTo(): Position {
+    return this.#committed.position;
+  }
+
+  get waiting(): Waiting {
+    const { position, totals } = this.#committed;
+    return {
+      items: difference(this.#log.totals.items, totals.items),
+      batches: this.#log.head - position,
+      bytes: this.#log.totals.bytes - totals.bytes,
+    };
+  }
+
+  async next(limits: Limits): Promise<Slice | undefined> {
+    while (!this.#isClosed && !limits.signal.aborted) {
+      const slice = await this.#read(limits);
+      if (slice) return slice;
+      // What came while it was reading has sent its wake-up already.
+      const isUpToDate = !this.#isClosed && this.#at.position >= this.#log.head;
+      if (isUpToDate) await this.#waiters.wait(limits.signal);
+    }
+    return undefined;
+  }
+
+  async commit(upTo: Position, memo: string): Promise<void> {
+    const index = this.#handedOut.findIndex(({ position }) => position === upTo);
+    const place = this.#handedOut[index];
+    if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
+    await this.#file.write({ position: place.position, totals: place.totals, memo });
+    this.#handedOut.splice(0, index + 1);
+    this.#committed = place;
+    this.#memo = memo;
+    await this.#log.committed();
+  }
+
+  /** There may be something to read. */
+  wake(): void {
+    this.#waiters.wake();
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#waiters.wake();
+    await this.#file.close();
+  }
+
+  async #read({ maxItems, maxBytes }: Limits): Promise<Slice | undefined> {
+    const from = this.#at;
+    const entries: Entry[] = [];
+    const lost = noItems();
+    let items = 0;
+    let bytes = 0;
+    for (let frame = await this.#frame(lost); frame; frame = await this.#frame(lost)) {
+      const { head, payload } = frame;
+      items += head.items;
+      bytes += payload.length;
+      if (entries.length > 0 && (items > maxItems || bytes > maxBytes)) {
+        this.#ahead = frame;
+        break;
+      }
+      const batch = { signal: head.signal, bytes: payload, items: head.items };
+      entries.push({ position: head.position, batch });
+      this.#at = { position: head.position + 1, totals: after(head) };
+    }
+    if (this.#at === from) return undefined;
+    this.#handedOut.push(this.#at);
+    return { from: from.position, upTo: this.#at.position, entries, lost };
+  }
+
+  /** The next frame; steps over gaps, counting what they held. */
+  async #frame(lost: PerSignal): Promise<Frame | undefined> {
+    if (this.#ahead) {
+      const frame = this.#ahead;
+      this.#ahead = undefined;
+      return frame;
+    }
+    while (this.#at.position < this.#log.head) {
+      this.#enterSegment(lost);
+      const frame = await this.#scan?.next();
+      const end = this.#segment?.upTo ?? this.#log.head;
+      if (frame && frame.head.position < this.#at.position) continue;
+      if (frame && frame.head.position < end) {
+        const { position, before } = frame.head;
+        if (position > this.#at.position) this.#skip({ position, totals: before }, lost);
+        return frame;
+      }
+      const segment = this.#segment;
+      if (!segment || segment.upTo <= this.#at.position) return undefined;
+      this.#skip({ position: segment.upTo, totals: segment.after }, lost);
+    }
+    return undefined;
+  }
+
+  /** Makes `#scan` stand in the segment that holds the present position. */
+  #enterSegment(lost: PerSignal): void {
+    const { segments } = this.#log;
+    const { position } = this.#at;
+    if (this.#segment && this.#segment.base <= position && position < this.#segment.upTo) return;
+    const segment = segments.findLast(({ base }) => base <= position) ?? segments[0];
+    if (!segment) return;
+    if (segment.base > position) {
+      this.#skip({ position: segment.base, totals: segment.before }, lost);
+    }
+    if (segment === this.#segment) return;
+    this.#segment = segment;
+    this.#scan = new FrameScan(segment);
+  }
+
+  #skip(to: Place, lost: PerSignal): void {
+    const gap = difference(to.totals.items, this.#at.totals.items);
+    for (const signal of signals) lost[signal] += gap[signal];
+    const count = to.position - this.#at.position;
+    const file = this.#segment?.file ?? "a missing segment";
+    const what = signals.map((signal) => `${gap[signal]} ${signal}`).join(", ");
+    this.#log.incidents.logDamaged(file, `${count} batches from ${this.#at.position} on: ${what}`);
+    this.#at = to;
+  }
+}
+
+interface Opened {
+  readonly file: CursorFile;
+  readonly memo: string | undefined;
+  readonly place: Place;
+}
+
+function difference(more: PerSignal, less: PerSignal): PerSignal {
+  const items = noItems();
+  for (const signal of signals) items[signal] = Math.max(0, more[signal] - less[signal]);
+  return items;
+}

@@ -1,0 +1,155 @@
+// One file of the disk log.
+//
+//   segment   ┌──────────┬─────────┬───────────┬────────┬──────────┬──────────────────┬───────┬───────┬───
+//             │ magic u32│ crc u32 │ version   │ zero   │ log id   │ base position u64│ totals│ frame │ …
+//             │  "sgmt"  │ of rest │ u32       │ u32    │ 8 bytes  │ = the file's name│ 4×u64 │       │
+//             └──────────┴─────────┴───────────┴────────┴──────────┴──────────────────┴───────┴───────┴───
+//   frame     ┌──────────┬─────────┬───────────┬────────┬──────────┬──────────────────┬───────┬────────┐
+//             │ magic u32│ crc u32 │ payload   │ crc u32│ position │ signal u8, 3 zero│ totals│ payload│
+//             │  "fram"  │ of head │ size u32  │ of it  │ u64      │ items u32        │ 4×u64 │        │
+//             └──────────┴─────────┴───────────┴────────┴──────────┴──────────────────┴───────┴────────┘
+//   totals    what the log had taken before this point: spans, data points, log records, payload bytes
+//
+// Both heads have 64 bytes, little-endian. The head has a checksum apart from the payload's: a damaged
+// payload costs its own frame, a damaged head is stepped over by looking for the next sound one. Every
+// frame carries the totals, so what lies between two sound frames is known even when it cannot be read.
+
+import { crc32 } from "node:zlib";
+import { type Batch, type PerSignal, type Signal, signals } from "../wire/batch.ts";
+
+export const headBytes = 64;
+export const formatVersion = 1;
+
+/** What a log has taken up to some point. */
+export interface Totals {
+  readonly items: PerSignal;
+  readonly bytes: number;
+}
+
+export interface SegmentHead {
+  readonly logId: string;
+  readonly base: number;
+  readonly before: Totals;
+}
+
+export interface FrameHead {
+  readonly position: number;
+  readonly signal: Signal;
+  readonly items: number;
+  readonly payloadBytes: number;
+  readonly payloadCrc: number;
+  readonly before: Totals;
+}
+
+export function addTo(totals: Totals, batch: Batch): Totals {
+  const items = { ...totals.items };
+  items[batch.signal] += batch.items;
+  return { items, bytes: totals.bytes + batch.bytes.length };
+}
+
+export function fileNameOf(base: number): string {
+  return `${String(base).padStart(16, "0")}.segment`;
+}
+
+export function baseOf(fileName: string): number | undefined {
+  const digits = /^(\d{16})\.segment$/.exec(fileName)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+// ── heads ────────────────────────────────────────────────────────────────────────────────────────
+
+const segmentMagic = 0x746d6773; // "sgmt" as it stands in the file
+const frameMagic = 0x6d617266; // "fram"
+const totalsAt = 32;
+
+export function encodeSegmentHead({ logId, base, before }: SegmentHead): Buffer {
+  const head = Buffer.alloc(headBytes);
+  head.writeUInt32LE(segmentMagic, 0);
+  head.writeUInt32LE(formatVersion, 8);
+  head.write(logId, 16, "hex");
+  head.writeBigUInt64LE(BigInt(base), 24);
+  writeTotals(head, totalsAt, before);
+  head.writeUInt32LE(crc32(head.subarray(8)), 4);
+  return head;
+}
+
+/** Undefined for a head that is damaged; a version that we do not know is an error, not damage. */
+export function decodeSegmentHead(head: Buffer, file: string): SegmentHead | undefined {
+  if (head.length < headBytes || head.readUInt32LE(0) !== segmentMagic) return undefined;
+  if (crc32(head.subarray(8, headBytes)) !== head.readUInt32LE(4)) return undefined;
+  const version = head.readUInt32LE(8);
+  if (version !== formatVersion) {
+    throw new Error(
+      `${file} has format ${version}, this version of sonde reads ${formatVersion}; ` +
+        "use the version that wrote it until its data is delivered, or another data_dir",
+    );
+  }
+  return {
+    logId: head.toString("hex", 16, 24),
+    base: Number(head.readBigUInt64LE(24)),
+    before: readTotals(head, totalsAt),
+  };
+}
+
+/** Writes the head into 64 bytes of `into`. */
+export function encodeFrameHead(
+  into: Buffer,
+  { position, batch, before }: { position: number; batch: Batch; before: Totals },
+): void {
+  into.writeUInt32LE(frameMagic, 0);
+  into.writeUInt32LE(batch.bytes.length, 8);
+  into.writeUInt32LE(crc32(batch.bytes), 12);
+  into.writeBigUInt64LE(BigInt(position), 16);
+  into.writeUInt32LE(signals.indexOf(batch.signal), 24);
+  into.writeUInt32LE(batch.items, 28);
+  writeTotals(into, totalsAt, before);
+  into.writeUInt32LE(crc32(into.subarray(8, headBytes)), 4);
+}
+
+/** Undefined where no sound head stands. */
+export function decodeFrameHead(bytes: Buffer, at: number): FrameHead | undefined {
+  if (at + headBytes > bytes.length || bytes.readUInt32LE(at) !== frameMagic) return undefined;
+  if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4)) return undefined;
+  const signal = signals[bytes.readUInt32LE(at + 24)];
+  if (!signal) return undefined;
+  return {
+    position: Number(bytes.readBigUInt64LE(at + 16)),
+    signal,
+    items: bytes.readUInt32LE(at + 28),
+    payloadBytes: bytes.readUInt32LE(at + 8),
+    payloadCrc: bytes.readUInt32LE(at + 12),
+    before: readTotals(bytes, at + totalsAt),
+  };
+}
+
+/** Where the next sound head begins, at `from` or behind it; −1 if there is none in these bytes. */
+export function findFrameHead(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf("fram", from, "latin1"); at >= 0; ) {
+    if (decodeFrameHead(bytes, at)) return at;
+    at = bytes.indexOf("fram", at + 1, "latin1");
+  }
+  return -1;
+}
+
+export function isSound(head: FrameHead, payload: Uint8Array): boolean {
+  return crc32(payload) === head.payloadCrc;
+}
+
+/** The totals behind a frame. */
+export function after({ before, signal, items, payloadBytes }: FrameHead): Totals {
+  const sum = { ...before.items };
+  sum[signal] += items;
+  return { items: sum, bytes: before.bytes + payloadBytes };
+}
+
+function writeTotals(into: Buffer, at: number, totals: Totals): void {
+  signals.forEach((signal, index) => {
+    into.writeBigUInt64LE(BigInt(totals.items[signal]), at + index * 8);
+  });
+  into.writeBigUInt64LE(BigInt(totals.bytes), at + signals.length * 8);
+}
+
+function readTotals(from: Buffer, at: number): Totals {
+  const number = (index: number): number => Number(from.readBigUInt64LE(at + index * 8));
+  return { items: { traces: number(0), metrics: number(1), logs: number(2) }, bytes: number(3) };
+}

@@ -1,0 +1,238 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DiskLog } from "../../../collector/log/disk-log.ts";
+import { headBytes } from "../../../collector/log/segment.ts";
+import { Incidents } from "../../../collector/telemetry/incidents.ts";
+import { batchOf, logContract, unlimited } from "../../contract/log.ts";
+
+let folder: string;
+let said: string[];
+const logs: DiskLog[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sonde-log-"));
+  said = [];
+});
+
+afterEach(async () => {
+  for (const log of logs.splice(0)) await log.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open({ maxBytes = 1 << 30, segmentBytes = 64 << 20 } = {}): Promise<DiskLog> {
+  const incidents = new Incidents({ write: (line) => said.push(line) });
+  const log = await DiskLog.open({ folder, maxBytes, segmentBytes, incidents });
+  logs.push(log);
+  return log;
+}
+
+logContract("the disk log", (maxBytes) => open({ maxBytes }));
+logContract("the disk log of tiny segments", (maxBytes) => open({ maxBytes, segmentBytes: 200 }));
+
+const segments = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".segment"));
+
+async function fill(count: number, options = {}): Promise<string[]> {
+  const log = await open(options);
+  const written: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const text = `batch ${index} ${"x".repeat(index % 50)}`;
+    written.push(text);
+    await log.append(batchOf(text, index + 1));
+  }
+  await log.close();
+  return written;
+}
+
+async function readAll(log: DiskLog, name = "out"): Promise<{ texts: string[]; lost: number }> {
+  const reader = await log.reader(name);
+  const texts: string[] = [];
+  let lost = 0;
+  while (reader.waiting.batches > 0) {
+    const slice = await reader.next(unlimited());
+    if (!slice) break;
+    texts.push(...slice.entries.map(({ batch }) => Buffer.from(batch.bytes).toString()));
+    lost += slice.lost.traces;
+    await reader.commit(slice.upTo, "");
+  }
+  return { texts, lost };
+}
+
+describe("opened again", () => {
+  test("it hands out what was not committed, and knows its id and its totals", async () => {
+    const written = await fill(10);
+    const id = (await open()).id;
+    expect((await readAll(logs.at(-1)!)).texts).toEqual(written);
+    await logs.at(-1)!.close();
+    const again = await open();
+    expect(again.id).toBe(id);
+    expect(again.appended).toEqual({ traces: 55, metrics: 0, logs: 0 });
+    expect(await again.append(batchOf("next"))).toBe(10);
+  });
+
+  test("a reader goes on behind its last commit, with its memo and its counts", async () => {
+    const log = await open({ segmentBytes: 300 });
+    const reader = await log.reader("out");
+    for (let index = 0; index < 20; index++) await log.append(batchOf(`b${index}`, 2));
+    const slice = await reader.next({ ...unlimited(), maxItems: 14 });
+    await reader.commit(slice!.upTo, "seven");
+    await log.close();
+    const again = await (await open()).reader("out");
+    expect(again.memo).toBe("seven");
+    expect(again.waiting).toMatchObject({ batches: 13, items: { traces: 26 } });
+    const rest = await again.next(unlimited());
+    expect(Buffer.from(rest!.entries[0]!.batch.bytes).toString()).toBe("b7");
+  });
+
+  test("segments that every reader has passed are gone, others stay", async () => {
+    const log = await open({ segmentBytes: 300 });
+    const quick = await log.reader("quick");
+    const slow = await log.reader("slow");
+    for (let index = 0; index < 20; index++) await log.append(batchOf(`b${index}`));
+    const before = segments().length;
+    const all = await quick.next(unlimited());
+    await quick.commit(all!.upTo, "");
+    expect(segments().length).toBe(before);
+    const some = await slow.next({ ...unlimited(), maxItems: 10 });
+    await slow.commit(some!.upTo, "");
+    expect(segments().length).toBeLessThan(before);
+    expect(segments().length).toBeGreaterThan(1);
+    const rest = await slow.next(unlimited());
+    expect(rest!.entries.length).toBe(10);
+    await slow.commit(rest!.upTo, "");
+    expect(segments().length).toBe(1);
+  });
+});
+
+describe("after damage", () => {
+  test("a torn last frame is cut off, wherever it was torn", async () => {
+    const written = await fill(3);
+    const file = join(folder, segments()[0]!);
+    const whole = readFileSync(file);
+    const lastStart = whole.length - headBytes - Buffer.byteLength(written[2]!);
+    for (let size = lastStart; size < whole.length; size += 7) {
+      writeFileSync(file, whole.subarray(0, size));
+      for (const name of segments().slice(1)) rmSync(join(folder, name));
+      rmSync(join(folder, "out.cursor"), { force: true });
+      const log = await open();
+      expect((await readAll(log)).texts).toEqual(written.slice(0, 2));
+      const position = await log.append(batchOf("after the crash"));
+      expect(position).toBeGreaterThanOrEqual(2);
+      await log.close();
+    }
+    expect(said.some((line) => line.includes("no whole frame"))).toBe(true);
+  });
+
+  test("one damaged byte anywhere costs at most the frame it stands in, and is counted", async () => {
+    const written = await fill(6);
+    const file = join(folder, segments()[0]!);
+    const whole = readFileSync(file);
+    for (let at = 0; at < whole.length; at += 3) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 0x5a;
+      for (const name of readdirSync(folder)) rmSync(join(folder, name));
+      writeFileSync(file, damaged);
+      said = [];
+      const log = await open();
+      const { texts, lost } = await readAll(log);
+      const missing = written.filter((text) => !texts.includes(text));
+      expect(texts).toEqual(written.filter((text) => texts.includes(text)));
+      expect(missing.length, `byte ${at}`).toBeLessThanOrEqual(1);
+      if (missing.length === 1 && missing[0] !== written.at(-1)) {
+        expect(lost, `byte ${at}`).toBe(written.indexOf(missing[0]!) + 1);
+      }
+      if (missing.length === 1) expect(said.length).toBeGreaterThan(0);
+      await log.close();
+    }
+  });
+
+  test("a position that was delivered is not given again, though its frame is gone", async () => {
+    await fill(5);
+    const log = await open();
+    expect((await readAll(log)).texts.length).toBe(5);
+    await log.close();
+    for (const name of segments()) truncateSync(join(folder, name), headBytes);
+    expect(await (await open()).append(batchOf("new"))).toBe(5);
+  });
+
+  test("a missing segment is stepped over and counted", async () => {
+    await fill(30, { segmentBytes: 400 });
+    const names = segments();
+    rmSync(join(folder, names[2]!));
+    const { texts, lost } = await readAll(await open());
+    expect(texts.length).toBeLessThan(30);
+    const items = texts.reduce((sum, text) => sum + Number(text.split(" ")[1]) + 1, 0);
+    expect(items + lost).toBe((30 * 31) / 2);
+  });
+
+  test("an empty, torn or missing cursor file costs a redelivery, nothing else", async () => {
+    for (const harm of [
+      () => writeFileSync(join(folder, "out.cursor"), ""),
+      () => rmSync(join(folder, "out.cursor")),
+      () => truncateSync(join(folder, "out.cursor"), 30),
+    ]) {
+      const log = await open();
+      const reader = await log.reader("out");
+      const position = await log.append(batchOf("kept"));
+      await log.close();
+      expect(reader.name).toBe("out");
+      harm();
+      const again = await open();
+      const slice = await (await again.reader("out")).next(unlimited());
+      expect(slice!.entries.map((entry) => entry.position)).toContain(position);
+      await again.close();
+    }
+  });
+
+  test("a torn line at the end of a cursor file leaves the line before it in force", async () => {
+    await fill(5);
+    const log = await open();
+    const reader = await log.reader("out");
+    const slice = await reader.next({ ...unlimited(), maxItems: 3 });
+    await reader.commit(slice!.upTo, "two");
+    await log.close();
+    appendFileSync(join(folder, "out.cursor"), '0badc0de {"position":4');
+    const again = await (await open()).reader("out");
+    expect(again.memo).toBe("two");
+    expect(again.waiting.batches).toBe(3);
+  });
+
+  test("a segment of a version it does not know is left alone, with a clear message", async () => {
+    await fill(1);
+    const file = join(folder, segments()[0]!);
+    const { crc32 } = await import("node:zlib");
+    const bytes = readFileSync(file);
+    bytes.writeUInt32LE(7, 8);
+    bytes.writeUInt32LE(crc32(bytes.subarray(8, headBytes)), 4);
+    writeFileSync(file, bytes);
+    await expect(open()).rejects.toThrow(/has format 7, this version of sonde reads 1/);
+    expect(readFileSync(file)).toEqual(bytes);
+    expect(existsSync(join(folder, "lock"))).toBe(false);
+  });
+});
+
+describe("one folder", () => {
+  test("is used by one process at a time", async () => {
+    await open();
+    await expect(open()).rejects.toThrow(/is in use by process \d+; stop it/);
+  });
+
+  test("is free again when its holder was killed", async () => {
+    writeFileSync(join(folder, "lock"), "999999999 1\n");
+    await open();
+    await logs.pop()!.close();
+    copyFileSync("/dev/null", join(folder, "lock"));
+    await open();
+  });
+});

@@ -1,0 +1,4 @@
+import { MemoryLog } from "../../../collector/log/memory-log.ts";
+import { logContract } from "../../contract/log.ts";
+
+logContract("the memory log", async (maxBytes) => new MemoryLog({ maxBytes }));

@@ -1,0 +1,175 @@
+// What every log does. Each implementation calls this with a way to open one.
+
+import { afterEach, describe, expect, test } from "vitest";
+import type { Limits, Log } from "../../collector/log/log.ts";
+import { Refused } from "../../collector/log/log.ts";
+import type { Batch, Signal } from "../../collector/wire/batch.ts";
+
+export function batchOf(text: string, items = 1, signal: Signal = "traces"): Batch {
+  return { signal, bytes: Buffer.from(text), items };
+}
+
+export const unlimited = (): Limits => ({
+  maxItems: Infinity,
+  maxBytes: Infinity,
+  signal: new AbortController().signal,
+});
+
+export function logContract(name: string, open: (maxBytes: number) => Promise<Log>): void {
+  describe(`${name} keeps the contract of a log`, () => {
+    let log: Log;
+    const opened = async (maxBytes = 1 << 30): Promise<Log> => (log = await open(maxBytes));
+    afterEach(() => log.close());
+
+    test("positions count batches from 0", async () => {
+      await opened();
+      expect(await log.append(batchOf("a"))).toBe(0);
+      expect(await Promise.all(["b", "c", "d"].map((text) => log.append(batchOf(text))))).toEqual([
+        1, 2, 3,
+      ]);
+    });
+
+    test("a reader gets what was appended, in order, byte for byte", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const sizes = [0, 1, 63, 64, 65, 4096, 300_000, 7];
+      for (const size of sizes) {
+        await log.append({ signal: "logs", bytes: Buffer.alloc(size, size % 251), items: size });
+      }
+      const slice = await reader.next(unlimited());
+      expect(slice?.from).toBe(0);
+      expect(slice?.upTo).toBe(sizes.length);
+      expect(slice?.entries.map(({ batch }) => batch.bytes.length)).toEqual(sizes);
+      slice?.entries.forEach(({ position, batch }, index) => {
+        expect(position).toBe(index);
+        expect(batch.items).toBe(sizes[index]);
+        expect(batch.signal).toBe("logs");
+        expect(Buffer.from(batch.bytes)).toEqual(Buffer.alloc(sizes[index]!, sizes[index]! % 251));
+      });
+    });
+
+    test("readers are independent of one another", async () => {
+      await opened();
+      const quick = await log.reader("quick");
+      const slow = await log.reader("slow");
+      await log.append(batchOf("a"));
+      const slice = await quick.next(unlimited());
+      await quick.commit(slice!.upTo, "");
+      await log.append(batchOf("b"));
+      expect(texts(await quick.next(unlimited()))).toEqual(["b"]);
+      expect(texts(await slow.next(unlimited()))).toEqual(["a", "b"]);
+    });
+
+    test("next waits for data", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const next = reader.next(unlimited());
+      await log.append(batchOf("late"));
+      expect(texts(await next)).toEqual(["late"]);
+    });
+
+    test("next ends with undefined when its wait is aborted", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const abort = new AbortController();
+      const next = reader.next({ ...unlimited(), signal: abort.signal });
+      abort.abort();
+      expect(await next).toBeUndefined();
+      await log.append(batchOf("a"));
+      expect(texts(await reader.next(unlimited()))).toEqual(["a"]);
+    });
+
+    test("next ends with undefined when the log is closed", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const next = reader.next(unlimited());
+      await log.close();
+      expect(await next).toBeUndefined();
+    });
+
+    test("a slice keeps to its limits, and one batch above them comes alone", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      for (const text of ["aa", "bb", "cc", "a large one", "dd"]) {
+        await log.append(batchOf(text, text.length));
+      }
+      const limits = { ...unlimited(), maxItems: 4, maxBytes: 1000 };
+      expect(texts(await reader.next(limits))).toEqual(["aa", "bb"]);
+      expect(texts(await reader.next({ ...unlimited(), maxBytes: 3 }))).toEqual(["cc"]);
+      expect(texts(await reader.next(limits))).toEqual(["a large one"]);
+      expect(texts(await reader.next(limits))).toEqual(["dd"]);
+    });
+
+    test("waiting counts what is not committed, per signal", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      await log.append(batchOf("aaaa", 3, "traces"));
+      await log.append(batchOf("bb", 5, "metrics"));
+      await log.append(batchOf("c", 7, "logs"));
+      const all = { traces: 3, metrics: 5, logs: 7 };
+      expect(reader.waiting).toEqual({ items: all, batches: 3, bytes: 7 });
+      const first = await reader.next({ ...unlimited(), maxItems: 3 });
+      expect(reader.waiting.items).toEqual(all);
+      await reader.commit(first!.upTo, "memo");
+      expect(reader.waiting).toEqual({
+        items: { traces: 0, metrics: 5, logs: 7 },
+        batches: 2,
+        bytes: 3,
+      });
+      expect(reader.memo).toBe("memo");
+      expect(log.appended).toEqual(all);
+    });
+
+    test("a commit that ends no slice is our own mistake and throws", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      await log.append(batchOf("a"));
+      await reader.next(unlimited());
+      await expect(reader.commit(7, "")).rejects.toThrow(/ends no slice/);
+    });
+
+    test("two readers of one name are our own mistake and throw", async () => {
+      await opened();
+      await log.reader("out");
+      await expect(log.reader("out")).rejects.toThrow(/"out" already/);
+    });
+
+    test("at its limit it refuses, says so, and takes again what is delivered", async () => {
+      await opened(4000);
+      const reader = await log.reader("out");
+      let taken = 0;
+      let refused: unknown;
+      while (!refused && taken < 100) {
+        await log.append(batchOf("x".repeat(500))).then(
+          () => taken++,
+          (error: unknown) => (refused = error),
+        );
+      }
+      expect(refused).toBeInstanceOf(Refused);
+      expect(refused).toMatchObject({ reason: "full" });
+      expect(taken).toBeGreaterThan(2);
+      const slice = await reader.next(unlimited());
+      expect(slice?.entries.length).toBe(taken);
+      await reader.commit(slice!.upTo, "");
+      expect(await log.append(batchOf("x".repeat(500)))).toBe(taken);
+      expect(texts(await reader.next(unlimited()))).toEqual(["x".repeat(500)]);
+    });
+
+    test("a batch that can never fit is refused as too large", async () => {
+      await opened(1000);
+      await expect(log.append(batchOf("x".repeat(1001)))).rejects.toMatchObject({
+        reason: "too_large",
+      });
+    });
+
+    test("once closed it refuses", async () => {
+      await opened();
+      await log.close();
+      await expect(log.append(batchOf("a"))).rejects.toMatchObject({ reason: "closed" });
+    });
+  });
+}
+
+function texts(slice: Awaited<ReturnType<Awaited<ReturnType<Log["reader"]>>["next"]>>): string[] {
+  return (slice?.entries ?? []).map(({ batch }) => Buffer.from(batch.bytes).toString());
+}
