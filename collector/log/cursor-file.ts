@@ -38,7 +38,8 @@ export class CursorFile {
     const handle = await open(path, "a", 0o600);
     const length = Buffer.byteLength(text);
     const file = new CursorFile(path, handle, length);
-    if (text !== "" && !text.endsWith("\n")) file.#length += (await handle.write("\n")).bytesWritten;
+    if (text !== "" && !text.endsWith("\n"))
+      file.#length += (await handle.write("\n")).bytesWritten;
     return { file, state: lastSound(text) };
   }
 

@@ -43,6 +43,7 @@ export interface DiskLogOptions {
   readonly maxBytes: number;
   readonly segmentBytes?: number;
   readonly incidents: Incidents;
+  readonly nowMs?: () => number;
 }
 
 /** A segment that can be read; `end` is how far, `upTo` the position behind its last frame. */
@@ -72,8 +73,8 @@ const groupBatches = 400;
 
 interface Pending {
   readonly batch: Batch;
-  resolve(position: Position): void;
-  reject(refused: Refused): void;
+  readonly resolve: (position: Position) => void;
+  readonly reject: (refused: Refused) => void;
 }
 
 export class DiskLog implements Log, Readable {
@@ -106,7 +107,7 @@ export class DiskLog implements Log, Readable {
   static async open(given: DiskLogOptions): Promise<DiskLog> {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
-    const options = { ...given, segmentBytes };
+    const options = { nowMs: Date.now, ...given, segmentBytes };
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
     const lock = await lockFolder(options.folder);
     try {
@@ -230,9 +231,10 @@ export class DiskLog implements Log, Readable {
     const heads = Buffer.alloc(headBytes * group.length);
     const parts: Uint8Array[] = [];
     let totals = this.#totals;
+    const atMs = this.#options.nowMs();
     group.forEach(({ batch }, index) => {
       const head = heads.subarray(index * headBytes, (index + 1) * headBytes);
-      encodeFrameHead(head, { position: this.#head + index, batch, before: totals });
+      encodeFrameHead(head, { position: this.#head + index, batch, before: totals, atMs });
       parts.push(head, batch.bytes);
       totals = addTo(totals, batch);
     });
@@ -251,7 +253,7 @@ export class DiskLog implements Log, Readable {
   async #writeDown({ handle, end }: Segment, parts: Uint8Array[]): Promise<number> {
     try {
       let at = end;
-      for (let rest = parts; rest.length > 0; ) {
+      for (let rest = parts; rest.length > 0;) {
         const { bytesWritten } = await handle.writev(rest, at);
         at += bytesWritten;
         rest = behind(rest, bytesWritten);
@@ -280,7 +282,8 @@ export class DiskLog implements Log, Readable {
     await rm(path, { force: true });
     const handle = await open(path, "wx+", 0o600);
     try {
-      await handle.write(encodeSegmentHead({ logId: this.id, base: this.#head, before }));
+      const atMs = this.#options.nowMs();
+      await handle.write(encodeSegmentHead({ logId: this.id, base: this.#head, before, atMs }));
       await handle.datasync();
       await syncFolder(folder);
     } catch (error) {

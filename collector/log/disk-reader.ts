@@ -24,7 +24,7 @@ export class DiskReader implements Reader {
   /** Behind what was handed out last. */
   #at: Place;
   /** Ends of slices that were handed out and not committed. */
-  readonly #handedOut: Place[] = [];
+  readonly #handedOut: (Place & { readonly oldestAtMs: number | undefined })[] = [];
   #scan: FrameScan | undefined;
   #segment: Segment | undefined;
   /** Read, but too large for the slice before it. */
@@ -64,12 +64,13 @@ export class DiskReader implements Reader {
       items: difference(this.#log.totals.items, totals.items),
       batches: this.#log.head - position,
       bytes: this.#log.totals.bytes - totals.bytes,
+      oldestAtMs: this.#handedOut[0]?.oldestAtMs,
     };
   }
 
   async next(limits: Limits): Promise<Slice | undefined> {
     while (!this.#isClosed && !limits.signal.aborted) {
-      const slice = await this.#read(limits);
+      const slice = await this.#readOrStay(limits);
       if (slice) return slice;
       // What came while it was reading has sent its wake-up already.
       const isUpToDate = !this.#isClosed && this.#at.position >= this.#log.head;
@@ -104,6 +105,19 @@ export class DiskReader implements Reader {
     await this.#file.close();
   }
 
+  /** When reading fails midway, the next try begins where this one did. */
+  async #readOrStay(limits: Limits): Promise<Slice | undefined> {
+    const from = this.#at;
+    try {
+      return await this.#read(limits);
+    } catch (error) {
+      this.#at = from;
+      this.#ahead = undefined;
+      this.#segment = undefined;
+      throw error;
+    }
+  }
+
   async #read({ maxItems, maxBytes }: Limits): Promise<Slice | undefined> {
     const from = this.#at;
     const entries: Entry[] = [];
@@ -119,11 +133,11 @@ export class DiskReader implements Reader {
         break;
       }
       const batch = { signal: head.signal, bytes: payload, items: head.items };
-      entries.push({ position: head.position, batch });
+      entries.push({ position: head.position, batch, atMs: head.atMs });
       this.#at = { position: head.position + 1, totals: after(head) };
     }
     if (this.#at === from) return undefined;
-    this.#handedOut.push(this.#at);
+    this.#handedOut.push({ ...this.#at, oldestAtMs: entries[0]?.atMs });
     return { from: from.position, upTo: this.#at.position, entries, lost };
   }
 

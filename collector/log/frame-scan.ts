@@ -3,13 +3,7 @@
 // sound one. Whoever scans learns of the gap from the positions and totals of the frame that follows.
 
 import type { FileHandle } from "node:fs/promises";
-import {
-  decodeFrameHead,
-  findFrameHead,
-  type FrameHead,
-  headBytes,
-  isSound,
-} from "./segment.ts";
+import { decodeFrameHead, findFrameHead, type FrameHead, headBytes, isSound } from "./segment.ts";
 
 export interface Frame {
   readonly head: FrameHead;

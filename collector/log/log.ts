@@ -12,6 +12,8 @@ export type Position = number;
 export interface Entry {
   readonly position: Position;
   readonly batch: Batch;
+  /** When it was appended. */
+  readonly atMs: number;
 }
 
 /** Consecutive entries; those between `from` and `upTo` that are missing were damaged and are in `lost`. */
@@ -36,6 +38,8 @@ export interface Waiting {
   readonly items: PerSignal;
   readonly batches: number;
   readonly bytes: number;
+  /** When the oldest of them was appended; undefined when none waits, or none has been read yet. */
+  readonly oldestAtMs: number | undefined;
 }
 
 export interface Reader {

@@ -7,10 +7,16 @@ import type { Entry, Limits, Log, Position, Reader, Slice, Waiting } from "./log
 import { Refused } from "./log.ts";
 import { Waiters } from "./waiters.ts";
 
+export interface MemoryLogOptions {
+  readonly maxBytes: number;
+  readonly nowMs?: () => number;
+}
+
 export class MemoryLog implements Log {
   readonly id = randomBytes(8).toString("hex");
   readonly appended: PerSignal = noItems();
   readonly #maxBytes: number;
+  readonly #nowMs: () => number;
   readonly #readers = new Map<string, MemoryReader>();
   /** Those from `#first` on: what some reader has not committed. */
   #entries: Entry[] = [];
@@ -18,8 +24,9 @@ export class MemoryLog implements Log {
   #bytes = 0;
   #isClosed = false;
 
-  constructor({ maxBytes }: { readonly maxBytes: number }) {
+  constructor({ maxBytes, nowMs = Date.now }: MemoryLogOptions) {
     this.#maxBytes = maxBytes;
+    this.#nowMs = nowMs;
   }
 
   async append(batch: Batch): Promise<Position> {
@@ -30,10 +37,13 @@ export class MemoryLog implements Log {
       throw new Refused("too_large", `a request of ${size} bytes, but ${limit}`);
     }
     if (this.#bytes + size > this.#maxBytes) {
-      throw new Refused("full", `the log is full: ${this.#bytes} bytes wait for an output, ${limit}`);
+      throw new Refused(
+        "full",
+        `the log is full: ${this.#bytes} bytes wait for an output, ${limit}`,
+      );
     }
     const position = this.head;
-    this.#entries.push({ position, batch });
+    this.#entries.push({ position, batch, atMs: this.#nowMs() });
     this.#bytes += size;
     this.appended[batch.signal] += batch.items;
     for (const reader of this.#readers.values()) reader.wake();
@@ -102,7 +112,8 @@ class MemoryReader implements Reader {
       items[entry.batch.signal] += entry.batch.items;
       bytes += entry.batch.bytes.length;
     }
-    return { items, batches: position - this.committedUpTo, bytes };
+    const oldestAtMs = this.#log.at(this.committedUpTo)?.atMs;
+    return { items, batches: position - this.committedUpTo, bytes, oldestAtMs };
   }
 
   async next(limits: Limits): Promise<Slice | undefined> {

@@ -1,23 +1,24 @@
 // One file of the disk log.
 //
-//   segment   ┌──────────┬─────────┬───────────┬────────┬──────────┬──────────────────┬───────┬───────┬───
-//             │ magic u32│ crc u32 │ version   │ zero   │ log id   │ base position u64│ totals│ frame │ …
-//             │  "sgmt"  │ of rest │ u32       │ u32    │ 8 bytes  │ = the file's name│ 4×u64 │       │
-//             └──────────┴─────────┴───────────┴────────┴──────────┴──────────────────┴───────┴───────┴───
-//   frame     ┌──────────┬─────────┬───────────┬────────┬──────────┬──────────────────┬───────┬────────┐
-//             │ magic u32│ crc u32 │ payload   │ crc u32│ position │ signal u8, 3 zero│ totals│ payload│
-//             │  "fram"  │ of head │ size u32  │ of it  │ u64      │ items u32        │ 4×u64 │        │
-//             └──────────┴─────────┴───────────┴────────┴──────────┴──────────────────┴───────┴────────┘
+//   segment   ┌──────────┬─────────┬──────────┬─────────┬──────────┬────────────┬────────┬──────┬───────┬──
+//             │ magic u32│ crc u32 │ version  │ zero u32│ log id   │ base       │ totals │ time │ frame │ …
+//             │  "sgmt"  │ of head │ u32      │         │ 8 bytes  │ position   │ 4×u64  │ u64  │       │
+//             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴───────┴──
+//   frame     ┌──────────┬─────────┬──────────┬─────────┬──────────┬────────────┬────────┬──────┬─────────┐
+//             │ magic u32│ crc u32 │ payload  │ crc u32 │ position │ signal u32,│ totals │ time │ payload │
+//             │  "fram"  │ of head │ size u32 │ of it   │ u64      │ items u32  │ 4×u64  │ u64  │         │
+//             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴─────────┘
 //   totals    what the log had taken before this point: spans, data points, log records, payload bytes
+//   time      when it was written, in ms since 1970
 //
-// Both heads have 64 bytes, little-endian. The head has a checksum apart from the payload's: a damaged
+// Both heads have 72 bytes, little-endian. The head has a checksum apart from the payload's: a damaged
 // payload costs its own frame, a damaged head is stepped over by looking for the next sound one. Every
 // frame carries the totals, so what lies between two sound frames is known even when it cannot be read.
 
 import { crc32 } from "node:zlib";
 import { type Batch, type PerSignal, type Signal, signals } from "../wire/batch.ts";
 
-export const headBytes = 64;
+export const headBytes = 72;
 export const formatVersion = 1;
 
 /** What a log has taken up to some point. */
@@ -30,6 +31,7 @@ export interface SegmentHead {
   readonly logId: string;
   readonly base: number;
   readonly before: Totals;
+  readonly atMs: number;
 }
 
 export interface FrameHead {
@@ -39,6 +41,7 @@ export interface FrameHead {
   readonly payloadBytes: number;
   readonly payloadCrc: number;
   readonly before: Totals;
+  readonly atMs: number;
 }
 
 export function addTo(totals: Totals, batch: Batch): Totals {
@@ -61,14 +64,16 @@ export function baseOf(fileName: string): number | undefined {
 const segmentMagic = 0x746d6773; // "sgmt" as it stands in the file
 const frameMagic = 0x6d617266; // "fram"
 const totalsAt = 32;
+const timeAt = 64;
 
-export function encodeSegmentHead({ logId, base, before }: SegmentHead): Buffer {
+export function encodeSegmentHead({ logId, base, before, atMs }: SegmentHead): Buffer {
   const head = Buffer.alloc(headBytes);
   head.writeUInt32LE(segmentMagic, 0);
   head.writeUInt32LE(formatVersion, 8);
   head.write(logId, 16, "hex");
   head.writeBigUInt64LE(BigInt(base), 24);
   writeTotals(head, totalsAt, before);
+  head.writeBigUInt64LE(BigInt(atMs), timeAt);
   head.writeUInt32LE(crc32(head.subarray(8)), 4);
   return head;
 }
@@ -88,13 +93,14 @@ export function decodeSegmentHead(head: Buffer, file: string): SegmentHead | und
     logId: head.toString("hex", 16, 24),
     base: Number(head.readBigUInt64LE(24)),
     before: readTotals(head, totalsAt),
+    atMs: Number(head.readBigUInt64LE(timeAt)),
   };
 }
 
-/** Writes the head into 64 bytes of `into`. */
+/** Writes the head into `headBytes` of `into`. */
 export function encodeFrameHead(
   into: Buffer,
-  { position, batch, before }: { position: number; batch: Batch; before: Totals },
+  { position, batch, before, atMs }: FrameToWrite,
 ): void {
   into.writeUInt32LE(frameMagic, 0);
   into.writeUInt32LE(batch.bytes.length, 8);
@@ -103,13 +109,22 @@ export function encodeFrameHead(
   into.writeUInt32LE(signals.indexOf(batch.signal), 24);
   into.writeUInt32LE(batch.items, 28);
   writeTotals(into, totalsAt, before);
+  into.writeBigUInt64LE(BigInt(atMs), timeAt);
   into.writeUInt32LE(crc32(into.subarray(8, headBytes)), 4);
+}
+
+export interface FrameToWrite {
+  readonly position: number;
+  readonly batch: Batch;
+  readonly before: Totals;
+  readonly atMs: number;
 }
 
 /** Undefined where no sound head stands. */
 export function decodeFrameHead(bytes: Buffer, at: number): FrameHead | undefined {
   if (at + headBytes > bytes.length || bytes.readUInt32LE(at) !== frameMagic) return undefined;
-  if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4)) return undefined;
+  if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4))
+    return undefined;
   const signal = signals[bytes.readUInt32LE(at + 24)];
   if (!signal) return undefined;
   return {
@@ -119,12 +134,13 @@ export function decodeFrameHead(bytes: Buffer, at: number): FrameHead | undefine
     payloadBytes: bytes.readUInt32LE(at + 8),
     payloadCrc: bytes.readUInt32LE(at + 12),
     before: readTotals(bytes, at + totalsAt),
+    atMs: Number(bytes.readBigUInt64LE(at + timeAt)),
   };
 }
 
 /** Where the next sound head begins, at `from` or behind it; −1 if there is none in these bytes. */
 export function findFrameHead(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf("fram", from, "latin1"); at >= 0; ) {
+  for (let at = bytes.indexOf("fram", from, "latin1"); at >= 0;) {
     if (decodeFrameHead(bytes, at)) return at;
     at = bytes.indexOf("fram", at + 1, "latin1");
   }

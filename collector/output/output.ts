@@ -1,5 +1,5 @@
 // What an output is. The loop that feeds one — read, deliver, retry, commit, keep the books — is in
-// run.ts; a destination only has to say what became of a delivery.
+// feed.ts; a destination only has to say what became of a delivery.
 
 import type { Entry } from "../log/log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";

@@ -107,17 +107,29 @@ export function logContract(name: string, open: (maxBytes: number) => Promise<Lo
       await log.append(batchOf("bb", 5, "metrics"));
       await log.append(batchOf("c", 7, "logs"));
       const all = { traces: 3, metrics: 5, logs: 7 };
-      expect(reader.waiting).toEqual({ items: all, batches: 3, bytes: 7 });
+      expect(reader.waiting).toMatchObject({ items: all, batches: 3, bytes: 7 });
       const first = await reader.next({ ...unlimited(), maxItems: 3 });
       expect(reader.waiting.items).toEqual(all);
       await reader.commit(first!.upTo, "memo");
-      expect(reader.waiting).toEqual({
+      expect(reader.waiting).toMatchObject({
         items: { traces: 0, metrics: 5, logs: 7 },
         batches: 2,
         bytes: 3,
       });
       expect(reader.memo).toBe("memo");
       expect(log.appended).toEqual(all);
+    });
+
+    test("it knows since when the oldest uncommitted batch waits", async () => {
+      const before = Date.now();
+      await opened();
+      const reader = await log.reader("out");
+      await log.append(batchOf("a"));
+      const slice = await reader.next(unlimited());
+      expect(slice!.entries[0]!.atMs).toBeGreaterThanOrEqual(before);
+      expect(reader.waiting.oldestAtMs).toBe(slice!.entries[0]!.atMs);
+      await reader.commit(slice!.upTo, "");
+      expect(reader.waiting.oldestAtMs).toBeUndefined();
     });
 
     test("a commit that ends no slice is our own mistake and throws", async () => {
@@ -137,14 +149,14 @@ export function logContract(name: string, open: (maxBytes: number) => Promise<Lo
     test("at its limit it refuses, says so, and takes again what is delivered", async () => {
       await opened(4000);
       const reader = await log.reader("out");
-      let taken = 0;
-      let refused: unknown;
-      while (!refused && taken < 100) {
-        await log.append(batchOf("x".repeat(500))).then(
-          () => taken++,
-          (error: unknown) => (refused = error),
-        );
+      const append = (): Promise<unknown> =>
+        log.append(batchOf("x".repeat(500))).catch((error: unknown) => error);
+      const answers: unknown[] = [];
+      while (answers.length < 100 && !(answers.at(-1) instanceof Refused)) {
+        answers.push(await append());
       }
+      const refused = answers.pop();
+      const taken = answers.length;
       expect(refused).toBeInstanceOf(Refused);
       expect(refused).toMatchObject({ reason: "full" });
       expect(taken).toBeGreaterThan(2);

@@ -1,0 +1,118 @@
+// The web port, as far as it goes today: whether the process works, whether it takes data, how each
+// part is, and the collector's own metrics.
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { authority, listen, type Listening } from "./listen.ts";
+import type { Log } from "./log/log.ts";
+import type { Feed } from "./output/feed.ts";
+
+export interface HealthSources {
+  /** Whether requests are taken; false while starting and stopping. */
+  readonly isReady: () => boolean;
+  readonly receivers: () => readonly { readonly name: string; readonly url: string }[];
+  readonly log: Log;
+  readonly feeds: readonly Feed[];
+  readonly metrics: () => string;
+}
+
+export interface HealthServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** An output that has failed for longer makes /health answer 503. */
+const failingLimitMs = 60_000;
+
+export async function startHealth(sources: HealthSources, where: Listening): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    response.on("error", () => {});
+    answer(sources, request, response);
+  });
+  const port = await listen(server, where);
+  return {
+    url: `http://${authority(where.host, port)}`,
+    stop: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function answer(sources: HealthSources, request: IncomingMessage, response: ServerResponse): void {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    send(response, { status: 405, type: "text/plain", body: "GET is taken here\n" });
+    return;
+  }
+  switch (request.url?.split("?", 1)[0]) {
+    case "/healthz":
+      send(response, { status: 200, type: "text/plain", body: "ok\n" });
+      return;
+    case "/readyz": {
+      const isReady = sources.isReady();
+      const body = isReady ? "ready\n" : "not ready\n";
+      send(response, { status: isReady ? 200 : 503, type: "text/plain", body });
+      return;
+    }
+    case "/health": {
+      const health = healthOf(sources);
+      const body = `${JSON.stringify(health, undefined, 2)}\n`;
+      const status = health.status === "failing" ? 503 : 200;
+      send(response, { status, type: "application/json", body });
+      return;
+    }
+    case "/metrics": {
+      const type = "text/plain; version=0.0.4; charset=utf-8";
+      send(response, { status: 200, type, body: sources.metrics() });
+      return;
+    }
+    default: {
+      const body = "here are /healthz, /readyz, /health and /metrics\n";
+      send(response, { status: 404, type: "text/plain", body });
+    }
+  }
+}
+
+function healthOf({ receivers, log, feeds, isReady }: HealthSources) {
+  const outputs = feeds.map((feed) => outputHealth(feed));
+  const isFailing = outputs.some(({ status }) => status === "failing");
+  return {
+    status: isFailing ? "failing" : isReady() ? "ok" : "not ready",
+    receivers: receivers(),
+    log: { id: log.id, items: log.appended },
+    outputs,
+  };
+}
+
+function outputHealth({ name, failure, lastFailure, reader }: Feed) {
+  const isFailing = failure !== undefined && Date.now() - failure.sinceMs > failingLimitMs;
+  const { items, bytes, oldestAtMs } = reader.waiting;
+  const oldest = oldestAtMs === undefined ? {} : { oldest_age_s: (Date.now() - oldestAtMs) / 1000 };
+  return {
+    name,
+    status: isFailing ? "failing" : failure ? "retrying" : "ok",
+    waiting: { items, bytes, ...oldest },
+    ...(failure ? { failing_since: new Date(failure.sinceMs).toISOString() } : {}),
+    ...(lastFailure
+      ? {
+          last_error: {
+            at: new Date(lastFailure.atMs).toISOString(),
+            reason: lastFailure.reason,
+            detail: lastFailure.detail,
+          },
+        }
+      : {}),
+  };
+}
+
+function send(
+  response: ServerResponse,
+  { status, type, body }: { status: number; type: string; body: string },
+): void {
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "x-content-type-options": "nosniff",
+  });
+  response.end(response.req.method === "HEAD" ? undefined : body);
+}
