@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+// The command line. Only this file ends the process, and it loads what a command needs, not more.
+
+import { enableCompileCache } from "node:module";
+import { parseArgs } from "node:util";
+
+const usage = `sonde: takes OpenTelemetry data, keeps what it acknowledged, passes it on
+
+  sonde [serve] [--config FILE]   run the collector
+  sonde check [--config FILE]     show the settings and where each comes from, or all mistakes in them
+  sonde --version | --help
+
+  Settings are in sonde.yaml or in SONDE_… variables; "sonde check" shows both names of each.
+`;
+
+/** After this, whatever is still under way is cut off; the log keeps it. */
+const stopLimitMs = 4_000;
+
+const commands = { serve, check };
+
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  enableCompileCache();
+  const parsed = parse(args);
+  if (typeof parsed === "string") {
+    process.stderr.write(`sonde: ${parsed}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { help, version, config } = parsed.values;
+  if (help) process.stdout.write(usage);
+  else if (version) process.stdout.write(`${(await import("./version.ts")).packageVersion()}\n`);
+  else await commands[parsed.command](config);
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        config: { type: "string" },
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean", short: "v" },
+      },
+    });
+    const [command = "serve", extra] = positionals;
+    if (!isCommand(command)) return `no such command "${command}"; see sonde --help`;
+    if (extra !== undefined) return `"${extra}" is too much behind "${command}"; see sonde --help`;
+    return { command, values };
+  } catch (error) {
+    return `${(error as Error).message.split(". ", 1)[0]}; see sonde --help`;
+  }
+}
+
+function isCommand(name: string): name is keyof typeof commands {
+  return Object.hasOwn(commands, name);
+}
+
+async function serve(configPath: string | undefined): Promise<void> {
+  const { loadConfig } = await import("./config/config.ts");
+  const loaded = loadConfig({ env: process.env, configPath, cwd: process.cwd() });
+  if (!loaded.ok) {
+    process.stderr.write(`${loaded.errors.join("\n")}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const { Collector } = await import("./collector.ts");
+  const ready = (what: string, url: string): void => {
+    process.stdout.write(`sonde: ${what} on ${url}\n`);
+  };
+  const stopping = stopSignal();
+  try {
+    const collector = await Collector.start(loaded.config, { ready });
+    await stopping;
+    await collector.stop(AbortSignal.timeout(stopLimitMs));
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`sonde: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
+
+async function check(configPath: string | undefined): Promise<void> {
+  const { checkConfig } = await import("./config/check.ts");
+  const { text, exitCode } = checkConfig({ env: process.env, configPath, cwd: process.cwd() });
+  (exitCode === 0 ? process.stdout : process.stderr).write(`${text}\n`);
+  process.exitCode = exitCode;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off("SIGTERM", stop);
+      process.off("SIGINT", stop);
+      resolve();
+    };
+    process.on("SIGTERM", stop);
+    process.on("SIGINT", stop);
+  });
+}
