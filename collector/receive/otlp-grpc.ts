@@ -15,6 +15,7 @@ const services: Readonly<Record<Signal, string>> = {
 const accepted = Buffer.alloc(0); // an Export…ServiceResponse with nothing in it
 
 export async function startOtlpGrpc(intake: Intake, where: Listening): Promise<Receiver> {
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE); // what it would write, the errors say better
   const server = new grpc.Server({
     "grpc.max_receive_message_length": intake.requestMaxBytes,
     "grpc.keepalive_time_ms": 60_000,
