@@ -1,0 +1,284 @@
+import * as grpc from "@grpc/grpc-js";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { open } from "../../../collector/output/otlp/otlp.ts";
+import { settings } from "../../../collector/output/otlp/settings.ts";
+import type { Delivery, Outcome, Output } from "../../../collector/output/output.ts";
+import { Incidents } from "../../../collector/telemetry/incidents.ts";
+import { type Signal, signals } from "../../../collector/wire/batch.ts";
+import { decodeRequest, encodeMessage, encodeResponse, sampleBatch } from "../../support/otlp.ts";
+import { type Sink, startSink } from "../../support/sink.ts";
+
+const context = {
+  name: "otlp",
+  logId: "0123456789abcdef",
+  incidents: new Incidents({ write: () => {} }),
+  host: "127.0.0.1",
+  ready: () => {},
+};
+
+const openTo = (given: Record<string, unknown>): Promise<Output> =>
+  open(settings.parse({ timeout_ms: 2_000, ...given }), context);
+
+function deliveryOf(signal: Signal, ...items: number[]): Delivery {
+  const entries = items.map((count, position) => ({
+    position,
+    atMs: 0,
+    batch: sampleBatch(signal, { items: count, seed: position + 1 }),
+  }));
+  const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
+  return { signal, entries, items: items.reduce((sum, count) => sum + count, 0), bytes };
+}
+
+const never = new AbortController().signal;
+
+describe("over HTTP", () => {
+  let sink: Sink;
+  let output: Output;
+  beforeEach(async () => {
+    sink = await startSink();
+    output = await openTo({ endpoint: sink.url });
+  });
+  afterEach(async () => {
+    await output.close();
+    await sink.close();
+  });
+
+  const answering = (
+    status: number,
+    headers: Record<string, string> = {},
+    body: string | Uint8Array = "",
+  ): Promise<Outcome> => {
+    sink.misbehave = (response) => {
+      response.writeHead(status, headers).end(body);
+      return true;
+    };
+    return output.deliver(deliveryOf("traces", 3, 4), never);
+  };
+
+  test.each(signals)("%s: the batches of a delivery arrive as one request", async (signal) => {
+    const delivery = deliveryOf(signal, 3, 4);
+    expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    expect(sink.requests.length).toBe(1);
+    expect(sink.requests[0]?.signal).toBe(signal);
+    const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
+    expect(sink.requests[0]?.bytes.equals(sent)).toBe(true);
+    expect(() => decodeRequest(signal, sent)).not.toThrow();
+  });
+
+  test("gzip and headers, under a path of the address", async () => {
+    const gzip = await openTo({
+      endpoint: sink.url,
+      compression: "gzip",
+      headers: { "x-tenant": "shop" },
+    });
+    const seen: unknown[] = [];
+    sink.misbehave = (response) => {
+      const { headers, url } = response.req;
+      seen.push(headers["content-encoding"], headers["x-tenant"], url);
+      return false;
+    };
+    expect(await gzip.deliver(deliveryOf("logs", 5), never)).toEqual({ kind: "delivered" });
+    expect(seen).toEqual(["gzip", "shop", "/v1/logs"]);
+    await gzip.close();
+  });
+
+  test("any 2xx is an acceptance, readable or not", async () => {
+    expect(await answering(200)).toEqual({ kind: "delivered" });
+    expect(await answering(202, { "content-type": "text/html" }, "<html>")).toEqual({
+      kind: "delivered",
+    });
+    const garbage = { "content-type": "application/x-protobuf" };
+    expect(await answering(200, garbage, Buffer.from([0xff, 1]))).toEqual({ kind: "delivered" });
+  });
+
+  test("partial success tells how many were not taken", async () => {
+    const body = encodeResponse("traces", {
+      partialSuccess: { rejectedSpans: "2", errorMessage: "too old" },
+    });
+    expect(await answering(200, { "content-type": "application/x-protobuf" }, body)).toEqual({
+      kind: "rejected",
+      reason: "partial_success",
+      detail: "too old",
+      items: 2,
+    });
+  });
+
+  test.each([
+    [429, "busy"],
+    [503, "busy"],
+    [401, "unauthorized"],
+    [403, "unauthorized"],
+    [404, "not_found"],
+    [408, "timeout"],
+    [500, "server_error"],
+    [502, "server_error"],
+    [504, "server_error"],
+    [302, "bad_answer"],
+  ])("%i may pass: retry, %s", async (status, reason) => {
+    expect(await answering(status)).toMatchObject({ kind: "retry", reason });
+  });
+
+  test.each([
+    [400, "bad_data"],
+    [413, "too_large"],
+    [415, "bad_data"],
+    [422, "bad_data"],
+  ])("%i never will: rejected, %s", async (status, reason) => {
+    const body = encodeMessage("RpcStatus", { code: 3, message: "not this" });
+    const type = { "content-type": "application/x-protobuf" };
+    expect(await answering(status, type, body)).toEqual({
+      kind: "rejected",
+      reason,
+      detail: `HTTP ${status} not this`,
+      items: 7,
+    });
+  });
+
+  test("Retry-After is honoured in seconds and as a date, and an absurd one is cut", async () => {
+    const after = async (value: string): Promise<unknown> =>
+      ((await answering(503, { "retry-after": value })) as { afterMs?: number }).afterMs;
+    expect(await after("7")).toBe(7_000);
+    expect(await after("99999999")).toBe(60_000);
+    expect(await after("soon")).toBeUndefined();
+    expect(await after(new Date(Date.now() + 10_000).toUTCString())).toBeGreaterThan(7_000);
+  });
+
+  test("no answer, a cut answer, an endless answer, nobody there: a retry each", async () => {
+    const quick = await openTo({ endpoint: sink.url, timeout_ms: 100 });
+    sink.misbehave = () => true;
+    expect(await quick.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      reason: "timeout",
+    });
+    await quick.close();
+
+    sink.misbehave = (response) => {
+      response.writeHead(200, { "content-length": 100 }).write("x");
+      setImmediate(() => response.destroy());
+      return true;
+    };
+    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      kind: "retry",
+      reason: "unreachable",
+    });
+
+    sink.misbehave = (response) => {
+      response.writeHead(500);
+      const more = (): void => {
+        if (!response.destroyed) response.write("x".repeat(10_000), () => setImmediate(more));
+      };
+      more();
+      return true;
+    };
+    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      kind: "retry",
+      reason: "server_error",
+    });
+
+    await sink.close();
+    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      kind: "retry",
+      reason: "unreachable",
+    });
+    sink = await startSink();
+  });
+
+  test("an abort ends a delivery at once, as a retry", async () => {
+    sink.misbehave = () => true;
+    const abort = new AbortController();
+    const outcome = output.deliver(deliveryOf("traces", 1), abort.signal);
+    setImmediate(() => abort.abort());
+    expect(await outcome).toMatchObject({ kind: "retry" });
+  });
+});
+
+describe("over gRPC", () => {
+  const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+  let server: grpc.Server;
+  let output: Output;
+  let received: Buffer[];
+  let answer: Partial<grpc.StatusObject> | undefined;
+
+  beforeEach(async () => {
+    received = [];
+    answer = undefined;
+    server = new grpc.Server();
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const method = {
+      path,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    } as const;
+    server.addService(
+      { export: method },
+      {
+        export: (call: { request: Buffer }, reply: grpc.sendUnaryData<Buffer>) => {
+          if (!answer) received.push(call.request);
+          reply(answer ?? null, Buffer.alloc(0));
+        },
+      },
+    );
+    const credentials = grpc.ServerCredentials.createInsecure();
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync("127.0.0.1:0", credentials, (error, port) =>
+        error ? reject(error) : resolve(port),
+      ),
+    );
+    output = await openTo({ endpoint: `grpc://127.0.0.1:${port}` });
+  });
+  afterEach(async () => {
+    await output.close();
+    server.forceShutdown();
+  });
+
+  test("the batches of a delivery arrive as one message", async () => {
+    const delivery = deliveryOf("traces", 3, 4);
+    expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
+    expect(received).toEqual([sent]);
+  });
+
+  test("what comes from a large buffer is sent alone", async () => {
+    const { batch } = deliveryOf("traces", 3).entries[0]!;
+    const large = Buffer.concat([Buffer.alloc(1000), batch.bytes, Buffer.alloc(1000)]);
+    const bytes = large.subarray(1000, 1000 + batch.bytes.length);
+    const entries = [{ position: 0, atMs: 0, batch: { ...batch, bytes } }];
+    await output.deliver({ signal: "traces", entries, items: 3, bytes: bytes.length }, never);
+    expect(received).toEqual([Buffer.from(batch.bytes)]);
+  });
+
+  test.each([
+    [grpc.status.UNAVAILABLE, "retry", "unreachable"],
+    [grpc.status.UNAUTHENTICATED, "retry", "unauthorized"],
+    [grpc.status.INTERNAL, "retry", "server_error"],
+    [grpc.status.UNIMPLEMENTED, "retry", "not_found"],
+    [grpc.status.INVALID_ARGUMENT, "rejected", "bad_data"],
+    [grpc.status.RESOURCE_EXHAUSTED, "rejected", "too_large"],
+  ])("code %i: %s, %s", async (code, kind, reason) => {
+    answer = { code, details: "because" };
+    expect(await output.deliver(deliveryOf("traces", 3), never)).toMatchObject({
+      kind,
+      reason,
+      detail: `gRPC ${grpc.status[code]}: because`,
+    });
+  });
+
+  test("nobody there, and a server that never answers: a retry each", async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as AddressInfo;
+    const hanging = await openTo({ endpoint: `grpc://127.0.0.1:${port}`, timeout_ms: 300 });
+    expect(await hanging.deliver(deliveryOf("traces", 1), never)).toMatchObject({ kind: "retry" });
+    await hanging.close();
+    silent.close();
+    server.forceShutdown();
+    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      kind: "retry",
+    });
+  });
+});
