@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import { openOutput } from "./components.ts";
-import type { Config } from "./config/config.ts";
+import type { Config } from "./config/schema.ts";
+import { prepareDataDir } from "./data-dir.ts";
 import { type HealthServer, startHealth } from "./health.ts";
 import type { Log } from "./log/log.ts";
 import { DeadLetters } from "./output/dead-letters.ts";
@@ -22,6 +23,8 @@ export interface CollectorOptions {
 interface RunningReceiver extends Receiver {
   readonly name: ReceiverName;
 }
+
+const receiverStopMs = 1_000;
 
 const noReady = (): void => {};
 
@@ -56,7 +59,9 @@ export class Collector {
   /** What waits is delivered as far as that can be done before the deadline; the log keeps the rest. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#isReady = false;
-    await Promise.all(this.#receivers.map((receiver) => receiver.stop(deadline)));
+    // Senders that keep their requests open must not take the time that delivering needs.
+    const soon = AbortSignal.any([deadline, AbortSignal.timeout(receiverStopMs)]);
+    await Promise.all(this.#receivers.map((receiver) => receiver.stop(soon)));
     await Promise.all(this.#feeds.map((feed) => feed.stop(deadline)));
     await this.#log?.close();
     await this.#health?.stop();
@@ -64,7 +69,8 @@ export class Collector {
 
   async #start(): Promise<void> {
     const { requestMaxBytes, requestsMaxBytes } = this.#config;
-    const receiverModules = this.#loadReceivers();
+    const receiverModules = loadReceivers(this.#config);
+    await prepareDataDir(this.#config.dataDir);
     const log = (this.#log = await this.#openLog());
     const intake = new Intake({ log, requestMaxBytes, requestsMaxBytes });
     for (const output of this.#config.outputs) await this.#openFeed(log, output);
@@ -122,19 +128,9 @@ export class Collector {
     this.#ready("health and own metrics", this.#health.url);
   }
 
-  /** Begun early, because loading grpc-js takes longer than anything else at start. */
-  async #loadReceivers() {
-    const { otlpHttpPort, otlpGrpcPort } = this.#config;
-    const [http, grpc] = await Promise.all([
-      otlpHttpPort === "off" ? undefined : import("./receive/otlp-http.ts"),
-      otlpGrpcPort === "off" ? undefined : import("./receive/otlp-grpc.ts"),
-    ]);
-    return { http, grpc };
-  }
-
   async #startReceivers(
     intake: Intake,
-    { http, grpc }: Awaited<ReturnType<Collector["#loadReceivers"]>>,
+    { http, grpc }: Awaited<ReturnType<typeof loadReceivers>>,
   ): Promise<void> {
     const { host, otlpHttpPort, otlpGrpcPort } = this.#config;
     if (http && otlpHttpPort !== "off") {
@@ -150,4 +146,13 @@ export class Collector {
       this.#ready("OTLP/gRPC", receiver.url);
     }
   }
+}
+
+/** Begun early, because loading grpc-js takes longer than anything else at start. */
+async function loadReceivers({ otlpHttpPort, otlpGrpcPort }: Config) {
+  const [http, grpc] = await Promise.all([
+    otlpHttpPort === "off" ? undefined : import("./receive/otlp-http.ts"),
+    otlpGrpcPort === "off" ? undefined : import("./receive/otlp-grpc.ts"),
+  ]);
+  return { http, grpc };
 }

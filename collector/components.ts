@@ -1,5 +1,5 @@
-// The one table of what the collector can be built from. Settings are small and loaded at once, so that
-// all of them can be checked; the code behind them is loaded only for what is configured.
+// The one table of what the collector can be built from. The settings of all types are loaded at once,
+// so that any of them can be checked; the code behind them only where it is configured.
 
 import type { z } from "zod";
 import { settings as debug } from "./output/debug/settings.ts";
@@ -9,35 +9,46 @@ import type { Output, OutputContext } from "./output/output.ts";
 import { settings as prometheus } from "./output/prometheus/settings.ts";
 
 export const outputTypes = {
-  debug: { settings: debug, load: () => import("./output/debug/debug.ts") },
-  elasticsearch: {
-    settings: elasticsearch,
-    load: () => import("./output/elasticsearch/elasticsearch.ts"),
-  },
-  jaeger: { settings: jaeger, load: () => import("./output/otlp/otlp.ts") },
-  otlp: { settings: otlp, load: () => import("./output/otlp/otlp.ts") },
-  prometheus: {
-    settings: prometheus,
-    load: () => import("./output/prometheus/prometheus.ts"),
-    isOnByDefault: true,
-  },
-} satisfies Record<string, OutputComponent>;
+  debug: type(debug, () => import("./output/debug/debug.ts")),
+  elasticsearch: type(elasticsearch, () => import("./output/elasticsearch/elasticsearch.ts")),
+  jaeger: type(jaeger, () => import("./output/otlp/otlp.ts")),
+  otlp: type(otlp, () => import("./output/otlp/otlp.ts")),
+  prometheus: type(prometheus, () => import("./output/prometheus/prometheus.ts")),
+};
+
+/** These run without being asked for, unless their port is off. */
+export const outputsByDefault: readonly OutputType[] = ["prometheus"];
 
 export type OutputType = keyof typeof outputTypes;
-
-export interface OutputComponent {
-  readonly settings: z.ZodObject;
-  /** The module that has `open`. */
-  readonly load: () => Promise<object>;
-  /** Runs without being asked for, under the name of its type. */
-  readonly isOnByDefault?: boolean;
-}
 
 /** An output as the configuration wants it. */
 export type OutputConfig = {
   [Type in OutputType]: {
     readonly name: string;
     readonly type: Type;
-    readonly settings: z.output<(typeof outputTypes)[Type]["settings"]>;
+    readonly settings: Readonly<z.output<(typeof outputTypes)[Type]["settings"]>>;
   };
 }[OutputType];
+
+export async function openOutput(config: OutputConfig, context: OutputContext): Promise<Output> {
+  const module = await outputTypes[config.type].load();
+  // The table has made sure that a type's module takes the settings of that type; TypeScript cannot
+  // follow the pair through the union.
+  return await (module as OutputModule<OutputConfig["settings"]>).open(config.settings, context);
+}
+
+interface OutputModule<Settings> {
+  open(settings: Settings, context: OutputContext): Promise<Output>;
+}
+
+interface Type<Schema extends z.ZodObject> {
+  readonly settings: Schema;
+  readonly load: () => Promise<OutputModule<z.output<Schema>>>;
+}
+
+function type<Schema extends z.ZodObject>(
+  settings: Schema,
+  load: Type<Schema>["load"],
+): Type<Schema> {
+  return { settings, load };
+}

@@ -58,34 +58,40 @@ function isCommand(name: string): name is keyof typeof commands {
   return Object.hasOwn(commands, name);
 }
 
-async function serve(configPath: string | undefined): Promise<void> {
-  const { loadConfig } = await import("./config/config.ts");
-  const loaded = loadConfig({ env: process.env, configPath, cwd: process.cwd() });
-  if (!loaded.ok) {
-    process.stderr.write(`${loaded.errors.join("\n")}\n`);
-    process.exitCode = 2;
-    return;
-  }
-  const { Collector } = await import("./collector.ts");
-  const ready = (what: string, url: string): void => {
-    process.stdout.write(`sonde: ${what} on ${url}\n`);
-  };
+async function serve(file: string | undefined): Promise<void> {
   const stopping = stopSignal();
+  // While it starts there is nothing that a stop would have to wait for: what was taken is in the log.
+  let isStarted = false;
+  void stopping.then(() => isStarted || process.exit(0));
   try {
-    const collector = await Collector.start(loaded.config, { ready });
+    const { loadConfig } = await import("./config/config.ts");
+    const { config } = await loadConfig({ env: process.env, file });
+    const { Collector } = await import("./collector.ts");
+    const ready = (what: string, url: string): void => {
+      process.stdout.write(`sonde: ${what} on ${url}\n`);
+    };
+    const collector = await Collector.start(config, { ready });
+    isStarted = true;
     await stopping;
     await collector.stop(AbortSignal.timeout(stopLimitMs));
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`sonde: ${(error as Error).message}\n`);
-    process.exit(1);
+    await fail(error);
   }
 }
 
-async function check(configPath: string | undefined): Promise<void> {
-  const { checkConfig } = await import("./config/check.ts");
-  const { text, exitCode } = checkConfig({ env: process.env, configPath, cwd: process.cwd() });
-  (exitCode === 0 ? process.stdout : process.stderr).write(`${text}\n`);
+/** The user's mistakes in the settings are status 2, as for a wrong argument; all else is 1. */
+async function fail(error: unknown): Promise<never> {
+  const { ConfigError } = await import("./config/problem.ts");
+  const { message } = error as Error;
+  process.stderr.write(error instanceof ConfigError ? `${message}\n` : `sonde: ${message}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+}
+
+async function check(file: string | undefined): Promise<void> {
+  const { check: checkConfig } = await import("./config/check.ts");
+  const { text, exitCode } = await checkConfig({ env: process.env, file });
+  (exitCode === 0 ? process.stdout : process.stderr).write(text);
   process.exitCode = exitCode;
 }
 

@@ -10,7 +10,10 @@ const installedAt = statSync(new URL("node_modules/.package-lock.json", root), {
   throwIfNoEntry: false,
 })?.mtimeMs;
 
-if (installedAt === undefined || installedAt < statSync(new URL("package-lock.json", root)).mtimeMs) {
+if (
+  installedAt === undefined ||
+  installedAt < statSync(new URL("package-lock.json", root)).mtimeMs
+) {
   console.error("installing dependencies, once …");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const { status } = spawnSync(npm, ["ci", "--loglevel=error"], {

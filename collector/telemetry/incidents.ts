@@ -31,7 +31,16 @@ export class Incidents {
 
   itemsRejected(output: string, { items, reason, detail }: Rejection): void {
     const what = `${items} ${items === 1 ? "item" : "items"} rejected, kept as dead letters`;
-    this.#say("items_rejected", `${output} ${reason}`, `output ${output}: ${what}: ${reason}: ${detail}`);
+    this.#say(
+      "items_rejected",
+      `${output} ${reason}`,
+      `output ${output}: ${what}: ${reason}: ${detail}`,
+    );
+  }
+
+  deadLettersFull(output: string, count: number): void {
+    const what = `${count} rejected records were not kept`;
+    this.#say("dead_letters_full", output, `output ${output}: its dead letters are full, ${what}`);
   }
 
   /** An output throwing is our bug; the delivery is tried again all the same, since nothing may be lost. */

@@ -14,12 +14,12 @@ import {
   Inexact,
   integerOf,
   limitsOf,
-  printable,
   textOf,
   wholeOf,
   within,
   wrong,
 } from "./json-values.ts";
+import { printable } from "./printable.ts";
 import { type Field, type Message, requests } from "./schema.ts";
 import { maxDepth } from "./validate.ts";
 import { Writer } from "./writer.ts";
@@ -42,9 +42,8 @@ export function fromJson(signal: Signal, text: Uint8Array): Uint8Array {
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    throw new JsonError(error.path === "" ? error.why : `${error.path}: ${error.why}`, {
-      cause: error,
-    });
+    const { path, message } = error;
+    throw new JsonError(path === "" ? message : `${path}: ${message}`, { cause: error });
   }
 }
 
@@ -231,8 +230,7 @@ class Walk {
       default: {
         if (type === "enum" && typeof value === "string") throw wrong(value, "an enum's number");
         const whole = wholeOf(value, limitsOf(type));
-        // oxlint-disable-next-line eqeqeq -- a number or a bigint
-        if (whole != 0 || presence) this.#integer(field, whole);
+        if ((whole !== 0 && whole !== 0n) || presence) this.#integer(field, whole);
       }
     }
   }

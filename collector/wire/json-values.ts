@@ -1,6 +1,7 @@
 // The single values of OTLP/JSON: what proto3's JSON mapping and OTLP's exceptions to it allow for each
 // type, and what the sender is told where a value is something else.
 
+import { printable, shorten } from "./printable.ts";
 import type { Scalar } from "./schema.ts";
 
 /** A value that cannot be taken. Gains its path on the way up: none is kept while all is well. */
@@ -9,7 +10,7 @@ export class Fault extends Error {
   path = "";
 }
 
-/** Not an integer as far as a double can tell; the digits in the text may tell more. */
+/** Too large to be exact in a double; the digits in the text tell more. */
 export class Inexact extends Fault {
   override readonly name = "Inexact";
 }
@@ -84,10 +85,11 @@ function fromText(text: string): number | undefined {
 export function wholeOf(value: unknown, limits: Limits): number | bigint {
   const whole = typeof value === "string" ? wholeFromText(value) : value;
   if (typeof whole !== "number" && typeof whole !== "bigint") throw notWhole(value, limits);
-  if (whole < limits.least || whole > limits.most) throw notWhole(value, limits);
   if (typeof whole === "number" && !Number.isSafeInteger(whole)) {
-    throw new Inexact(notWhole(value, limits).message);
+    const fault = notWhole(value, limits);
+    throw Math.abs(whole) < 2 ** 53 ? fault : new Inexact(fault.message);
   }
+  if (whole < limits.least || whole > limits.most) throw notWhole(value, limits);
   return whole;
 }
 
@@ -95,20 +97,20 @@ function notWhole(value: unknown, { least, most }: Limits): Fault {
   return wrong(value, `an integer from ${least} to ${most}`);
 }
 
-const shortWhole = /^-?\d{1,15}$/;
-const leadingZero = /^-?0./;
+const plainDigits = /^[1-9]\d{0,19}$/;
 
 function wholeFromText(text: string): number | bigint | undefined {
-  if (shortWhole.test(text) && !leadingZero.test(text)) return Number(text);
+  // Counts and timestamps, nearly all that is ever sent.
+  if (plainDigits.test(text)) return text.length < 16 ? Number(text) : BigInt(text);
   return integerOf(text);
 }
 
-/** No 64-bit integer needs more, and the cost of converting digits grows with their square. */
-const maxDigits = 64;
+/** No 64-bit integer needs more, and converting digits takes longer the more they are. */
+const maxDigits = 20;
 
 /** The exact value of a decimal number such as 12, 1.0 or 1.2e3, undefined where that is no integer. */
 export function integerOf(text: string): bigint | undefined {
-  const match = text.length <= maxDigits ? number.exec(text) : undefined;
+  const match = number.exec(text);
   if (!match) return undefined;
   const [, sign, whole = "", fraction = "", exponent = "0"] = match;
   const digits = whole + fraction;
@@ -144,20 +146,11 @@ export function limitsOf(type: Scalar | object): Limits {
   }
 }
 
-const shownLength = 60;
+const maxShown = 60;
 
 function show(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
-  const text = String(value);
-  const shown = text.length > shownLength ? `${text.slice(0, shownLength)}…` : text;
-  return printable(typeof value === "string" ? JSON.stringify(shown) : shown);
-}
-
-/** For people and their terminals: no control characters. */
-export function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
-    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  const text = shorten(String(value), maxShown);
+  return printable(typeof value === "string" ? JSON.stringify(text) : text);
 }

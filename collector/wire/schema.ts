@@ -307,3 +307,21 @@ export const requests: Readonly<Record<Signal, Message>> = {
   metrics: request("ExportMetricsServiceRequest", "metrics", Metric),
   logs: request("ExportLogsServiceRequest", "logs", LogRecord, "log_records"),
 };
+
+/** What an OTLP server answers, the same for all signals: partial_success with the rejected items. */
+export const ExportResponse = message("ExportResponse", [
+  [
+    1,
+    "partial_success",
+    message("PartialSuccess", [
+      [1, "rejected_items", "int64"],
+      [2, "error_message", "string"],
+    ]),
+  ],
+]);
+
+/** google.rpc.Status, without its details. */
+export const RpcStatus = message("RpcStatus", [
+  [1, "code", "int32"],
+  [2, "message", "string"],
+]);

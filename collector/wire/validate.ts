@@ -7,7 +7,8 @@ import { type Field, type Message, requests } from "./schema.ts";
 
 export type Validation =
   | { readonly kind: "valid"; readonly batch: Batch }
-  | { readonly kind: "invalid"; readonly problem: WireProblem };
+  /** `items` is how many the walk had come to. */
+  | { readonly kind: "invalid"; readonly problem: WireProblem; readonly items: number };
 
 export interface WireProblem {
   /** Such as resource_spans[0].scope_spans[2].spans[7].name */
@@ -26,9 +27,21 @@ export function validate(signal: Signal, bytes: Uint8Array): Validation {
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     const { offset, why } = error;
-    return { kind: "invalid", problem: { path: pathTo(signal, bytes, offset), offset, why } };
+    const problem = { path: pathTo(signal, bytes, offset), offset, why };
+    return { kind: "invalid", problem, items: walk.items };
   }
   return { kind: "valid", batch: { signal, bytes, items: walk.items } };
+}
+
+/** For other messages than requests: whether they may be read with Cursor. */
+export function isReadable(message: Message, bytes: Uint8Array): boolean {
+  try {
+    new Walk(bytes).message(planOf(message), 0, bytes.length, 1);
+    return true;
+  } catch (error) {
+    if (error instanceof Fault) return false;
+    throw error;
+  }
 }
 
 export function describeProblem({ path, offset, why }: WireProblem): string {
@@ -173,7 +186,8 @@ class Walk {
         if (length !== 8 && length !== 0) throw wrongId(from, "span id", 8, length);
         return;
       case packedEightBytes:
-        if (length % 8 !== 0) throw new Fault(from, `${length} bytes are no list of 8-byte numbers`);
+        if (length % 8 !== 0)
+          throw new Fault(from, `${length} bytes are no list of 8-byte numbers`);
         return;
       case packedVarints:
         while (this.#at < end) this.#skipVarint(end);
@@ -195,7 +209,8 @@ class Walk {
         if (this.#at >= end) throw new Fault(from, "cut off within a field's tag");
         const byte = this.#bytes[this.#at++]!;
         tag += (byte & 0x7f) * scale;
-        if (tag > 0xffff_ffff || scale > 2 ** 28) throw new Fault(from, "field number out of range");
+        if (tag > 0xffff_ffff || scale > 2 ** 28)
+          throw new Fault(from, "field number out of range");
         if (byte < 0x80) break;
       }
     }

@@ -17,7 +17,7 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 
 export function grpcSender({ endpoint, headers, compression, timeoutMs }: SenderSettings): Sender {
   const isTls = endpoint.startsWith("grpcs:");
-  const address = new URL(endpoint.replace(/^grpcs?:/, "http:")).host;
+  const address = endpoint.replace(/^grpcs?:\/\//, "").replace(/\/$/, "");
   const client = new grpc.Client(
     address,
     isTls ? grpc.credentials.createSsl() : grpc.credentials.createInsecure(),

@@ -11,13 +11,20 @@ const headerValue = z
   .string()
   .regex(/^[\x20-\x7e]*$/, "is not the value of a header; use printable ASCII");
 
+const notHeaders =
+  "is not a list of headers; give name: value, or in a variable name=value,name2=value2";
+
 export const settings = z.strictObject({
   /** http(s):// is OTLP/HTTP, to which /v1/traces and so on are added; grpc(s):// is OTLP/gRPC. */
   endpoint: z.string().superRefine((given, context) => {
     const problem = problemOfEndpoint(given);
     if (problem) context.addIssue({ code: "custom", message: problem });
   }),
-  headers: secret(z.record(headerName, headerValue)).default({}),
+  headers: secret(
+    z.record(headerName, headerValue, {
+      error: ({ code }) => (code === "invalid_type" ? notHeaders : undefined),
+    }),
+  ).default({}),
   compression: z.enum(["none", "gzip"]).default("none"),
   /** For one request. */
   timeout_ms: z.int().min(1).max(600_000).default(10_000),

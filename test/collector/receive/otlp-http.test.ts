@@ -41,7 +41,7 @@ const post = (
   fetch(receiver.url + path, {
     method: "POST",
     headers: { ...(type ? { "content-type": type } : {}), ...headers },
-    body: body as BodyInit, // Uint8Array is one
+    body: body as string, // or bytes: fetch takes both
   });
 
 describe("what it takes", () => {

@@ -1,0 +1,97 @@
+// What a user installs: the package is packed, installed into an empty folder, and used from there.
+
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { cleanEnv } from "../support/collector-process.ts";
+import { decodeRequest, sampleBatch } from "../support/otlp.ts";
+import { startSink } from "../support/sink.ts";
+import { until } from "../support/until.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "sonde-package-"));
+const app = join(folder, "app");
+
+/** Runs to its end and must succeed. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  const env = cleanEnv({ npm_config_audit: "false", npm_config_fund: "false" });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
+beforeAll(() => {
+  run("npm", ["pack", "--pack-destination", folder], root);
+  mkdirSync(app);
+  writeFileSync(join(app, "package.json"), '{ "private": true }');
+  const { version } = packageJson();
+  run("npm", ["install", join(folder, `sonde-${version}.tgz`)], app);
+}, 180_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function packageJson(): { version: string } {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+}
+
+test("npx sonde --version", () => {
+  expect(run("npx", ["sonde", "--version"], app)).toBe(`${packageJson().version}\n`);
+});
+
+test("npx sonde takes a span and keeps it", async () => {
+  const env = cleanEnv({
+    SONDE_OTLP_HTTP_PORT: "0",
+    SONDE_OTLP_GRPC_PORT: "0",
+    SONDE_PROMETHEUS_PORT: "0",
+    SONDE_WEB_PORT: "0",
+  });
+  const child = spawn(join(app, "node_modules", ".bin", "sonde"), { cwd: app, env, stdio: "pipe" });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  try {
+    const url = await until("it listens", () => /OTLP\/HTTP on (\S+)/.exec(output)?.[1]);
+    const response = await until("it takes a span", () =>
+      fetch(`${url}/v1/traces`, {
+        method: "POST",
+        headers: { "content-type": "application/x-protobuf" },
+        body: Buffer.from(sampleBatch("traces", { items: 1 }).bytes),
+      }),
+    );
+    expect(response.status).toBe(200);
+    expect(output).not.toMatch(/error|warning/i);
+  } finally {
+    child.kill("SIGTERM");
+  }
+  await until("it has ended", () => child.exitCode !== null || undefined);
+  expect(child.exitCode).toBe(0);
+});
+
+test.each(["--require", "--import"])("node %s sonde/register observes an app", async (flag) => {
+  const sink = await startSink();
+  writeFileSync(
+    join(app, "app.js"),
+    `const http = require("node:http");
+     const server = http.createServer((request, response) => response.end("hello"));
+     server.listen(0, async () => {
+       await (await fetch("http://127.0.0.1:" + server.address().port + "/")).text();
+       server.close();
+     });`,
+  );
+  const env = cleanEnv({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_SERVICE_NAME: "packed" });
+  const child = spawn(process.execPath, [flag, "sonde/register", "app.js"], { cwd: app, env });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  await until("it has ended", () => child.exitCode !== null || undefined);
+  expect(stderr).toBe("");
+  const spans = sink.requests
+    .filter(({ signal }) => signal === "traces")
+    .flatMap(({ bytes }) => decodeRequest("traces", bytes).resourceSpans ?? [])
+    .flatMap(({ scopeSpans = [] }) => scopeSpans.flatMap(({ spans = [] }) => spans));
+  expect(spans.map(({ name, kind }) => `${name} ${kind}`).toSorted()).toEqual(["GET 2", "GET 3"]);
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  await sink.close();
+});

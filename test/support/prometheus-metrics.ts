@@ -1,0 +1,122 @@
+// The Prometheus output without its listener and with a clock that is set by hand.
+
+import assert from "node:assert/strict";
+import type { Outcome } from "../../collector/output/output.ts";
+import { Metrics } from "../../collector/output/prometheus/prometheus.ts";
+import { settings } from "../../collector/output/prometheus/settings.ts";
+import { validate } from "../../collector/wire/validate.ts";
+import {
+  attributes,
+  type AttributeValue,
+  encodeRequest,
+  type Metric,
+  type NumberDataPoint,
+  type Request,
+} from "./otlp.ts";
+import { checkHistograms, parseScrape, type Scraped } from "./prometheus-text.ts";
+
+export class Bench {
+  nowMs = 1000;
+  readonly metrics: Metrics;
+
+  constructor(given: Readonly<Record<string, unknown>> = {}) {
+    this.metrics = new Metrics(settings.parse(given), () => this.nowMs);
+  }
+
+  /** Delivers each request as a batch of its own. */
+  deliver(...requests: Request[]): Promise<Outcome> {
+    const entries = requests.map((request, position) => {
+      const checked = validate("metrics", encodeRequest("metrics", request));
+      assert.ok(checked.kind === "valid");
+      return { position, batch: checked.batch, atMs: 0 };
+    });
+    return this.metrics.deliver({ entries });
+  }
+
+  text(): string {
+    return [...this.metrics.scrape()].join("");
+  }
+
+  scrape(): Scraped {
+    const scraped = parseScrape(this.text());
+    checkHistograms(scraped);
+    return scraped;
+  }
+
+  /** Without target_info, and without the labels that all series of a test have. */
+  samples(): Record<string, number> {
+    const found = [...this.scrape().samples].filter(([key]) => !key.startsWith("target_info"));
+    return Object.fromEntries(found.map(([key, value]) => [withoutTarget(key), value]));
+  }
+}
+
+const withoutTarget = (key: string): string =>
+  key
+    .replaceAll(/(?<=[{,])(instance="1"|job="shop")(,|(?=\}))/g, "")
+    .replace(/,\}$/, "}")
+    .replace(/\{\}$/, "");
+
+type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** Of one sender: `instance` undefined is a sender that does not say which it is. */
+export function request(metrics: Metric[], resource: Attributes = shop): Request {
+  return {
+    resourceMetrics: [
+      { resource: { attributes: attributes(resource) }, scopeMetrics: [{ metrics }] },
+    ],
+  };
+}
+
+export const shop = { "service.name": "shop", "service.instance.id": "1" };
+
+/** Seconds after some beginning, in nanoseconds. */
+export const at = (seconds: number): string =>
+  String(1_790_000_000_000_000_000n + BigInt(Math.round(seconds * 1e9)));
+
+export const cumulative = 2;
+export const delta = 1;
+
+export interface PointOptions {
+  readonly start?: number;
+  readonly time?: number;
+  readonly with?: Attributes;
+  readonly flags?: number;
+}
+
+export const timed = ({ start = 0, time = 10, with: given = {}, flags }: PointOptions = {}) => ({
+  startTimeUnixNano: at(start),
+  timeUnixNano: at(time),
+  attributes: attributes(given),
+  ...(flags === undefined ? {} : { flags }),
+});
+
+export function counter(name: string, value: number, options: PointOptions = {}): Metric {
+  return sum(name, [{ ...timed(options), asDouble: value }], { isMonotonic: true });
+}
+
+export function sum(
+  name: string,
+  dataPoints: NumberDataPoint[],
+  { isMonotonic = false, temporality = cumulative } = {},
+): Metric {
+  return { name, sum: { isMonotonic, aggregationTemporality: temporality, dataPoints } };
+}
+
+export function gauge(name: string, value: number, options: PointOptions = {}): Metric {
+  return { name, gauge: { dataPoints: [{ ...timed(options), asDouble: value }] } };
+}
+
+export function histogram(
+  name: string,
+  { bounds, counts, total }: { bounds: number[]; counts: number[]; total: number },
+  { temporality = cumulative, ...options }: PointOptions & { temporality?: number } = {},
+): Metric {
+  const point = {
+    ...timed(options),
+    count: String(counts.reduce((all, count) => all + count, 0)),
+    sum: total,
+    bucketCounts: counts.map(String),
+    explicitBounds: bounds,
+  };
+  return { name, histogram: { aggregationTemporality: temporality, dataPoints: [point] } };
+}
