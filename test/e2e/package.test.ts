@@ -15,10 +15,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sonde-package-"));
 const app = join(folder, "app");
 
-/** Runs to its end and must succeed. */
+/** Runs to its end and must succeed. npm needs the whole environment: proxies, registries, caches. */
 function run(command: string, args: readonly string[], cwd: string): string {
-  const env = cleanEnv({ npm_config_audit: "false", npm_config_fund: "false" });
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${stdout}${stderr}`);
   return stdout;
 }

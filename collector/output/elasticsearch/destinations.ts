@@ -1,0 +1,125 @@
+// Where a record goes: a data stream named by its data_stream.* attributes, or an index named by the
+// time of the event.
+
+import type { Instant } from "./instant.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Destination {
+  /** `{"create":{"_index":"…","_id":` */
+  readonly action: Uint8Array;
+  /** Fields of the document that tell where it is: nothing or `,"data_stream":{…}`. */
+  readonly fields: Uint8Array;
+}
+
+/** What decides it. */
+export interface Origin {
+  readonly dataset: string | undefined;
+  readonly namespace: string | undefined;
+  readonly time: Instant;
+  readonly observed: Instant;
+}
+
+export interface Destinations {
+  /** Whether data_stream.* attributes name the place, so that they are not kept as attributes. */
+  readonly areNamedByAttributes: boolean;
+  /** `atMs` is when the record came to us. */
+  of(origin: Origin, atMs: number): Destination;
+}
+
+export function destinationsOf(settings: Settings): Destinations {
+  return settings.index === "data-stream" ? new DataStreams() : new Indexes(settings);
+}
+
+/** `logs-<dataset>.otel-<namespace>` */
+class DataStreams implements Destinations {
+  readonly areNamedByAttributes = true;
+  readonly #default = dataStream("generic", "default");
+  readonly #others = new Map<string, Destination>();
+
+  of({ dataset, namespace }: Origin): Destination {
+    if (dataset === undefined && namespace === undefined) return this.#default;
+    const key = `${sanitise(dataset, "generic")}-${sanitise(namespace, "default")}`;
+    const known = this.#others.get(key);
+    if (known) return known;
+    // The names come from outside, and each data stream costs the server an index.
+    if (this.#others.size >= mostDataStreams) return this.#default;
+    const [part, space] = key.split("-");
+    const made = dataStream(part!, space!);
+    this.#others.set(key, made);
+    return made;
+  }
+}
+
+const mostDataStreams = 200;
+const longestNamePart = 90;
+
+/** What Elasticsearch forbids in the parts of a data stream's name, the dash being what parts them. */
+function sanitise(part: string | undefined, otherwise: string): string {
+  if (!part) return otherwise;
+  return part
+    .slice(0, longestNamePart)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._]/g, "_");
+}
+
+function dataStream(dataset: string, namespace: string): Destination {
+  const fields = { type: "logs", dataset: `${dataset}.otel`, namespace };
+  return {
+    action: actionFor(`logs-${dataset}.otel-${namespace}`),
+    fields: Buffer.from(`,"data_stream":${JSON.stringify(fields)}`),
+  };
+}
+
+/**
+ * One index for each stretch of time that the pattern tells apart. A broken clock must not make an
+ * index for every year it dreams of: what lies too far from the time when it came goes by the time it
+ * was observed, and if that is no better by the time it came. All of these are the same, and so is the
+ * index, when the record is sent again on another day.
+ */
+class Indexes implements Destinations {
+  readonly areNamedByAttributes = false;
+  readonly #pattern: string;
+  readonly #secondsBehind: number;
+  readonly #secondsAhead: number;
+  readonly #byHour = new Map<number, Destination>();
+
+  constructor({ index, index_days_behind, index_days_ahead }: Settings) {
+    this.#pattern = index;
+    this.#secondsBehind = index_days_behind * 86_400;
+    this.#secondsAhead = index_days_ahead * 86_400;
+  }
+
+  of({ time, observed }: Origin, atMs: number): Destination {
+    const came = Math.floor(atMs / 1000);
+    const isNear = (instant: Instant): boolean =>
+      instant.isKnown &&
+      instant.seconds >= came - this.#secondsBehind &&
+      instant.seconds <= came + this.#secondsAhead;
+    const nearest = isNear(time) ? time.seconds : isNear(observed) ? observed.seconds : came;
+    const hour = Math.floor(nearest / 3600);
+    const known = this.#byHour.get(hour);
+    if (known) return known;
+    if (this.#byHour.size >= mostHoursKept) this.#byHour.clear();
+    const made = {
+      action: actionFor(fillPattern(this.#pattern, hour * 3_600_000)),
+      fields: new Uint8Array(),
+    };
+    this.#byHour.set(hour, made);
+    return made;
+  }
+}
+
+const mostHoursKept = 1000;
+
+function fillPattern(pattern: string, ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return pattern
+    .replaceAll("%Y", iso.slice(0, 4))
+    .replaceAll("%m", iso.slice(5, 7))
+    .replaceAll("%d", iso.slice(8, 10))
+    .replaceAll("%H", iso.slice(11, 13));
+}
+
+function actionFor(index: string): Buffer {
+  return Buffer.from(`{"create":{"_index":${JSON.stringify(index)},"_id":`);
+}

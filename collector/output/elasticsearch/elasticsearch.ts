@@ -1,0 +1,128 @@
+// The output to Elasticsearch or OpenSearch: log records become documents, sent by _bulk. The answer has
+// a verdict for each; those that shall be tried again go, alone, when the delivery is handed over again.
+
+import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
+import { type ItemVerdict, judge, type Retry, type Verdict, wantedOfAnswer } from "./answer.ts";
+import { Bulk, Progress, Remaining } from "./bulk.ts";
+import { Client } from "./client.ts";
+import { type Destinations, destinationsOf } from "./destinations.ts";
+import type { Settings } from "./settings.ts";
+import { installTemplate } from "./template.ts";
+
+export async function open(settings: Settings, context: OutputContext): Promise<Output> {
+  return new Elasticsearch(settings, context);
+}
+
+/** Larger ones gain nothing and keep a thread of the server for long. */
+const largestRequestBytes = 8 * 1024 * 1024;
+const smallestRequestBytes = 64 * 1024;
+
+class Elasticsearch implements Output {
+  readonly wants = ["logs"] as const;
+  readonly maxItems = 2000;
+  readonly maxBytes = 5 * 1024 * 1024;
+  readonly #settings: Settings;
+  readonly #client: Client;
+  readonly #destinations: Destinations;
+  readonly #logId: string;
+  /** What is known of deliveries that will be handed over again. */
+  readonly #progress = new WeakMap<Delivery, Progress>();
+  /** One that is not in use, for its memory. */
+  #spare: Bulk | undefined;
+  #hasTemplate = false;
+  /** A request is sent when it has this size: less than one that was refused as too large. */
+  #limitBytes = largestRequestBytes;
+  /** Smaller than that for a while after a request that got no proper answer. */
+  #requestBytes = largestRequestBytes;
+
+  constructor(settings: Settings, { logId }: OutputContext) {
+    this.#settings = settings;
+    this.#client = new Client(settings);
+    this.#destinations = destinationsOf(settings);
+    this.#logId = logId;
+  }
+
+  async deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
+    if (!this.#hasTemplate) {
+      const retry = await installTemplate(this.#client, this.#settings, signal);
+      if (retry) return retry;
+      this.#hasTemplate = true;
+    }
+    const progress = this.#progress.get(delivery) ?? new Progress(delivery);
+    this.#progress.set(delivery, progress);
+    const bulk = this.#spare ?? new Bulk(this.#destinations, this.#logId);
+    this.#spare = undefined;
+    try {
+      const remaining = new Remaining(delivery, progress);
+      while (bulk.load(remaining, this.#requestBytes)) {
+        const retry = await this.#send({ bulk, from: 0, to: bulk.records, progress }, signal);
+        if (retry) return retry;
+      }
+    } finally {
+      bulk.clear();
+      this.#spare = bulk;
+    }
+    return progress.outcome();
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  /** Settles what it can; what it returns is why the rest must wait. */
+  async #send(part: Part, signal: AbortSignal): Promise<Retry | undefined> {
+    const { bulk, from, to } = part;
+    const body = bulk.body(from, to);
+    const path = `_bulk?filter_path=${wantedOfAnswer}`;
+    const request = { path, body, contentType: "application/x-ndjson" };
+    const answer = await this.#client.request({ method: "POST", ...request }, signal);
+    const verdict = judge(answer, to - from);
+    this.#learn(verdict, body.length);
+    if (verdict.kind === "retry") return verdict;
+    if (verdict.kind === "items") return settle(part, verdict.items);
+    if (to - from > 1) return this.#sendHalves(part, signal);
+    return settle(part, [{ ...verdict, kind: "rejected" }]);
+  }
+
+  async #sendHalves(part: Part, signal: AbortSignal): Promise<Retry | undefined> {
+    const middle = Math.ceil((part.from + part.to) / 2);
+    const retry = await this.#send({ ...part, to: middle }, signal);
+    return retry ?? this.#send({ ...part, from: middle }, signal);
+  }
+
+  /** What is too large for the server, or for the time it has, must not come again as it was. */
+  #learn(verdict: Verdict, bytes: number): void {
+    const smaller = Math.max(smallestRequestBytes, bytes / 2);
+    if (verdict.kind === "items") {
+      this.#requestBytes = Math.min(this.#limitBytes, this.#requestBytes * 2);
+    } else if (verdict.reason === "too_large") {
+      this.#limitBytes = Math.min(this.#limitBytes, smaller);
+      this.#requestBytes = Math.min(this.#requestBytes, smaller);
+    } else if (["timeout", "unreachable", "bad_answer"].includes(verdict.reason)) {
+      this.#requestBytes = Math.min(this.#requestBytes, smaller);
+    }
+  }
+}
+
+/** Records `from` … `to` − 1 of a request. */
+interface Part {
+  readonly bulk: Bulk;
+  readonly from: number;
+  readonly to: number;
+  readonly progress: Progress;
+}
+
+/** The first of the reasons to wait, if there is one, speaks for all. */
+function settle(
+  { bulk, from, progress }: Part,
+  verdicts: readonly ItemVerdict[],
+): Retry | undefined {
+  let retry: Retry | undefined;
+  for (const [index, verdict] of verdicts.entries()) {
+    const place = bulk.place(from + index);
+    if (verdict.kind === "stored") progress.settle(place);
+    else if (verdict.kind === "rejected") progress.reject(place, verdict);
+    else retry ??= verdict;
+  }
+  return retry;
+}

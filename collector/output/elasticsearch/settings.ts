@@ -1,0 +1,90 @@
+// The settings of an Elasticsearch or OpenSearch output. Messages name a setting and what it may be,
+// never the value: it may hold a password.
+
+import { z } from "zod";
+import { secret } from "../../config/fields.ts";
+
+/** What goes into a header as it is. */
+const token = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
+const days = z.int().min(0).max(3650);
+
+export const settings = z
+  .strictObject({
+    /** A path is kept, and so is a user. */
+    url: z.string().superRefine(refineBy(problemOfUrl)),
+    username: z.string().min(1, "must not be empty").optional(),
+    password: secret(z.string()).optional(),
+    /** Encoded as Elasticsearch shows it, or id:key. */
+    api_key: secret(token).optional(),
+    /** A name may have %Y %m %d %H, which are filled from the time of the event in UTC. */
+    index: z.string().superRefine(refineBy(problemOfIndex)).default("data-stream"),
+    /** An event older than that when it comes goes by the time it was observed, or when it came. */
+    index_days_behind: days.default(30),
+    /** And so does one that is further in the future. */
+    index_days_ahead: days.default(1),
+    /** For one request. */
+    timeout_ms: z.int().min(100).max(600_000).default(60_000),
+    signals: z
+      .array(z.enum(["logs"]))
+      .min(1, "is empty; leave it out for the default")
+      .default(["logs"]),
+  })
+  .superRefine((given, context) => {
+    const problem = problemOfCredentials(given);
+    if (problem) context.addIssue({ code: "custom", path: [problem.at], message: problem.message });
+  });
+
+export type Settings = z.output<typeof settings>;
+
+function refineBy(problemOf: (text: string) => string | undefined) {
+  return (text: string, context: z.RefinementCtx<string>): void => {
+    const message = problemOf(text);
+    if (message) context.addIssue({ code: "custom", message });
+  };
+}
+
+function problemOfUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    return "must be an http:// or https:// address such as http://localhost:9200";
+  }
+  if (url.search || url.hash) return "has a ? or #; the address ends with the path";
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    return "has a % in its user or password that must be written as %25";
+  }
+  return undefined;
+}
+
+function problemOfIndex(text: string): string | undefined {
+  const unknown = text.replaceAll(/%[YmdH]/g, "").includes("%");
+  if (unknown) return "knows %Y, %m, %d and %H only";
+  const filled = text.replaceAll("%Y", "2000").replaceAll(/%[mdH]/g, "00");
+  if (!/^[a-z0-9.][^A-Z\\/*?"<>| ,#:\p{Cc}]*$/u.test(filled) || /^\.\.?$/.test(filled)) {
+    return 'must be data-stream or a name in lower case without any of \\ / * ? " < > | , # : and spaces';
+  }
+  if (Buffer.byteLength(filled) > 255) return "is too long, at most 255 bytes are allowed";
+  return undefined;
+}
+
+interface Credentials {
+  readonly url: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly api_key?: string | undefined;
+}
+
+function problemOfCredentials(given: Credentials): { at: string; message: string } | undefined {
+  const url = URL.parse(given.url);
+  const inUrl = Boolean(url && (url.username || url.password));
+  const basic = given.username !== undefined || given.password !== undefined;
+  if (Number(inUrl) + Number(basic) + Number(given.api_key !== undefined) > 1) {
+    const message = "give one of api_key, username with password, or a user in url, not several";
+    return { at: given.api_key === undefined ? "username" : "api_key", message };
+  }
+  if (basic && given.username === undefined) return { at: "username", message: "is missing" };
+  if (basic && given.password === undefined) return { at: "password", message: "is missing" };
+  if (given.username?.includes(":")) return { at: "username", message: "must not have a colon" };
+  return undefined;
+}

@@ -1,0 +1,53 @@
+// What the Elasticsearch output writes of a request, for the tests of its documents.
+
+import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
+import { destinationsOf } from "../../../collector/output/elasticsearch/destinations.ts";
+import { settings } from "../../../collector/output/elasticsearch/settings.ts";
+import {
+  encodeRequest,
+  type LogRecord,
+  type Request,
+  type Resource,
+  type Scope,
+} from "../../support/otlp.ts";
+
+/** When the records came to us. */
+export const came = Date.parse("2026-01-20T12:34:56.789Z");
+
+export const nano = (ms: number): string => String(BigInt(ms) * 1_000_000n);
+
+type Group = { readonly resource?: Resource; readonly scope?: Scope };
+
+/** Records, of which the last may be the group that they stand in. */
+export function request(...given: (LogRecord | Group)[]): Request {
+  const last = given.at(-1);
+  const group: Group =
+    last && ("resource" in last || "scope" in last) ? (given.pop() as Group) : {};
+  const { resource, scope } = group;
+  const scopeLogs = [{ ...(scope ? { scope } : {}), logRecords: given as LogRecord[] }];
+  return { resourceLogs: [{ ...(resource ? { resource } : {}), scopeLogs }] };
+}
+
+export function textOf(request: Request, index = "data-stream"): string {
+  const bytes = encodeRequest("logs", request);
+  const items = 10_000;
+  const batch = { signal: "logs", bytes, items } as const;
+  const entries = [{ position: 40, batch, atMs: came }];
+  const delivery = { signal: "logs", entries, items, bytes: bytes.length } as const;
+  const parsed = settings.parse({ url: "http://localhost:9200", index });
+  const bulk = new Bulk(destinationsOf(parsed), "log-1");
+  bulk.load(new Remaining(delivery, new Progress(delivery)), Number.MAX_SAFE_INTEGER);
+  return Buffer.from(bulk.body(0, bulk.records)).toString();
+}
+
+export interface Line {
+  readonly action: { create: { _index: string; _id: string } };
+  readonly document: Record<string, unknown>;
+}
+
+export function linesOf(request: Request, index?: string): Line[] {
+  const lines = textOf(request, index).trimEnd().split("\n");
+  return lines.flatMap((line, at) =>
+    at % 2 === 0 ? [{ action: JSON.parse(line), document: JSON.parse(lines[at + 1]!) }] : [],
+  );
+}

@@ -1,0 +1,250 @@
+// Against a real Elasticsearch: what the mapping makes findable, and what becomes of each record. With
+// SONDE_TEST_ELASTICSEARCH_URL the server may as well be an OpenSearch.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Output } from "../../../collector/output/output.ts";
+import type { Batch } from "../../../collector/wire/batch.ts";
+import {
+  anyValue,
+  attributes,
+  encodeRequest,
+  type LogRecord,
+  sampleBatch,
+} from "../../support/otlp.ts";
+import { isAbsent, type Peer, startPeer } from "../../support/peers.ts";
+import { until } from "../../support/until.ts";
+import { deliveryOf, never, openOutput } from "./elasticsearch-server.ts";
+
+const isOurs = process.env["SONDE_TEST_ELASTICSEARCH_URL"] === undefined;
+const run = `t${Date.now().toString(36)}`;
+const dir = mkdtempSync(join(tmpdir(), "sonde-elasticsearch-"));
+const start = (port = 0): Promise<Peer> =>
+  startPeer("elasticsearch", { dir, port, args: ["-Ehttp.max_content_length=1mb"] });
+
+describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
+  let peer: Peer;
+  let output: Output;
+
+  beforeAll(async () => {
+    peer = await start();
+    output = await openOutput(peer.url, {}, run);
+  });
+  afterAll(async () => {
+    await output.close();
+    await peer.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  /** What a search by the name of a field and a value finds, in the data stream of one test. */
+  async function find(dataset: string, query: string): Promise<Found[]> {
+    const stream = `logs-${run}${dataset}.otel-default`;
+    await call(`${stream}/_refresh`, "POST");
+    const search = new URLSearchParams({ q: query, size: "10" });
+    const { hits } = (await call(`${stream}/_search?${String(search)}`)) as {
+      hits: { hits: Found[] };
+    };
+    return hits.hits;
+  }
+
+  async function count(pattern: string): Promise<number> {
+    await call(`${pattern}/_refresh`, "POST");
+    return ((await call(`${pattern}/_count`)) as { count: number }).count;
+  }
+
+  async function call(path: string, method = "GET", body?: object): Promise<unknown> {
+    const response = await fetch(`${peer.url}/${path}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      body: body ? JSON.stringify(body) : null,
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async function killAndStart(): Promise<void> {
+    process.kill(Number(peer.address["pid"]), "SIGKILL");
+    await peer.stop();
+    peer = await start(Number(new URL(peer.url).port));
+  }
+
+  test("finds a record by the names that Kibana and Grafana use", async () => {
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const record = {
+      timeUnixNano: "1767323045123456789",
+      severityNumber: 17,
+      severityText: "ERROR",
+      body: { stringValue: "payment failed" },
+      attributes: attributes({ "http.route": "/pay", "order.items": 3 }),
+      traceId,
+      spanId: "00f067aa0ba902b7",
+    };
+    const batch = batchOf("find", record, { body: { stringValue: "another one" } });
+    expect(await output.deliver(deliveryOf([batch], 100), never)).toEqual({ kind: "delivered" });
+    for (const query of [
+      `trace.id:${traceId}`,
+      `trace_id:${traceId}`,
+      "span.id:00f067aa0ba902b7",
+      "log.level:ERROR",
+      "message:failed",
+      "attributes.http.route:\\/pay",
+      '@timestamp:["2026-01-02T03:04:05.123456789Z" TO "2026-01-02T03:04:05.123456789Z"]',
+    ]) {
+      expect(await find("find", query), query).toMatchObject([{ _id: `${run}-100-0` }]);
+    }
+    if (isOurs) expect(await find("find", "service.name:shop")).toHaveLength(2);
+    expect(await find("find", "resource.attributes.service.name:shop")).toHaveLength(2);
+  });
+
+  test("keeps one document of what is delivered twice", async () => {
+    const batches = [batchOf("twice", { body: anyValue("a") }, { body: anyValue("b") })];
+    await output.deliver(deliveryOf(batches, 200), never);
+    expect(await output.deliver(deliveryOf(batches, 200), never)).toEqual({ kind: "delivered" });
+    expect(await find("twice", "*")).toHaveLength(2);
+  });
+
+  test.runIf(isOurs)(
+    "refuses the record that contradicts the mapping, and takes the others",
+    async () => {
+      const map = { kvlistValue: { values: attributes({ inner: 1 }) } };
+      const records = [
+        { attributes: [{ key: "order", value: map }] },
+        { attributes: attributes({ order: "a text where a map was" }) },
+        { attributes: attributes({ other: 1 }) },
+      ];
+      const outcome = await output.deliver(
+        deliveryOf([batchOf("conflict", ...records)], 300),
+        never,
+      );
+      expect(outcome).toMatchObject({
+        kind: "rejected",
+        reason: "bad_data",
+        items: 1,
+        which: [
+          {
+            position: 300,
+            index: 1,
+            detail: expect.stringMatching(
+              /^400 document_parsing_exception: .*\[attributes\.order\]/,
+            ),
+          },
+        ],
+      });
+      expect(await find("conflict", "*")).toHaveLength(2);
+    },
+  );
+
+  test("takes what mappings usually choke on", async () => {
+    const long = "x".repeat(isOurs ? 100_000 : 30_000); // OpenSearch takes no more than 32766 bytes
+    const records: LogRecord[] = [
+      { attributes: attributes({ a: 1, "a.b": "x", "a.b.c": true }) },
+      { attributes: attributes({ a: "no number any more" }) },
+      { attributes: attributes({ numbers: [1, 2.5], mixed: [1, "a", ["b"]], "": 1, " ": 2 }) },
+      { attributes: attributes({ long, ".": 1, "x.": 2 }) },
+      { attributes: [{ key: "deep", value: nested(25) }], body: nested(25) },
+      { attributes: [{ key: "nan", value: { doubleValue: Number.NaN } }], severityNumber: 1000 },
+      { body: { kvlistValue: { values: attributes({ a: 1, "a.b": 2, list: [1, "x"] }) } } },
+      {
+        attributes: [{ key: "big", value: { intValue: "9223372036854775807" } }],
+        timeUnixNano: "1",
+      },
+      {
+        attributes: Array.from({ length: 1500 }, (_, at) => ({
+          key: `k${at}`,
+          value: anyValue(at),
+        })),
+      },
+    ];
+    const outcome = await output.deliver(deliveryOf([batchOf("hostile", ...records)], 400), never);
+    expect(outcome).toEqual({ kind: "delivered" });
+    expect(await find("hostile", "*")).toHaveLength(records.length);
+  });
+
+  test("puts a record into the index of its day", async () => {
+    const byDay = await openOutput(peer.url, { index: `${run}-%Y.%m.%d` }, run);
+    const days = [0, 1, 1].map((daysAgo) => Date.now() - daysAgo * 86_400_000);
+    const records = days.map((ms) => ({ timeUnixNano: `${ms}000000`, traceId: "ab".repeat(16) }));
+    const delivery = deliveryOf([batchOf("days", ...records)], 500);
+    expect(await byDay.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    const index = (ms: number): string =>
+      `${run}-${new Date(ms).toISOString().slice(0, 10).replaceAll("-", ".")}`;
+    expect(await count(index(days[0]!))).toBe(1);
+    expect(await count(index(days[1]!))).toBe(2);
+    const query = new URLSearchParams({ q: `trace.id:${"ab".repeat(16)}` });
+    expect(await call(`${run}-*/_count?${String(query)}`)).toMatchObject({ count: 3 });
+    await byDay.close();
+  });
+
+  test.runIf(isOurs)("is sent less at a time when it finds a request too large", async () => {
+    const batches = [0, 1, 2].map((seed) => sampleBatch("logs", { items: 1500, seed }));
+    const before = await count("logs-generic.otel-default").catch(() => 0);
+    const outcome = await output.deliver(deliveryOf(batches, 600), never);
+    expect(outcome).toEqual({ kind: "delivered" });
+    expect(await count("logs-generic.otel-default")).toBe(before + 4500);
+    const huge = batchOf(
+      "huge",
+      { body: anyValue("x".repeat(1_200_000)) },
+      { body: anyValue("y") },
+    );
+    const other = await output.deliver(deliveryOf([huge], 700), never);
+    expect(other).toMatchObject({ kind: "rejected", reason: "too_large", items: 1 });
+    expect(await find("huge", "*")).toHaveLength(1);
+  });
+
+  test.runIf(isOurs)("keeps a template that somebody has changed", async () => {
+    const path = "_index_template/sonde-logs";
+    const all = (await call(path)) as { index_templates: { index_template: object }[] };
+    const changed = { ...all.index_templates[0]!.index_template, _meta: { changed: true } };
+    await call(path, "PUT", changed);
+    const another = await openOutput(peer.url, {}, run);
+    await another.deliver(deliveryOf([batchOf("kept", {})], 800), never);
+    expect(JSON.stringify(await call(path))).toContain('"changed":true');
+    await another.close();
+  });
+
+  test.runIf(isOurs)(
+    "has everything once after it was killed in the middle",
+    async () => {
+      const records = Array.from({ length: 100 }, (_, at) => ({ body: anyValue(`line ${at}`) }));
+      const deliveries = Array.from({ length: 30 }, (_, at) =>
+        deliveryOf([batchOf("killed", ...records)], 900 + at),
+      );
+      let failures = 0;
+      let restarted: Promise<void> | undefined;
+      for (const [at, delivery] of deliveries.entries()) {
+        const deliver = async (): Promise<boolean> => {
+          const outcome = output.deliver(delivery, never);
+          if (at === 10) restarted ??= killAndStart();
+          const { kind } = await outcome;
+          if (kind === "retry") failures++;
+          return kind === "delivered";
+        };
+        await until("delivered", deliver, 120_000);
+      }
+      await restarted;
+      expect(failures).toBeGreaterThan(0);
+      expect(await count(`logs-${run}killed.otel-default`)).toBe(3000);
+    },
+    180_000,
+  );
+});
+
+interface Found {
+  readonly _id: string;
+}
+
+/** Records of the shop in a data stream of their own. */
+function batchOf(dataset: string, ...logRecords: LogRecord[]): Batch {
+  const all = attributes({ "service.name": "shop", "data_stream.dataset": `${run}${dataset}` });
+  const resourceLogs = [{ resource: { attributes: all }, scopeLogs: [{ logRecords }] }];
+  const bytes = encodeRequest("logs", { resourceLogs });
+  return { signal: "logs", bytes, items: logRecords.length };
+}
+
+function nested(levels: number): NonNullable<LogRecord["body"]> {
+  if (levels === 0) return { intValue: "1" };
+  return { kvlistValue: { values: [{ key: "k", value: nested(levels - 1) }] } };
+}
