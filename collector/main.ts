@@ -67,9 +67,6 @@ async function serve(file: string | undefined): Promise<void> {
     const { loadConfig } = await import("./config/config.ts");
     const { config } = await loadConfig({ env: process.env, file });
     const { Collector } = await import("./collector.ts");
-    const ready = (what: string, url: string): void => {
-      process.stdout.write(`sonde: ${what} on ${url}\n`);
-    };
     const collector = await Collector.start(config, { ready });
     isStarted = true;
     await stopping;
@@ -78,6 +75,10 @@ async function serve(file: string | undefined): Promise<void> {
   } catch (error) {
     await fail(error);
   }
+}
+
+function ready(what: string, url: string): void {
+  process.stdout.write(`sonde: ${what} on ${url}\n`);
 }
 
 /** The user's mistakes in the settings are status 2, as for a wrong argument; all else is 1. */

@@ -31,8 +31,9 @@ export async function startOtlpGrpc(intake: Intake, where: Listening): Promise<R
   };
 }
 
+const asBytes = (bytes: Buffer): Buffer => bytes;
+
 function serviceOf(name: string): grpc.ServiceDefinition {
-  const asBytes = (bytes: Buffer): Buffer => bytes;
   return {
     export: {
       path: `/${name}/Export`,
@@ -68,7 +69,9 @@ function errorOf(refused: Parameters<typeof statusOf>[0]): Partial<grpc.StatusOb
   const status = statusOf(refused);
   const metadata = new grpc.Metadata();
   metadata.set("grpc-status-details-bin", Buffer.from(encodeStatus(status)));
-  return { code: status.code, details: status.message, metadata };
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- google.rpc.Code numbers them alike
+  const code = status.code as grpc.status;
+  return { code, details: status.message, metadata };
 }
 
 function bind(server: grpc.Server, where: Listening): Promise<number> {

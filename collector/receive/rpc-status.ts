@@ -9,6 +9,7 @@ export interface RpcStatus {
   readonly retryAfterS?: number;
 }
 
+/** Those of google.rpc.Code that are used here; gRPC has the same numbers. */
 export const rpcCodes = {
   invalidArgument: 3,
   notFound: 5,
@@ -19,15 +20,12 @@ export const rpcCodes = {
 } as const;
 
 export function statusOf(answer: Exclude<Answer, { kind: "accepted" }>): RpcStatus {
-  const { message } = answer;
-  switch (answer.kind) {
-    case "invalid":
-      return { code: rpcCodes.invalidArgument, message };
-    case "too_large":
-      return { code: rpcCodes.resourceExhausted, message };
-    case "unavailable":
-      return { code: rpcCodes.unavailable, message, retryAfterS: answer.retryAfterS };
+  const { kind, message } = answer;
+  if (kind === "unavailable") {
+    return { code: rpcCodes.unavailable, message, retryAfterS: answer.retryAfterS };
   }
+  const code = kind === "invalid" ? rpcCodes.invalidArgument : rpcCodes.resourceExhausted;
+  return { code, message };
 }
 
 export function encodeStatus({ code, message, retryAfterS }: RpcStatus): Uint8Array {

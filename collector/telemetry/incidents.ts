@@ -49,6 +49,11 @@ export class Incidents {
     this.#say("output_failed", output, `output ${output}: internal error: ${detail}`);
   }
 
+  /** The output goes on without it; what it was for is in the detail. */
+  templateNotInstalled(output: string, detail: string): void {
+    this.#say("template_not_installed", output, `output ${output}: index template: ${detail}`);
+  }
+
   logDamaged(file: string, detail: string): void {
     this.#say("log_damaged", `${file} ${detail}`, `log: damage in ${file}: ${detail}`);
   }

@@ -17,84 +17,102 @@ export interface Observed {
 }
 
 export function ownMetrics(observed: Observed): string {
-  return exposition(families(observed));
+  return exposition([...ofReceivers(observed), ...ofOutputs(observed), ...ofProcess(observed)]);
 }
 
 const outcomes: readonly ItemOutcome[] = ["accepted", "refused", "invalid"];
 
-function families({ version, intake, receivers, log, feeds, incidents }: Observed): Family[] {
-  const family = (name: string, type: Family["type"], help: string, samples: Sample[]): Family => ({
-    name,
-    type,
-    help,
-    samples,
-  });
-  const memory = process.memoryUsage.rss();
-  const { user, system } = process.cpuUsage();
+function ofReceivers({ intake, receivers, log }: Observed): Family[] {
   return [
-    family("sonde_build_info", "gauge", "The version of sonde, and of Node.", [
-      sample(1, { version, node: process.versions.node }),
-    ]),
-    family(
-      "sonde_receiver_items_total",
-      "counter",
-      "Items that came in, by what became of them; a request that cannot be read counts what was read of it, at least 1.",
-      receivers.flatMap((receiver) =>
+    {
+      name: "sonde_receiver_items_total",
+      type: "counter",
+      help: "Items that came in, by what became of them; a request that cannot be read counts what was read of it, at least 1.",
+      samples: receivers.flatMap((receiver) =>
         signals.flatMap((signal) =>
           outcomes.map((outcome) =>
             sample(intake.itemsOf(receiver, signal, outcome), { receiver, signal, outcome }),
           ),
         ),
       ),
-    ),
-    family("sonde_receiver_held_bytes", "gauge", "Memory held by requests in flight.", [
-      sample(intake.heldBytes, {}),
-    ]),
-    family(
-      "sonde_log_items_total",
-      "counter",
-      "Items in the log since it began.",
-      signals.map((signal) => sample(log.appended[signal], { signal })),
-    ),
-    family(
-      "sonde_output_began_items",
-      "gauge",
-      "What sonde_log_items_total was when the output began.",
-      feeds.flatMap(({ name: output, books }) =>
+    },
+    {
+      name: "sonde_receiver_held_bytes",
+      type: "gauge",
+      help: "Memory held by requests in flight.",
+      samples: [sample(intake.heldBytes)],
+    },
+    {
+      name: "sonde_log_items_total",
+      type: "counter",
+      help: "Items in the log since it began.",
+      samples: signals.map((signal) => sample(log.appended[signal], { signal })),
+    },
+  ];
+}
+
+/** At any moment: log items − began = the sum over outcomes + waiting. */
+function ofOutputs({ feeds }: Observed): Family[] {
+  return [
+    {
+      name: "sonde_output_began_items",
+      type: "gauge",
+      help: "What sonde_log_items_total was when the output began.",
+      samples: feeds.flatMap(({ name: output, books }) =>
         signals.map((signal) => sample(books.began[signal], { output, signal })),
       ),
-    ),
-    family(
-      "sonde_output_items_total",
-      "counter",
-      "Items that an output is done with, by what became of them and why.",
-      feeds.flatMap(({ name: output, books }) =>
+    },
+    {
+      name: "sonde_output_items_total",
+      type: "counter",
+      help: "Items that an output is done with, by what became of them and why.",
+      samples: feeds.flatMap(({ name: output, books }) =>
         [...books.lines].map(({ signal, outcome, reason, items }) =>
           sample(items, { output, signal, outcome, reason }),
         ),
       ),
-    ),
-    family(
-      "sonde_output_waiting_items",
-      "gauge",
-      "Items in the log that an output is not done with.",
-      feeds.flatMap(({ name: output, reader }) =>
+    },
+    {
+      name: "sonde_output_waiting_items",
+      type: "gauge",
+      help: "Items in the log that an output is not done with.",
+      samples: feeds.flatMap(({ name: output, reader }) =>
         signals.map((signal) => sample(reader.waiting.items[signal], { output, signal })),
       ),
-    ),
-    family(
-      "sonde_incidents_total",
-      "counter",
-      "What went wrong, by kind.",
-      [...incidents.counts].map(([incident, count]) => sample(count, { incident })),
-    ),
-    family("process_resident_memory_bytes", "gauge", "Resident memory.", [sample(memory, {})]),
-    family("process_cpu_seconds_total", "counter", "CPU time, user and system.", [
-      sample((user + system) / 1e6, {}),
-    ]),
+    },
   ];
 }
 
-function sample(value: number, labels: Readonly<Record<string, string>>): Sample {
+function ofProcess({ version, incidents }: Observed): Family[] {
+  const { user, system } = process.cpuUsage();
+  return [
+    {
+      name: "sonde_build_info",
+      type: "gauge",
+      help: "The version of sonde, and of Node.",
+      samples: [sample(1, { version, node: process.versions.node })],
+    },
+    {
+      name: "sonde_incidents_total",
+      type: "counter",
+      help: "What went wrong, by kind.",
+      samples: [...incidents.counts].map(([incident, count]) => sample(count, { incident })),
+    },
+    {
+      name: "process_resident_memory_bytes",
+      type: "gauge",
+      help: "Resident memory.",
+      samples: [sample(process.memoryUsage.rss())],
+    },
+    {
+      name: "process_cpu_seconds_total",
+      type: "counter",
+      help: "CPU time, user and system.",
+      samples: [sample((user + system) / 1e6)],
+    },
+  ];
+}
+
+function sample(value: number, labels: Readonly<Record<string, string>> = {}): Sample {
   return { labels: Object.entries(labels), value };
 }

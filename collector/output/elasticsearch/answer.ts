@@ -111,7 +111,8 @@ function retry(reason: Reason, detail: string): Retry {
   return { kind: "retry", reason, detail };
 }
 
-function detailOf(answer: Answer): string {
+/** Status, type and reason of an error answer. */
+export function detailOf(answer: Answer): string {
   return describe(errorIn(answer), answer.status);
 }
 

@@ -24,7 +24,7 @@ class Elasticsearch implements Output {
   readonly #settings: Settings;
   readonly #client: Client;
   readonly #destinations: Destinations;
-  readonly #logId: string;
+  readonly #context: OutputContext;
   /** What is known of deliveries that will be handed over again. */
   readonly #progress = new WeakMap<Delivery, Progress>();
   /** One that is not in use, for its memory. */
@@ -35,22 +35,24 @@ class Elasticsearch implements Output {
   /** Smaller than that for a while after a request that got no proper answer. */
   #requestBytes = largestRequestBytes;
 
-  constructor(settings: Settings, { logId }: OutputContext) {
+  constructor(settings: Settings, context: OutputContext) {
     this.#settings = settings;
     this.#client = new Client(settings);
     this.#destinations = destinationsOf(settings);
-    this.#logId = logId;
+    this.#context = context;
   }
 
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
     if (!this.#hasTemplate) {
-      const retry = await installTemplate(this.#client, this.#settings, signal);
+      const refused = (detail: string): void =>
+        this.#context.incidents.templateNotInstalled(this.#context.name, detail);
+      const retry = await installTemplate(this.#client, this.#settings, { signal, refused });
       if (retry) return retry;
       this.#hasTemplate = true;
     }
     const progress = this.#progress.get(delivery) ?? new Progress(delivery);
     this.#progress.set(delivery, progress);
-    const bulk = this.#spare ?? new Bulk(this.#destinations, this.#logId);
+    const bulk = this.#spare ?? new Bulk(this.#destinations, this.#context.logId);
     this.#spare = undefined;
     try {
       const remaining = new Remaining(delivery, progress);

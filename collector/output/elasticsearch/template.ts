@@ -2,7 +2,7 @@
 // `service.name`, `log.level` and `message` by these names, times in nanoseconds, and attributes that
 // may have any names side by side, `a` and `a.b` too.
 
-import { retryFor, type Retry } from "./answer.ts";
+import { detailOf, retryFor, type Retry } from "./answer.ts";
 import type { Client } from "./client.ts";
 import type { Settings } from "./settings.ts";
 
@@ -13,20 +13,33 @@ import type { Settings } from "./settings.ts";
 export async function installTemplate(
   client: Client,
   settings: Settings,
-  signal: AbortSignal,
+  { signal, refused }: Installing,
 ): Promise<Retry | undefined> {
   const path = `_index_template/${encodeURIComponent(nameFor(settings))}`;
   const existing = await client.request({ method: "GET", path }, signal);
   if (existing.kind === "none" || isPassing(existing.status)) return retryFor(existing);
-  if (existing.status !== 404) return undefined;
+  if (existing.status !== 404) {
+    if (existing.status !== 200) refused(detailOf(existing));
+    return undefined;
+  }
+  let last = existing;
   for (const template of templatesFor(settings)) {
     const body = Buffer.from(JSON.stringify(template));
     const request = { path: `${path}?create=true`, body, contentType: "application/json" };
     const answer = await client.request({ method: "PUT", ...request }, signal);
     if (answer.kind === "none" || isPassing(answer.status)) return retryFor(answer);
+    if (answer.status < 300) return undefined;
+    last = answer;
     if (answer.status !== 400) break;
   }
+  refused(detailOf(last));
   return undefined;
+}
+
+interface Installing {
+  readonly signal: AbortSignal;
+  /** Told why the server does not take a template, if it does not. */
+  readonly refused: (detail: string) => void;
 }
 
 /** Whether the same request may do better later. */

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
 import { describeProblem, maxDepth, validate } from "../../../collector/wire/validate.ts";
@@ -24,6 +24,13 @@ const varint = (value: number): Buffer => {
 
 /** resource_spans › scope_spans › spans */
 const span = (...parts: Uint8Array[]): Buffer => field(1, field(2, field(2, ...parts)));
+
+/** Request 1, resource 2, scope 3, span 4, attribute 5, value 6: then two for each array. */
+const nested = (depth: number): Buffer => {
+  let value = field(1, Buffer.from("deep")); // string_value of the innermost AnyValue
+  for (let level = 6; level + 2 <= depth; level += 2) value = field(5, field(1, value));
+  return span(field(9, field(2, value)));
+};
 
 describe("what a sound request holds is counted", () => {
   test.each(signals)("%s", (signal) => {
@@ -126,12 +133,6 @@ test("ids may be empty, as protobuf leaves them out", () => {
 });
 
 test("messages may be nested to the limit and not one deeper", () => {
-  // request 1, resource 2, scope 3, span 4, attribute 5, value 6: then two for each array
-  const nested = (depth: number): Buffer => {
-    let value = field(1, Buffer.from("deep")); // string_value of the innermost AnyValue
-    for (let level = 6; level + 2 <= depth; level += 2) value = field(5, field(1, value));
-    return span(field(9, field(2, value)));
-  };
   expect(problemOf(nested(maxDepth))).toBe("valid");
   expect(problemOf(nested(maxDepth + 2))).toContain(`nested deeper than ${maxDepth} messages`);
   expect(problemOf(nested(20_000))).toContain(`nested deeper than ${maxDepth} messages`);

@@ -1,0 +1,126 @@
+// What a point does to its series: replaces what was there, is added to it, or is left out since it
+// comes too late.
+
+import type { Label } from "../../telemetry/exposition.ts";
+import { labelText, numberText } from "../../telemetry/exposition.ts";
+import { addBuckets } from "./exponential.ts";
+import type { Point } from "./point.ts";
+import { type Buckets, type Distribution, type NumberSeries, type Stream } from "./series.ts";
+
+export interface Kind {
+  readonly isDelta: boolean;
+  readonly isGauge: boolean;
+  readonly isMonotonic: boolean;
+  /** Its buckets lie on a grid, so that those of two points can be added even where they differ. */
+  readonly isExponential: boolean;
+}
+
+/** Nothing is to be done with a point that was taken before or is older than what is known. */
+export type Verdict = "take" | "ignore" | { readonly problem: string };
+
+/**
+ * Two senders that cannot be told apart would make a counter jump to and fro, so the one that began
+ * last is believed, and the latest point. After so long a silence, two and a half of the SDKs' usual
+ * intervals, whoever sends is believed: a clock may have been set back.
+ */
+const silenceMs = 150_000;
+
+interface Times {
+  readonly start: number;
+  readonly time: number;
+  readonly seenMs: number;
+}
+
+export function judge(series: Times, point: Point, kind: Kind, nowMs: number): Verdict {
+  const isKnown = series.seenMs >= 0 && nowMs - series.seenMs < silenceMs;
+  if (kind.isDelta) {
+    if (!isFinite(point.value) || (kind.isMonotonic && point.value < 0)) {
+      return { problem: `a difference of ${point.value} cannot be added` };
+    }
+    if (!isKnown || point.time === 0 || point.time > series.time) return "take";
+    if (point.time === series.time) return "ignore";
+    return { problem: "a difference older than what has been added up" };
+  }
+  if (!isKnown) return "take";
+  if (!kind.isGauge && point.start !== 0) {
+    if (point.start > series.start) return "take";
+    if (point.start < series.start) {
+      return {
+        problem: "a sender that began later sends the same series; set service.instance.id",
+      };
+    }
+  }
+  return point.time !== 0 && point.time < series.time ? "ignore" : "take";
+}
+
+export function takeNumber(series: NumberSeries, point: Point, { isDelta }: Kind): void {
+  series.value = isDelta ? series.value + point.value : point.value;
+  series.start = point.start;
+  series.time = point.time;
+}
+
+/** The usual case, in place; false when the buckets are not those of the series. */
+export function takeSameBuckets(series: Distribution, point: Point, { isDelta }: Kind): boolean {
+  if (series.seenMs < 0 || !areEqual(series.buckets.bounds, point.bounds)) return false;
+  const { counts } = series;
+  for (let at = 0; at < counts.length; at++) {
+    counts[at] = isDelta ? counts[at]! + point.counts[at]! : point.counts[at]!;
+  }
+  series.count = isDelta ? series.count + point.count : point.count;
+  series.sum = isDelta ? series.sum + point.sum : point.sum;
+  series.start = point.start;
+  series.time = point.time;
+  return true;
+}
+
+/** What a histogram or summary would be with the point. */
+export interface Distributed {
+  readonly buckets: Buckets;
+  readonly counts: number[];
+  readonly count: number;
+  readonly sum: number;
+}
+
+/** With other buckets a histogram begins anew, unless they lie on one grid and can be added. */
+export function withOtherBuckets(
+  series: Distribution,
+  point: Point,
+  { isDelta, isExponential }: Kind,
+  stream: Stream,
+): Distributed {
+  const { count, sum } = point;
+  if (!isDelta || !isExponential || series.seenMs < 0) {
+    return { buckets: bucketsFor(stream, point.bounds), counts: point.counts.slice(), count, sum };
+  }
+  const before = { bounds: series.buckets.bounds, counts: series.counts };
+  const { bounds, counts } = addBuckets(before, point);
+  const buckets = bucketsFor(stream, bounds);
+  return { buckets, counts, count: series.count + count, sum: series.sum + sum };
+}
+
+export function takeDistribution(series: Distribution, point: Point, next: Distributed): void {
+  series.buckets = next.buckets;
+  series.counts = next.counts;
+  series.count = next.count;
+  series.sum = next.sum;
+  series.start = point.start;
+  series.time = point.time;
+}
+
+/** The series of one metric have the same buckets nearly always, and then share them. */
+function bucketsFor(stream: Stream, bounds: readonly number[]): Buckets {
+  if (stream.buckets && areEqual(stream.buckets.bounds, bounds)) return stream.buckets;
+  const name = stream.family.type === "summary" ? "quantile" : "le";
+  const labelOf = (bound: number): Label => [name, numberText(bound)];
+  stream.buckets = {
+    bounds: bounds.slice(),
+    labels: bounds.map((bound) => labelText([labelOf(bound)])),
+  };
+  return stream.buckets;
+}
+
+function areEqual(some: readonly number[], others: readonly number[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
+}

@@ -1,0 +1,153 @@
+// The HTTP side of /metrics: a listener that a slow, odd or hostile client cannot hold up.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
+import { createGzip } from "node:zlib";
+import { contentType } from "../../telemetry/exposition.ts";
+
+export interface Endpoint {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+interface EndpointOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Made for each scrape; others get a turn after each piece. */
+  readonly text: () => Iterable<string>;
+}
+
+const path = "/metrics";
+
+const maxConnections = 256;
+const maxScrapes = 8;
+/** For one answer, however slowly it is read. */
+const answerMs = 60_000;
+
+const serverOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 75_000, // longer than people's scrape intervals, or a scrape meets a closing socket
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 16_384,
+};
+
+export async function listen({ host, port, text }: EndpointOptions): Promise<Endpoint> {
+  let scrapes = 0;
+  const server = createServer(serverOptions, (request, response) => {
+    request.on("error", () => response.destroy());
+    response.on("error", () => {});
+    request.resume();
+    const refusal = refusalOf(request) ?? (scrapes >= maxScrapes ? busy : undefined);
+    if (refusal) {
+      refuse(response, refusal);
+      return;
+    }
+    scrapes++;
+    void answer(request, response, text).finally(() => scrapes--);
+  });
+  server.maxConnections = maxConnections;
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
+  await listening(server, host, port);
+  const { port: taken } = server.address() as AddressInfo; // it is for a server that listens on TCP
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`,
+    close: closing(server),
+  };
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === "EADDRINUSE"
+          ? "the port is taken; set another one, or 0 for any that is free"
+          : error.message;
+      reject(
+        new Error(`cannot serve Prometheus metrics on ${host} port ${port}: ${why}`, {
+          cause: error,
+        }),
+      );
+    });
+    server.listen({ host, port }, () => {
+      server.removeAllListeners("error");
+      server.on("error", () => {}); // such as too many open files: it goes on listening
+      resolve();
+    });
+  });
+}
+
+const closing = (server: Server) => (): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+
+interface Refusal {
+  readonly status: number;
+  readonly why: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const busy: Refusal = {
+  status: 503,
+  why: `${maxScrapes} scrapes are under way`,
+  headers: { "retry-after": "1" },
+};
+
+function refusalOf({ url = "", method }: IncomingMessage): Refusal | undefined {
+  const end = url.indexOf("?");
+  if ((end < 0 ? url : url.slice(0, end)) !== path) {
+    return { status: 404, why: `nothing here; the metrics are at ${path}` };
+  }
+  if (method === "GET" || method === "HEAD") return undefined;
+  return { status: 405, why: "GET and HEAD only", headers: { allow: "GET, HEAD" } };
+}
+
+function refuse(response: ServerResponse, { status, why, headers }: Refusal): void {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers });
+  response.end(`${why}\n`);
+}
+
+/** Never rejects: a client that goes away is no trouble of ours. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  text: () => Iterable<string>,
+): Promise<void> {
+  const isZipped = acceptsGzip(request.headers["accept-encoding"]);
+  response.setHeader("content-type", contentType);
+  response.setHeader("vary", "accept-encoding");
+  if (isZipped) response.setHeader("content-encoding", "gzip");
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const source = Readable.from(pieces(text));
+  const options = { signal: AbortSignal.timeout(answerMs) };
+  try {
+    if (isZipped) await pipeline(source, createGzip({ level: 1 }), response, options);
+    else await pipeline(source, response, options);
+  } catch {
+    response.destroy();
+  }
+}
+
+async function* pieces(text: () => Iterable<string>): AsyncGenerator<Buffer> {
+  for (const piece of text()) {
+    yield Buffer.from(piece);
+    await setImmediate();
+  }
+}
+
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  return String(header ?? "")
+    .split(",")
+    .some((one) => /^\s*(x-)?gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/i.test(one));
+}

@@ -1,0 +1,167 @@
+// Folds the points of batches into the series in memory. Of a point that belongs to a known series only
+// numbers are read; names and attributes are compared as bytes.
+
+import { labelText } from "../../telemetry/exposition.ts";
+import { Leaves } from "../../wire/leaves.ts";
+import {
+  judge,
+  type Kind,
+  takeDistribution,
+  takeNumber,
+  takeSameBuckets,
+  withOtherBuckets,
+} from "./accumulate.ts";
+import { attributesIn, isReservedFor, labelsOf } from "./labels.ts";
+import { Metric } from "./metric.ts";
+import { maxBuckets, Point } from "./point.ts";
+import type { Rejections } from "./rejections.ts";
+import {
+  type Budget,
+  Distribution,
+  NumberSeries,
+  type Problem,
+  type Scope,
+  type Series,
+  sizeOf,
+  type Stream,
+  type Target,
+} from "./series.ts";
+import { isProblem, maxLabelsLength, type Store } from "./store.ts";
+
+/** After so many points others get a turn; a new series takes as long as twenty known ones. */
+const turnLength = 4000;
+const newSeriesLength = 20;
+
+export class Fold {
+  readonly #store: Store;
+  readonly #budget: Budget;
+  readonly #nowMs: () => number;
+  #turn = 0;
+
+  constructor(store: Store, budget: Budget, nowMs: () => number) {
+    this.#store = store;
+    this.#budget = budget;
+    this.#nowMs = nowMs;
+  }
+
+  /** Yields where others may have a turn. Nothing of the bytes is kept. */
+  *batch(bytes: Uint8Array, rejections: Rejections): Generator<void> {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const leaves = new Leaves({ bytes });
+    const metric = new Metric(buffer);
+    const point = new Point(buffer);
+    let target: Target | Problem | undefined;
+    let scope: Scope | Problem | undefined;
+    let resourceNumber = -1;
+    let scopeNumber = -1;
+    while (leaves.next()) {
+      metric.read(leaves);
+      if (!metric.hasPoints) continue;
+      if (leaves.resourceNumber !== resourceNumber) {
+        resourceNumber = leaves.resourceNumber;
+        target = this.#store.target(buffer, leaves.resource);
+      }
+      if (leaves.scopeNumber !== scopeNumber) {
+        scopeNumber = leaves.scopeNumber;
+        scope = isProblem(target!) ? target : this.#store.scope(target!, buffer, leaves.scope);
+      }
+      const found = isProblem(scope!) ? scope : this.#streamOf(scope!, metric);
+      yield* this.#points(found, { metric, point, rejections });
+    }
+  }
+
+  #streamOf(scope: Scope, metric: Metric): Stream | Problem {
+    if (metric.isDelta === undefined) {
+      return { reason: "bad_data", detail: "neither cumulative nor delta" };
+    }
+    return this.#store.stream(scope, metric.key, () => metric.head());
+  }
+
+  *#points(
+    found: Stream | Problem,
+    { metric, point, rejections }: { metric: Metric; point: Point; rejections: Rejections },
+  ): Generator<void> {
+    const nowMs = this.#nowMs();
+    const kind = metric.kind;
+    while (metric.nextPoint()) {
+      const { start, end } = metric.points;
+      const problem = isProblem(found)
+        ? found
+        : this.#point(found, { point, kind, metric, start, end, nowMs });
+      if (problem) rejections.add(metric.name, problem);
+      if (++this.#turn < turnLength) continue;
+      this.#turn = 0;
+      yield;
+    }
+  }
+
+  #point(stream: Stream, given: Given): Problem | undefined {
+    const { point, kind, metric, start, end, nowMs } = given;
+    const wrong = point.read(metric.dataField, start, end);
+    if (wrong) return { reason: "bad_data", detail: wrong };
+    const bytes = point.attributes;
+    const known = stream.series.known(bytes);
+    const series = known ?? this.#newSeries(stream, given);
+    if (isProblem(series)) return series;
+    if (point.isAbsent) {
+      if (series.seenMs >= 0) this.#store.remove(stream, series);
+      return undefined;
+    }
+    const verdict = judge(series, point, kind, nowMs);
+    if (verdict === "ignore") return undefined;
+    if (verdict !== "take") return { reason: "bad_data", detail: verdict.problem };
+    const problem = this.#take(stream, series, point, kind);
+    if (problem) return problem;
+    if (series.seenMs < 0) stream.series.add(series.labels, series);
+    if (!known) stream.series.remember(bytes, series);
+    series.seenMs = nowMs;
+    return undefined;
+  }
+
+  /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */
+  #newSeries(stream: Stream, { metric, start, end }: Given): Series | Problem {
+    this.#turn += newSeriesLength;
+    const { type } = stream.family;
+    const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
+    const attributes = attributesIn(metric.bytes, { start, end }, metric.attributesField);
+    const labels = labelText(labelsOf(attributes, isReservedFor(own)), stream.scope.labels && ",");
+    if (labels.length > maxLabelsLength) {
+      const detail = `a point whose labels take more than ${maxLabelsLength} characters`;
+      return { reason: "too_large", detail };
+    }
+    const found = stream.series.get(labels);
+    if (found) return found;
+    return own ? new Distribution(labels) : new NumberSeries(labels);
+  }
+
+  #take(stream: Stream, series: Series, point: Point, kind: Kind): Problem | undefined {
+    const isNew = series.seenMs < 0;
+    if (series instanceof NumberSeries) {
+      if (isNew && !this.#budget.take(sizeOf(series))) return this.#store.noRoom;
+      takeNumber(series, point, kind);
+      return undefined;
+    }
+    if (takeSameBuckets(series, point, kind)) return undefined;
+    const next = withOtherBuckets(series, point, kind, stream);
+    const bounds = next.buckets.bounds.length;
+    if (bounds > maxBuckets)
+      return { reason: "too_large", detail: `more than ${maxBuckets} buckets` };
+    const before = isNew ? nothing : sizeOf(series, series.buckets.bounds.length);
+    const after = sizeOf(series, bounds);
+    const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
+    if (!this.#budget.take(growth)) return this.#store.noRoom;
+    takeDistribution(series, point, next);
+    return undefined;
+  }
+}
+
+interface Given {
+  readonly point: Point;
+  readonly kind: Kind;
+  readonly metric: Metric;
+  readonly start: number;
+  readonly end: number;
+  readonly nowMs: number;
+}
+
+const nothing = { series: 0, bytes: 0 };

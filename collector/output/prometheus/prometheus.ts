@@ -1,0 +1,90 @@
+// The Prometheus output: folds the points it is given into series held in memory, and shows these at
+// /metrics. What is in memory is the present state only; nothing is kept for a scrape that did not come.
+
+import { setImmediate } from "node:timers/promises";
+import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
+import { type Endpoint, listen } from "./endpoint.ts";
+import { Fold } from "./fold.ts";
+import { Rejections } from "./rejections.ts";
+import { scrape } from "./scrape.ts";
+import { Budget } from "./series.ts";
+import type { Settings } from "./settings.ts";
+import { Store } from "./store.ts";
+
+/** What has expired is not shown; this is only how long its memory is held after that. */
+const sweepMs = 30_000;
+
+export async function open(settings: Settings, context: OutputContext): Promise<Output> {
+  const metrics = new Metrics(settings);
+  let endpoint: Endpoint | undefined;
+  if (settings.port !== "off") {
+    const text = (): Iterable<string> => metrics.scrape();
+    endpoint = await listen({ host: context.host, port: settings.port, text });
+    context.ready("Prometheus metrics", endpoint.url);
+  }
+  const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);
+  const timer = setInterval(() => void metrics.sweep().catch(failed), sweepMs);
+  timer.unref();
+  return {
+    wants: endpoint ? ["metrics"] : [], // without anybody to show them to there is no use in taking them
+    maxItems: 10_000,
+    maxBytes: 8 * 1024 * 1024,
+    deliver: (delivery) => metrics.deliver(delivery),
+    async close() {
+      clearInterval(timer);
+      await endpoint?.close();
+    },
+  };
+}
+
+/** The state without the listener. */
+export class Metrics {
+  readonly budget: Budget;
+  readonly #store: Store;
+  readonly #fold: Fold;
+  readonly #expirationMs: number;
+  readonly #nowMs: () => number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: Omit<Settings, "port">, nowMs = monotonicMs) {
+    this.budget = new Budget(settings.max_series, settings.max_bytes);
+    this.#store = new Store(this.budget);
+    this.#fold = new Fold(this.#store, this.budget, nowMs);
+    this.#expirationMs = settings.metric_expiration;
+    this.#nowMs = nowMs;
+  }
+
+  deliver({ entries }: Pick<Delivery, "entries">): Promise<Outcome> {
+    return this.#alone(async () => {
+      const rejections = new Rejections();
+      for (const { batch } of entries) await inTurns(this.#fold.batch(batch.bytes, rejections));
+      return rejections.outcome();
+    });
+  }
+
+  sweep(): Promise<void> {
+    return this.#alone(() => inTurns(this.#store.sweep(this.#sinceMs)));
+  }
+
+  scrape(): Iterable<string> {
+    return scrape(this.#store, this.#sinceMs);
+  }
+
+  get #sinceMs(): number {
+    return this.#expirationMs === 0 ? 0 : this.#nowMs() - this.#expirationMs;
+  }
+
+  /** Folding and sweeping take turns with everything else, but not with one another. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
+
+async function inTurns(work: Iterable<void>): Promise<void> {
+  for (const _ of work) await setImmediate();
+}
+
+/** Whole numbers, since these take the least room. */
+const monotonicMs = (): number => Math.round(performance.now());

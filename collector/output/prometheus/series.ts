@@ -1,0 +1,219 @@
+// What is held in memory: targets, their scopes, the streams of points in these and the series of each.
+//
+//   Target  job, instance          ┐ each found by its text, and again by the bytes that it was
+//     Scope   name, version        │ made from, so that only what is new is decoded
+//       Stream  one metric         │
+//         Series  its attributes   ┘
+//   Family  the streams of all targets that have one name: what a scrape writes together
+
+import type { FamilyType } from "../../telemetry/exposition.ts";
+import type { Reason } from "../output.ts";
+
+/** What a table holds. */
+interface Entry<T> {
+  isGone: boolean;
+  /** What it was found by last. */
+  bytes: string;
+  /** What was asked for after it the last time. */
+  next: T | undefined;
+}
+
+/**
+ * Found by the text that tells it from others, or by bytes that have been found to say the same. Senders
+ * write their points in the same order every time, so the one after the last is tried first: comparing
+ * it takes a quarter of the time that looking it up among 100,000 takes.
+ */
+export class Table<T extends Entry<T>> {
+  readonly #byText = new Map<string, T>();
+  readonly #byBytes = new Map<string, T>();
+  #last: T | undefined;
+  #hasRemoved = false;
+
+  get isEmpty(): boolean {
+    return this.#byText.size === 0;
+  }
+
+  known(bytes: string): T | undefined {
+    const expected = this.#last?.next;
+    if (expected?.bytes === bytes && !expected.isGone) {
+      this.#last = expected;
+      return expected;
+    }
+    const found = this.#byBytes.get(bytes);
+    if (!found || found.isGone) return undefined;
+    this.#found(bytes, found);
+    return found;
+  }
+
+  #found(bytes: string, thing: T): void {
+    thing.bytes = bytes;
+    if (this.#last) this.#last.next = thing;
+    this.#last = thing;
+  }
+
+  get(text: string): T | undefined {
+    return this.#byText.get(text);
+  }
+
+  add(text: string, thing: T): void {
+    this.#byText.set(text, thing);
+  }
+
+  /** A sender that writes the same in ever new bytes must not make this grow. */
+  remember(bytes: string, thing: T): void {
+    if (this.#byBytes.size > 2 * this.#byText.size + 8) this.#byBytes.clear();
+    this.#byBytes.set(bytes, thing);
+    this.#found(bytes, thing);
+  }
+
+  remove(text: string, thing: T): void {
+    thing.isGone = true;
+    this.#byText.delete(text);
+    this.#hasRemoved = true;
+  }
+
+  /** Of those removed, everything else. */
+  forget(): void {
+    if (!this.#hasRemoved) return;
+    this.#hasRemoved = false;
+    this.#last = undefined;
+    for (const thing of this.#byText.values()) if (thing.next?.isGone) thing.next = undefined;
+    for (const [bytes, thing] of this.#byBytes) if (thing.isGone) this.#byBytes.delete(bytes);
+  }
+
+  values(): MapIterator<T> {
+    return this.#byText.values();
+  }
+}
+
+/** For a thing that no table has seen yet. */
+export const unseen = { isGone: false, bytes: "", next: undefined } as const;
+
+export interface Target extends Entry<Target> {
+  /** job and instance. */
+  readonly labels: string;
+  /** Those of target_info. */
+  info: string;
+  readonly scopes: Table<Scope>;
+}
+
+export interface Scope extends Entry<Scope> {
+  /** Of the target and the scope. */
+  readonly labels: string;
+  readonly streams: Table<Stream>;
+}
+
+export interface Stream extends Entry<Stream> {
+  readonly family: Family;
+  readonly scope: Scope;
+  /** The metric that has this name here, since another one might be translated to the same. */
+  readonly metric: string;
+  readonly series: Table<Series>;
+  /** Of the last histogram, to be shared with the next. */
+  buckets: Buckets | undefined;
+}
+
+export interface Family {
+  readonly name: string;
+  readonly type: FamilyType;
+  readonly help: string;
+  readonly streams: Set<Stream>;
+}
+
+export type Series = NumberSeries | Distribution;
+
+/** A class, since there may be a million of them and the fields of a class are stored most closely. */
+export class NumberSeries {
+  /** Its own, to be written behind those of the scope. */
+  readonly labels: string;
+  start = 0;
+  time = 0;
+  /** When the last point came, by our clock; below zero before the first. */
+  seenMs = -1;
+  value = 0;
+  isGone = false;
+  bytes = "";
+  next: Series | undefined = undefined;
+
+  constructor(labels: string) {
+    this.labels = labels;
+  }
+}
+
+/** A histogram or summary. */
+export class Distribution {
+  readonly labels: string;
+  start = 0;
+  time = 0;
+  seenMs = -1;
+  count = 0;
+  /** NaN where it is not known. */
+  sum = 0;
+  buckets: Buckets = noBuckets;
+  counts: number[] = [];
+  isGone = false;
+  bytes = "";
+  next: Series | undefined = undefined;
+
+  constructor(labels: string) {
+    this.labels = labels;
+  }
+}
+
+/** Bounds or quantiles with their labels, ready to be written. */
+export interface Buckets {
+  readonly bounds: readonly number[];
+  readonly labels: readonly string[];
+}
+
+export const noBuckets: Buckets = { bounds: [], labels: [] };
+
+/** What is wrong with a point or metric that is left out. */
+export interface Problem {
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** How much may be held, and how much is. */
+export class Budget {
+  readonly maxSeries: number;
+  readonly maxBytes: number;
+  series = 0;
+  bytes = 0;
+
+  constructor(maxSeries: number, maxBytes: number) {
+    this.maxSeries = maxSeries;
+    this.maxBytes = maxBytes;
+  }
+
+  /** False when there is no room; what is given back, negative numbers, always has. */
+  take({ series, bytes }: Size): boolean {
+    if (series > 0 && this.series + series > this.maxSeries) return false;
+    if (bytes > 0 && this.bytes + bytes > this.maxBytes) return false;
+    this.series += series;
+    this.bytes += bytes;
+    return true;
+  }
+
+  release({ series, bytes }: Size): void {
+    this.series -= series;
+    this.bytes -= bytes;
+  }
+}
+
+export interface Size {
+  /** As Prometheus counts: every bucket is one, and the sum and the count of a histogram. */
+  readonly series: number;
+  readonly bytes: number;
+}
+
+// The bytes are what V8 was measured to take, rounded up; a text is held in itself and as the bytes that
+// it was made from, and buckets are reckoned as if no two series shared their bounds.
+
+export const sizeOfNode = (text: string): Size => ({ series: 0, bytes: 1500 + 3 * text.length });
+
+export function sizeOf(series: Series, bounds = 0): Size {
+  const bytes = 250 + 3 * series.labels.length;
+  if (series instanceof NumberSeries) return { series: 1, bytes };
+  return { series: bounds + 3, bytes: bytes + 150 + 64 * bounds };
+}

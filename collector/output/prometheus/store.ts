@@ -1,0 +1,214 @@
+// Finds what a point belongs to, makes it when it is new and there is room, and removes what nothing
+// was heard of for too long.
+
+import { type FamilyType, labelText } from "../../telemetry/exposition.ts";
+import type { Range } from "../../wire/leaves.ts";
+import { attributesIn, identityOf, scopeLabels } from "./labels.ts";
+import { familyName } from "./names.ts";
+import {
+  type Budget,
+  type Family,
+  type Problem,
+  type Scope,
+  type Series,
+  sizeOf,
+  sizeOfNode,
+  type Stream,
+  Table,
+  type Target,
+  unseen,
+} from "./series.ts";
+
+/** Names, help and the labels of one series are no place for documents. */
+const maxNameLength = 1000;
+export const maxLabelsLength = 8192;
+
+export interface MetricHead {
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  readonly type: FamilyType;
+}
+
+export class Store {
+  readonly targets = new Table<Target>();
+  readonly families = new Map<string, Family>();
+  /** Every name that a family writes samples under. */
+  readonly #owners = new Map<string, Family>();
+  readonly #budget: Budget;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+    this.#own({ name: "target_info", type: "gauge", help: "", streams: new Set() });
+  }
+
+  get noRoom(): Problem {
+    const { maxSeries, maxBytes } = this.#budget;
+    const detail =
+      `no room for new series: ${maxSeries} (max_series) or ${maxBytes} bytes (max_bytes) are held; ` +
+      "send fewer attribute values or raise the limit";
+    return { reason: "too_large", detail };
+  }
+
+  target(bytes: Buffer, resource: Range): Target | Problem {
+    const key = bytes.toString("latin1", resource.start, resource.end);
+    const known = this.targets.known(key);
+    if (known) return known;
+    const { labels, info } = identityOf(attributesIn(bytes, resource, 1));
+    if (Math.max(labels.length, info.length) > maxLabelsLength) return tooLong("a resource");
+    let target = this.targets.get(labels);
+    if (!target) {
+      target = { ...unseen, labels, info, scopes: new Table() };
+      if (!this.#budget.take(sizeOfTarget(target))) return this.noRoom;
+      this.targets.add(labels, target);
+    } else if (this.#budget.take({ series: 0, bytes: 3 * (info.length - target.info.length) })) {
+      target.info = info; // what the resource says of itself may change; the latest counts
+    }
+    this.targets.remember(key, target);
+    return target;
+  }
+
+  scope(target: Target, bytes: Buffer, range: Range): Scope | Problem {
+    const key = bytes.toString("latin1", range.start, range.end);
+    const known = target.scopes.known(key);
+    if (known) return known;
+    const own = labelText(scopeLabels(bytes, range), target.labels && ",");
+    const labels = [target.labels, own].join("");
+    if (labels.length > maxLabelsLength) return tooLong("a scope");
+    let scope = target.scopes.get(labels);
+    if (!scope) {
+      scope = { ...unseen, labels, streams: new Table() };
+      if (!this.#budget.take(sizeOfNode(labels))) return this.noRoom;
+      target.scopes.add(labels, scope);
+    }
+    target.scopes.remember(key, scope);
+    return scope;
+  }
+
+  /** `key` tells metrics apart by their bytes; `head` is asked for only when it is a new one. */
+  stream(scope: Scope, key: string, head: () => MetricHead): Stream | Problem {
+    const known = scope.streams.known(key);
+    if (known) return known;
+    const { name, unit, description, type } = head();
+    if (name.length + unit.length > maxNameLength) return tooLong("a metric's name");
+    const translated = familyName(name, unit, type);
+    if (translated === "") return badData("a metric without a name that Prometheus could have");
+    const metric = unit ? `${name} (${unit})` : name;
+    const before = scope.streams.get(translated);
+    if (before && before.metric !== metric) {
+      return badData(`${translated} is taken by the metric ${before.metric} of the same scope`);
+    }
+    const help = description.length > maxNameLength ? "" : description;
+    const family = this.families.get(translated) ?? {
+      name: translated,
+      type,
+      help,
+      streams: new Set(),
+    };
+    const rival = this.#rival(family, type);
+    if (rival) return badData(`${translated} as a ${type} conflicts with the ${rival}`);
+    const stream = before ?? this.#newStream(scope, family, metric);
+    if (!stream) return this.noRoom;
+    scope.streams.remember(key, stream);
+    return stream;
+  }
+
+  #newStream(scope: Scope, family: Family, metric: string): Stream | undefined {
+    if (!this.#budget.take(sizeOfStream(family, metric))) return undefined;
+    const series = new Table<Series>();
+    const stream: Stream = { ...unseen, family, scope, metric, series, buckets: undefined };
+    scope.streams.add(family.name, stream);
+    family.streams.add(stream);
+    if (!this.families.has(family.name)) {
+      this.families.set(family.name, family);
+      this.#own(family);
+    }
+    return stream;
+  }
+
+  /** What has one of the family's names already, described; undefined when nothing has. */
+  #rival(family: Family, type: FamilyType): string | undefined {
+    for (const name of sampleNames(family.name, type)) {
+      const owner = this.#owners.get(name);
+      if (owner && (owner !== family || owner.type !== type)) return `${owner.type} ${owner.name}`;
+    }
+    return undefined;
+  }
+
+  #own(family: Family): void {
+    for (const name of sampleNames(family.name, family.type)) this.#owners.set(name, family);
+  }
+
+  remove(stream: Stream, series: Series): void {
+    const bounds = "buckets" in series ? series.buckets.bounds.length : 0;
+    this.#budget.release(sizeOf(series, bounds));
+    stream.series.remove(series.labels, series);
+  }
+
+  /** Removes series not heard of since then, and all that is empty. Yields where others may have a turn. */
+  *sweep(sinceMs: number): Generator<void> {
+    let seen = 0;
+    for (const target of this.targets.values()) {
+      for (const scope of target.scopes.values()) {
+        for (const stream of scope.streams.values()) {
+          for (const series of stream.series.values()) {
+            if (series.seenMs < sinceMs) this.remove(stream, series);
+            if (++seen % 5000 === 0) yield;
+          }
+          stream.series.forget();
+          if (stream.series.isEmpty) this.#removeStream(scope, stream);
+        }
+        scope.streams.forget();
+        if (!scope.streams.isEmpty) continue;
+        this.#budget.release(sizeOfNode(scope.labels));
+        target.scopes.remove(scope.labels, scope);
+      }
+      target.scopes.forget();
+      if (!target.scopes.isEmpty) continue;
+      this.#budget.release(sizeOfTarget(target));
+      this.targets.remove(target.labels, target);
+    }
+    this.targets.forget();
+  }
+
+  #removeStream(scope: Scope, stream: Stream): void {
+    const { family } = stream;
+    this.#budget.release(sizeOfStream(family, stream.metric));
+    scope.streams.remove(family.name, stream);
+    family.streams.delete(stream);
+    if (family.streams.size > 0) return;
+    this.families.delete(family.name);
+    for (const name of sampleNames(family.name, family.type)) this.#owners.delete(name);
+  }
+}
+
+export function isProblem(found: object): found is Problem {
+  return "detail" in found;
+}
+
+/** A family's name with what stands behind it in samples. */
+function sampleNames(name: string, type: FamilyType): string[] {
+  switch (type) {
+    case "histogram":
+      return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
+    case "summary":
+      return [name, `${name}_sum`, `${name}_count`];
+    default:
+      return [name];
+  }
+}
+
+const sizeOfTarget = ({ labels, info }: Target): { series: number; bytes: number } => ({
+  series: 1, // target_info
+  bytes: sizeOfNode(labels + info).bytes,
+});
+
+const sizeOfStream = (family: Family, metric: string): { series: number; bytes: number } =>
+  sizeOfNode(family.name + family.help + metric);
+
+const badData = (detail: string): Problem => ({ reason: "bad_data", detail });
+
+const tooLong = (what: string): Problem => ({
+  reason: "too_large",
+  detail: `${what} of more than ${what.endsWith("name") ? maxNameLength : maxLabelsLength} characters`,
+});
