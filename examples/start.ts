@@ -1,0 +1,156 @@
+// What `npm start` runs: the collector, two services under the SDK and a little traffic, so that there is
+// something to see. Ctrl-C ends all of it; so does the end of any part, with a word on which it was.
+
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../", import.meta.url));
+const children = new Map<string, ChildProcess>();
+const stopping = new AbortController();
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop(0));
+
+const collector = run("collector", ["collector/main.ts", "serve"], {
+  SONDE_DEBUG_VERBOSITY: process.env["SONDE_DEBUG_VERBOSITY"] ?? "summary",
+});
+const urls = new Map<string, string>();
+onLine(collector, (line) => {
+  const [, what, url] = /^sonde: (.+) on (\S+:\/\/\S+)$/.exec(line) ?? [];
+  if (what !== undefined && url !== undefined) urls.set(what, url);
+  console.log(line);
+});
+await ready("collector", async () => {
+  const health = [...urls].find(([what]) => what.startsWith("health"))?.[1];
+  return health !== undefined && (await fetch(new URL("/readyz", health))).ok;
+});
+
+const otlp = urls.get("OTLP/HTTP") ?? "http://127.0.0.1:4318";
+const stockUrl = await startService("stock", {});
+const shopUrl = await startService("shop", { STOCK_URL: stockUrl });
+console.log(`
+The shop is on ${shopUrl} (try /products/bread), under the SDK, and gets a request a second.
+What it and the stock service tell the collector is printed below as it arrives.
+${[...urls].map(([what, url]) => `  ${what}: ${url}`).join("\n")}
+Ctrl-C ends all of it.
+`);
+await sendTraffic(shopUrl);
+
+/** Starts a service under the SDK and gives its URL. */
+async function startService(name: string, env: Readonly<Record<string, string>>): Promise<string> {
+  const service = run(name, ["--import", "sonde/register", `examples/${name}/main.js`], {
+    PORT: "0",
+    OTEL_SERVICE_NAME: name,
+    OTEL_EXPORTER_OTLP_ENDPOINT: otlp,
+    OTEL_BSP_SCHEDULE_DELAY: "1000",
+    OTEL_METRIC_EXPORT_INTERVAL: "5000",
+    ...env,
+  });
+  let url: string | undefined;
+  // What it logs arrives at the collector, so it is not printed a second time here.
+  onLine(service, (line) => (url ??= /listening on (\S+)/.exec(line)?.[1]));
+  await ready(name, () => url !== undefined);
+  return url ?? "";
+}
+
+/** One request after the other: a slow shop gets fewer. */
+async function sendTraffic(shopUrl: string): Promise<void> {
+  const visits: readonly [path: string, request?: RequestInit][] = [
+    ["/products"],
+    ["/products/apple"],
+    ["/orders", order("apple")],
+    ["/products/bread"],
+    ["/orders", order("bread")],
+    ["/orders", order("cheese")],
+    ["/products/pear"],
+    ["/fail"],
+  ];
+  for (let visit = 0; !stopping.signal.aborted; visit++) {
+    const [path, request] = visits[visit % visits.length] ?? ["/products"];
+    try {
+      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(5000)]);
+      await fetch(shopUrl + path, { ...request, signal }).then((answer) => answer.text());
+    } catch (error) {
+      if (!stopping.signal.aborted) console.error(`${path}: ${String(error)}`);
+    }
+    await pause(1000);
+  }
+}
+
+function order(product: string): RequestInit {
+  return {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ product }),
+  };
+}
+
+function run(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ChildProcess {
+  const child = spawn(process.execPath, ["--conditions=source", ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true, // Ctrl-C reaches this process alone, which ends the others in order
+  });
+  children.set(name, child);
+  child.on("exit", (code, signal) => {
+    children.delete(name);
+    if (stopping.signal.aborted) return;
+    console.error(`${name} ended unexpectedly (${signal ?? `code ${code}`}), so everything ends`);
+    stop(1);
+  });
+  return child;
+}
+
+/** Services before the collector, so that it gets their last words. */
+function stop(code: number): void {
+  if (stopping.signal.aborted) return;
+  stopping.abort();
+  process.exitCode = code;
+  void (async () => {
+    for (const name of ["shop", "stock", "collector"]) await end(children.get(name));
+    process.exit();
+  })();
+}
+
+function end(child: ChildProcess | undefined): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const kill = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    child.once("exit", () => {
+      clearTimeout(kill);
+      resolve();
+    });
+    child.kill("SIGTERM");
+  });
+}
+
+function onLine(child: ChildProcess, take: (line: string) => void): void {
+  if (child.stdout) createInterface({ input: child.stdout }).on("line", take);
+}
+
+async function ready(name: string, isReady: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline && !stopping.signal.aborted) {
+    if (await Promise.resolve(isReady()).catch(() => false)) return;
+    await pause(50);
+  }
+  if (stopping.signal.aborted) return new Promise(() => {}); // stop() ends the process
+  console.error(`${name} was not ready within 30 seconds`);
+  stop(1);
+  return new Promise(() => {});
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stopping.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), {
+      once: true,
+    });
+  });
+}

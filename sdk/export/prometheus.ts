@@ -1,0 +1,39 @@
+// The app's metrics for Prometheus to scrape, on a server of our own around OpenTelemetry's exporter: a
+// port that is taken does not end the app, and a scrape is not traced.
+
+import type { IncomingMessage } from "node:http";
+import type { IMetricReader } from "@opentelemetry/sdk-metrics";
+import { load } from "../packages.ts";
+import type { Settings } from "../settings.ts";
+import { messageOf, tell } from "../tell.ts";
+
+const ownSockets = new WeakSet<object>();
+
+export function isScrape(request: IncomingMessage): boolean {
+  return ownSockets.has(request.socket);
+}
+
+export function servePrometheus({
+  prometheusHost: host,
+  prometheusPort: port,
+}: Settings): IMetricReader {
+  const { PrometheusExporter } = load("@opentelemetry/exporter-prometheus");
+  const { createServer } = process.getBuiltinModule("node:http");
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const server = createServer((request, response) => {
+    if (request.url?.split("?", 1)[0] === "/metrics") {
+      exporter.getMetricsRequestHandler(request, response);
+    } else {
+      response.writeHead(404).end();
+    }
+  });
+  server.on("connection", (socket) => {
+    ownSockets.add(socket);
+    socket.unref();
+  });
+  server.on("error", (error) => {
+    tell(`metrics are not served on ${host}:${port}: ${messageOf(error)}`);
+  });
+  server.listen(port, host).unref();
+  return exporter;
+}

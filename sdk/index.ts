@@ -1,0 +1,4 @@
+// The public API.
+
+export { start } from "./start.ts";
+export type { Sonde } from "./start.ts";

@@ -1,0 +1,101 @@
+// Everything that is instrumented, one entry each, and what has to be loaded for it. Adding one is an
+// entry here and its name in the settings.
+
+import type { InstrumentationName } from "../settings.ts";
+import { isScrape } from "../export/prometheus.ts";
+import { load } from "../packages.ts";
+import { sendConsoleLogs } from "./console.ts";
+import { nameFastifyRoutes } from "./fastify.ts";
+import { sendWinstonLogs } from "./winston.ts";
+
+export interface Instrumentation {
+  readonly name: InstrumentationName;
+  /** Packages whose first load starts it; without any it starts with the SDK. */
+  readonly libraries?: readonly string[];
+  /** Its module hooks must be in place when this returns; what it returns is of no interest. */
+  start(): unknown;
+  /** Called with what a library exports, once it is loaded. */
+  loaded?(exports: unknown): void;
+}
+
+export const instrumentations: readonly Instrumentation[] = [
+  {
+    name: "http",
+    start() {
+      const { context } = load("@opentelemetry/api");
+      const { isTracingSuppressed } = load("@opentelemetry/core");
+      const { HttpInstrumentation } = load("@opentelemetry/instrumentation-http");
+      return new HttpInstrumentation({
+        ignoreIncomingRequestHook: isScrape,
+        // Without it a request that is not traced would still be counted.
+        ignoreOutgoingRequestHook: () => isTracingSuppressed(context.active()),
+      });
+    },
+  },
+  {
+    name: "undici",
+    start() {
+      const { context } = load("@opentelemetry/api");
+      const { isTracingSuppressed } = load("@opentelemetry/core");
+      const { UndiciInstrumentation } = load("@opentelemetry/instrumentation-undici");
+      return new UndiciInstrumentation({
+        ignoreRequestHook: () => isTracingSuppressed(context.active()),
+      });
+    },
+  },
+  { name: "fastify", start: nameFastifyRoutes },
+  { name: "console", start: sendConsoleLogs },
+  {
+    name: "runtime-node",
+    start() {
+      const { metrics } = load("@opentelemetry/api");
+      const { RuntimeNodeInstrumentation } = load("@opentelemetry/instrumentation-runtime-node");
+      // It makes its instruments only when it is told of a provider.
+      new RuntimeNodeInstrumentation().setMeterProvider(metrics.getMeterProvider());
+    },
+  },
+  {
+    name: "express",
+    libraries: ["express"],
+    start() {
+      const { ExpressInstrumentation, ExpressLayerType } = load(
+        "@opentelemetry/instrumentation-express",
+      );
+      // For the route alone: a span for every middleware is noise that costs more than the request's.
+      return new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) });
+    },
+  },
+  {
+    name: "pg",
+    libraries: ["pg", "pg-pool"],
+    start() {
+      const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
+      return new PgInstrumentation();
+    },
+  },
+  {
+    name: "redis",
+    libraries: ["redis", "@redis/client"],
+    start() {
+      const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
+      return new RedisInstrumentation();
+    },
+  },
+  {
+    name: "pino",
+    libraries: ["pino"],
+    start() {
+      const { PinoInstrumentation } = load("@opentelemetry/instrumentation-pino");
+      return new PinoInstrumentation();
+    },
+  },
+  {
+    name: "winston",
+    libraries: ["winston"],
+    start() {
+      const { WinstonInstrumentation } = load("@opentelemetry/instrumentation-winston");
+      return new WinstonInstrumentation({ disableLogSending: true }); // it would need one more package
+    },
+    loaded: sendWinstonLogs,
+  },
+];

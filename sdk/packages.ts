@@ -1,0 +1,58 @@
+// OpenTelemetry's packages, loaded when they are needed. They come in two builds, and each has its own
+// copy of everything below it; all of ours are the CommonJS ones, because an instrumentation has to be
+// there before the `require` or `import` that asked for its library returns.
+
+import { createRequire } from "node:module";
+import type * as api from "@opentelemetry/api";
+import type * as contextAsyncHooks from "@opentelemetry/context-async-hooks";
+import type * as core from "@opentelemetry/core";
+import type * as exporterLogsOtlpGrpc from "@opentelemetry/exporter-logs-otlp-grpc";
+import type * as exporterMetricsOtlpGrpc from "@opentelemetry/exporter-metrics-otlp-grpc";
+import type * as exporterPrometheus from "@opentelemetry/exporter-prometheus";
+import type * as exporterTraceOtlpGrpc from "@opentelemetry/exporter-trace-otlp-grpc";
+import type * as exporterZipkin from "@opentelemetry/exporter-zipkin";
+import type * as instrumentationExpress from "@opentelemetry/instrumentation-express";
+import type * as instrumentationHttp from "@opentelemetry/instrumentation-http";
+import type * as instrumentationPg from "@opentelemetry/instrumentation-pg";
+import type * as instrumentationPino from "@opentelemetry/instrumentation-pino";
+import type * as instrumentationRedis from "@opentelemetry/instrumentation-redis";
+import type * as instrumentationRuntimeNode from "@opentelemetry/instrumentation-runtime-node";
+import type * as instrumentationUndici from "@opentelemetry/instrumentation-undici";
+import type * as instrumentationWinston from "@opentelemetry/instrumentation-winston";
+import type * as otlpTransformer from "@opentelemetry/otlp-transformer";
+import type * as propagatorB3 from "@opentelemetry/propagator-b3";
+import type * as resources from "@opentelemetry/resources";
+import type * as sdkLogs from "@opentelemetry/sdk-logs";
+import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
+import type * as sdkTrace from "@opentelemetry/sdk-trace";
+
+interface Packages {
+  "@opentelemetry/api": typeof api;
+  "@opentelemetry/context-async-hooks": typeof contextAsyncHooks;
+  "@opentelemetry/core": typeof core;
+  "@opentelemetry/exporter-logs-otlp-grpc": typeof exporterLogsOtlpGrpc;
+  "@opentelemetry/exporter-metrics-otlp-grpc": typeof exporterMetricsOtlpGrpc;
+  "@opentelemetry/exporter-prometheus": typeof exporterPrometheus;
+  "@opentelemetry/exporter-trace-otlp-grpc": typeof exporterTraceOtlpGrpc;
+  "@opentelemetry/exporter-zipkin": typeof exporterZipkin;
+  "@opentelemetry/instrumentation-express": typeof instrumentationExpress;
+  "@opentelemetry/instrumentation-http": typeof instrumentationHttp;
+  "@opentelemetry/instrumentation-pg": typeof instrumentationPg;
+  "@opentelemetry/instrumentation-pino": typeof instrumentationPino;
+  "@opentelemetry/instrumentation-redis": typeof instrumentationRedis;
+  "@opentelemetry/instrumentation-runtime-node": typeof instrumentationRuntimeNode;
+  "@opentelemetry/instrumentation-undici": typeof instrumentationUndici;
+  "@opentelemetry/instrumentation-winston": typeof instrumentationWinston;
+  "@opentelemetry/otlp-transformer": typeof otlpTransformer;
+  "@opentelemetry/propagator-b3": typeof propagatorB3;
+  "@opentelemetry/resources": typeof resources;
+  "@opentelemetry/sdk-logs": typeof sdkLogs;
+  "@opentelemetry/sdk-metrics": typeof sdkMetrics;
+  "@opentelemetry/sdk-trace": typeof sdkTrace;
+}
+
+const require = createRequire(import.meta.url);
+
+export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
+  return require(name) as Packages[Name]; // what the table above says about each name
+}

@@ -1,0 +1,74 @@
+// What the telemetry says about where it comes from. Detected here and not by OpenTelemetry's detectors:
+// those read files and start programs in the background, and until they are done nothing can be sent,
+// not even at exit; and they tell the command line, where people put secrets.
+
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { arch, hostname, platform, release } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { isMainThread, threadId } from "node:worker_threads";
+import type { DetectorName, Settings } from "./settings.ts";
+
+type Attributes = Record<string, string | number>;
+
+export function describeResource(settings: Settings): Attributes {
+  const attributes: Attributes = {
+    "service.name": packageName() ?? "unknown_service:node",
+    "telemetry.distro.name": "sonde",
+  };
+  for (const name of settings.detectors) Object.assign(attributes, detectors[name]());
+  // What the user says wins over what is found.
+  if (settings.detectors.includes("env")) Object.assign(attributes, settings.resourceAttributes);
+  if (settings.serviceName !== undefined) attributes["service.name"] = settings.serviceName;
+  return attributes;
+}
+
+const detectors: Readonly<Record<DetectorName, () => Attributes>> = {
+  env: () => ({}),
+  host: () => ({ "host.name": hostname(), "host.arch": archNames[arch()] ?? arch() }),
+  os: () => ({
+    "os.type": platform() === "win32" ? "windows" : platform(),
+    "os.version": release(),
+  }),
+  process: () => ({
+    "process.pid": process.pid,
+    "process.executable.name": basename(process.execPath),
+    "process.executable.path": process.execPath,
+    "process.command": process.argv[1] ?? "",
+    "process.runtime.name": "nodejs",
+    "process.runtime.version": process.versions.node,
+    "process.runtime.description": "Node.js",
+    ...(isMainThread ? {} : { "thread.id": threadId }),
+  }),
+  // Of this process and thread alone, so that the series of two of them never collide.
+  serviceinstance: () => ({ "service.instance.id": randomUUID() }),
+};
+
+const archNames: Readonly<Record<string, string>> = {
+  x64: "amd64",
+  arm: "arm32",
+  ia32: "x86",
+  ppc: "ppc32",
+};
+
+/** The name in the nearest package.json above the app's entry file. */
+function packageName(): string | undefined {
+  let folder = dirname(process.argv[1] ?? "/");
+  for (; dirname(folder) !== folder; folder = dirname(folder)) {
+    const description = readJson(join(folder, "package.json"));
+    if (description === undefined) continue;
+    const { name } = description as { name?: unknown };
+    return typeof name === "string" && name !== "" ? name : undefined;
+  }
+  return undefined;
+}
+
+/** Undefined where there is no such file; what is not an object has no name either. */
+function readJson(file: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    return typeof value === "object" && value !== null ? value : {};
+  } catch (error) {
+    return error instanceof SyntaxError ? {} : undefined;
+  }
+}

@@ -1,0 +1,56 @@
+// Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
+// often and by whichever copy of this package it is asked for.
+
+import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
+import { startInstrumentations } from "./instrument/modules.ts";
+import { instrumentations } from "./instrument/table.ts";
+import { startReference } from "./reference.ts";
+import { readSettings } from "./settings.ts";
+import { messageOf, tell } from "./tell.ts";
+
+/** What is running; the same for everyone who starts it. */
+export interface Sonde {
+  /** Sends what is waiting; resolves when it is delivered, or after two seconds. Never rejects. */
+  flush(): Promise<void>;
+  /** Flushes and ends; what is instrumented stays so, but nothing is recorded any more. */
+  shutdown(): Promise<void>;
+}
+
+/** Starts the SDK as the environment says, as `--import sonde/register` does. Never throws. */
+export function start(): Sonde {
+  const running = globalThis as typeof globalThis & { [runningKey]?: Sonde };
+  try {
+    running[runningKey] ??= startNow();
+  } catch (error) {
+    tell(`the SDK is off, it could not start: ${messageOf(error)}`);
+    running[runningKey] = nothing;
+  }
+  return running[runningKey];
+}
+
+const runningKey = Symbol.for("sonde.sdk");
+
+const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
+
+function startNow(): Sonde {
+  const { settings, complaints } = readSettings(process.env);
+  if (settings.isDisabled) return nothing;
+  complain(complaints);
+  const engine = startReference(settings);
+  const unwatch = flushAtExit(engine);
+  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  return {
+    flush: () => within(exitDeadlineMs, engine.flush()),
+    shutdown() {
+      unwatch();
+      return within(exitDeadlineMs, engine.shutdown());
+    },
+  };
+}
+
+/** Once for a process and the Nodes it starts, which inherit the same mistakes. */
+function complain(complaints: readonly string[]): void {
+  if (complaints.length === 0 || process.env["SONDE_SETTINGS_TOLD"] !== undefined) return;
+  process.env["SONDE_SETTINGS_TOLD"] = "true";
+  for (const complaint of complaints) tell(complaint);
+}

@@ -1,0 +1,1 @@
+void require("./app.cjs")({ pg: require("pg"), redis: require("redis") });

@@ -1,0 +1,5 @@
+import { Client } from "pg";
+import { createClient } from "redis";
+import run from "./app.cjs";
+
+await run({ pg: { Client }, redis: { createClient } });

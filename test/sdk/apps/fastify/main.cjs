@@ -1,0 +1,3 @@
+const fastify = require("fastify");
+
+void require("./app.cjs")(fastify());

@@ -1,0 +1,4 @@
+import fastify from "fastify";
+import serve from "./app.cjs";
+
+await serve(fastify());

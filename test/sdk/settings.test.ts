@@ -1,0 +1,150 @@
+import { describe, expect, test } from "vitest";
+import { readSettings } from "../../sdk/settings.ts";
+
+describe("settings", () => {
+  test("nothing set is silent and means the specification's defaults", () => {
+    const { settings, complaints } = readSettings({ PATH: "/bin", OTEL_SERVICE_NAME: " " });
+    expect(complaints).toEqual([]);
+    expect(settings).toMatchObject({
+      isDisabled: false,
+      serviceName: undefined,
+      propagators: ["tracecontext", "baggage"],
+      sampler: "parentbased_always_on",
+      traces: { exporters: ["otlp"], otlp: { url: "http://localhost:4318/v1/traces" } },
+      metrics: { exporters: ["otlp"], otlp: { protocol: "http/protobuf", timeoutMs: 10_000 } },
+      spanBatch: { delayMs: 5000, timeoutMs: 30_000, maxQueue: 2048, maxBatch: 512 },
+      logBatch: { delayMs: 1000 },
+      metricIntervalMs: 60_000,
+      prometheusHost: "127.0.0.1",
+      prometheusPort: 9464,
+    });
+    expect(Object.isFrozen(settings)).toBe(true);
+  });
+
+  test("the base endpoint gets the signal's path, one for a signal is used as it is", () => {
+    const { settings } = readSettings({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector/base/",
+      OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: "http://logs/take",
+      OTEL_EXPORTER_OTLP_HEADERS: "a=1,b=x%3Dy",
+      OTEL_EXPORTER_OTLP_LOGS_HEADERS: "a=2",
+    });
+    expect(settings.traces.otlp).toMatchObject({
+      url: "https://collector/base/v1/traces",
+      headers: { a: "1", b: "x=y" },
+    });
+    expect(settings.logs.otlp).toMatchObject({
+      url: "http://logs/take",
+      headers: { a: "2", b: "x=y" },
+    });
+  });
+
+  test("lists, enums and booleans are read in any case, enabled first and then disabled", () => {
+    const { settings, complaints } = readSettings({
+      OTEL_TRACES_EXPORTER: "OTLP,console",
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_TRACES_SAMPLER: "TraceIdRatio",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+      OTEL_SDK_DISABLED: "TRUE",
+      OTEL_NODE_ENABLED_INSTRUMENTATIONS: "http, pino",
+      OTEL_NODE_DISABLED_INSTRUMENTATIONS: "pino",
+      OTEL_EXPORTER_OTLP_COMPRESSION: "GZIP",
+    });
+    expect(complaints).toEqual([]);
+    expect(settings).toMatchObject({
+      isDisabled: true,
+      traces: { exporters: ["otlp", "console"], otlp: { compression: "gzip" } },
+      metrics: { exporters: [] },
+      sampler: "traceidratio",
+      samplerRatio: 0.25,
+      instrumentations: new Set(["http"]),
+    });
+  });
+
+  test.each([
+    ["OTEL_SERVICE_NAM", "x", "no such setting; did you mean OTEL_SERVICE_NAME?"],
+    ["OTEL_ANYTHING_AT_ALL", "x", "no such setting"],
+    ["SONDE_ENGIN", "x", "no such setting; did you mean SONDE_ENGINE?"],
+    ["SONDE_ENGINE", "ours", '"ours" is none of opentelemetry'],
+    [
+      "OTEL_LOG_LEVEL",
+      "wanr",
+      '"wanr" is none of none, error, warn, info, debug, verbose, all; did you mean warn?',
+    ],
+    ["OTEL_SDK_DISABLED", "1", '"1" is neither true nor false; false it is'],
+    ["OTEL_BSP_SCHEDULE_DELAY", "5s", '"5s" is not a number of milliseconds above 0'],
+    ["OTEL_BSP_MAX_QUEUE_SIZE", "-1", '"-1" is not a whole number'],
+    ["OTEL_TRACES_SAMPLER_ARG", "1.5", '"1.5" is not between 0 and 1'],
+    [
+      "OTEL_TRACES_SAMPLER",
+      "always",
+      '"always" is unknown or not supported yet, ignored; did you mean always_on?',
+    ],
+    [
+      "OTEL_TRACES_EXPORTER",
+      "otpl",
+      '"otpl" is unknown or not supported yet, ignored; did you mean otlp?',
+    ],
+    [
+      "OTEL_PROPAGATORS",
+      "tracecontext,b33",
+      '"b33" is unknown or not supported yet, ignored; did you mean b3?',
+    ],
+    [
+      "OTEL_NODE_DISABLED_INSTRUMENTATIONS",
+      "postgres",
+      '"postgres" is unknown or not supported yet, ignored; known are http',
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "localhost:4318",
+      '"localhost:4318" is not a URL such as http://localhost:4318',
+    ],
+    [
+      "OTEL_EXPORTER_OTLP_ENDPOINT",
+      "http://localhost:4317",
+      "4317 is the port of grpc, but the protocol is http/protobuf; use port 4318 or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+    ],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "http", '"http" is none of http/protobuf, http/json, grpc'],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "secret", '"…" is not key=value, all of it is ignored'],
+    ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file", "cannot be read: ENOENT"],
+    ["OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "is not key=value, all of it is ignored"],
+    ["OTEL_CONFIG_FILE", "x.yaml", "not supported yet, ignored"],
+  ])("%s=%s is told in one line", (name, value, message) => {
+    const { complaints } = readSettings({ [name]: value });
+    expect(complaints).toEqual([
+      expect.stringContaining(`${name}: ${message}`.replace(`${name}: is`, "is")),
+    ]);
+  });
+
+  test("what cannot be used is as good as not set", () => {
+    const { settings } = readSettings({
+      OTEL_BSP_SCHEDULE_DELAY: "soon",
+      OTEL_TRACES_SAMPLER: "sometimes",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "nowhere",
+      OTEL_RESOURCE_ATTRIBUTES: "a=1,b",
+    });
+    expect(settings).toMatchObject({
+      spanBatch: { delayMs: 5000 },
+      sampler: "parentbased_always_on",
+      traces: { otlp: { url: "http://localhost:4318/v1/traces" } },
+      resourceAttributes: {},
+    });
+  });
+
+  test("a batch is never larger than its queue, a metric timeout never longer than the interval", () => {
+    const { settings } = readSettings({
+      OTEL_BSP_MAX_QUEUE_SIZE: "100",
+      OTEL_METRIC_EXPORT_INTERVAL: "1000",
+    });
+    expect(settings.spanBatch.maxBatch).toBe(100);
+    expect(settings.metricTimeoutMs).toBe(1000);
+  });
+
+  test("variables of other languages and of the collector are no mistakes", () => {
+    const { complaints } = readSettings({
+      OTEL_PYTHON_LOG_CORRELATION: "true",
+      SONDE_JAEGER_ENDPOINT: "http://jaeger:4318",
+    });
+    expect(complaints).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+// Runs an app as a process of its own, with the SDK preloaded or without.
+
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+export type Preload = "require" | "import" | "both" | "none";
+
+export interface RunOptions {
+  readonly preload?: Preload;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly tookMs: number;
+}
+
+export interface App {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** The base URL from the app's line `listening on http://…`. */
+  url(): Promise<string>;
+  /** Ends it as `docker stop` would; what it had to send is sent when this resolves. */
+  stop(): Promise<Ended>;
+}
+
+const listening = /listening on (\S+)/;
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+export function startApp(
+  file: string,
+  { preload = "import", args = [], env = {} }: RunOptions = {},
+): App {
+  const begun = performance.now();
+  const child = spawn(process.execPath, [...preloadOptions(preload), file, ...args], {
+    cwd: root,
+    // Nothing inherited: variables of the person who runs the tests are not part of them.
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const ended = new Promise<Ended>((resolve) => {
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, stdout, stderr, tookMs: performance.now() - begun });
+    });
+  });
+  return {
+    process: child,
+    ended,
+    async url() {
+      await until(
+        () => listening.test(stdout) || child.exitCode !== null,
+        () => stderr,
+      );
+      return listening.exec(stdout)?.[1] ?? fail(`${file} ended before it listened:\n${stderr}`);
+    },
+    stop() {
+      child.kill("SIGTERM");
+      return ended;
+    },
+  };
+}
+
+export async function runApp(file: string, options?: RunOptions): Promise<Ended> {
+  return startApp(file, options).ended;
+}
+
+export function appFile(path: string): string {
+  return fileURLToPath(new URL(`../apps/${path}`, import.meta.url));
+}
+
+/** Polls until it is so; fails after ten seconds with what `explain` says. */
+export async function until(isSo: () => boolean, explain: () => string = () => ""): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isSo()) {
+    if (performance.now() > deadline)
+      fail(`not within ten seconds: ${isSo.toString()}\n${explain()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function preloadOptions(preload: Preload): string[] {
+  const both = ["--require", "sonde/register", "--import", "sonde/register"];
+  const options = { require: both.slice(0, 2), import: both.slice(2), both, none: [] };
+  return ["--conditions=source", ...options[preload]];
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
