@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { authority, listen, type Listening } from "./listen.ts";
 import type { Log } from "./log/log.ts";
+import { contentType } from "./telemetry/exposition.ts";
 import type { Feed } from "./output/feed.ts";
 
 export interface HealthSources {
@@ -62,8 +63,7 @@ function answer(sources: HealthSources, request: IncomingMessage, response: Serv
       return;
     }
     case "/metrics": {
-      const type = "text/plain; version=0.0.4; charset=utf-8";
-      send(response, { status: 200, type, body: sources.metrics() });
+      send(response, { status: 200, type: contentType, body: sources.metrics() });
       return;
     }
     default: {

@@ -244,11 +244,11 @@ function deliveriesOf(slice: Slice, signal: Signal): readonly Delivery[] {
 }
 
 function letterOfItem({ signal, entries }: Delivery, item: RejectedItem): DeadLetter {
-  const { position, index, reason, detail } = item;
+  const { position, index, items = 1, reason, detail } = item;
   const entry = entries.find((candidate) => candidate.position === position);
   const bytes = entry && extractLeaf(entry.batch.bytes, index);
   const request = Buffer.from(bytes ?? []).toString("base64");
-  return { at: now(), signal, reason, detail, position, index, items: 1, request };
+  return { at: now(), signal, reason, detail, position, index, items, request };
 }
 
 function lettersOfBatches({ signal, entries }: Delivery, rejected: Rejected): DeadLetter[] {
@@ -266,7 +266,7 @@ function lines({
 }: Rejected): Pick<RejectedItem & Rejected, "reason" | "items">[] {
   if (!which) return [{ reason, items }];
   const counts = new Map<Rejected["reason"], number>();
-  for (const item of which) counts.set(item.reason, (counts.get(item.reason) ?? 0) + 1);
+  for (const { reason, items = 1 } of which) counts.set(reason, (counts.get(reason) ?? 0) + items);
   return [...counts].map(([known, count]) => ({ reason: known, items: count }));
 }
 

@@ -30,10 +30,12 @@ export interface Delivery {
   readonly bytes: number;
 }
 
-/** One item that the destination refused for good: `index` counts the leaves of the entry's batch. */
+/** A leaf that the destination refused for good: `index` counts the leaves of the entry's batch. */
 export interface RejectedItem {
   readonly position: number;
   readonly index: number;
+  /** 1 unless told otherwise; a metric may have several points. */
+  readonly items?: number;
   readonly reason: Reason;
   readonly detail: string;
 }

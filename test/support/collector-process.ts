@@ -1,7 +1,7 @@
 // The collector as a user runs it: a process of its own, started from source.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +38,7 @@ export function cleanEnv(more: Readonly<Record<string, string>> = {}): Record<st
 
 export async function startCollector(options: CollectorOptions = {}): Promise<CollectorProcess> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "sonde-data-"));
+  mkdirSync(dataDir, { recursive: true });
   const anyPort = {
     SONDE_OTLP_HTTP_PORT: "0",
     SONDE_OTLP_GRPC_PORT: "0",

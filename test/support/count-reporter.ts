@@ -1,13 +1,16 @@
 // The last line of a test run: how many passed, failed and were skipped, those that need an absent peer
 // among them.
 
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter } from "vitest/node";
 
 export const countReporter: Reporter = {
-  onTestRunEnd(modules: readonly TestModule[]) {
-    const count = { passed: 0, failed: 0, skipped: 0 };
+  onTestRunEnd(modules, unhandledErrors) {
+    const count = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
     for (const module of modules) {
-      if (module.errors().length > 0) count.failed++; // it could not even be loaded
+      // Files that could not be loaded, and groups whose preparation failed.
+      for (const suite of [module, ...module.children.allSuites()]) {
+        if (suite.errors().length > 0) count.failed++;
+      }
       for (const test of module.children.allTests()) {
         const { state } = test.result();
         count[state === "pending" ? "failed" : state]++;

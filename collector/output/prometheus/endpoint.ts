@@ -1,11 +1,11 @@
 // The HTTP side of /metrics: a listener that a slow, odd or hostile client cannot hold up.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { createGzip } from "node:zlib";
+import { authority, listen } from "../../listen.ts";
 import { contentType } from "../../telemetry/exposition.ts";
 
 export interface Endpoint {
@@ -35,7 +35,7 @@ const serverOptions = {
   maxHeaderSize: 16_384,
 };
 
-export async function listen({ host, port, text }: EndpointOptions): Promise<Endpoint> {
+export async function serveMetrics({ host, port, text }: EndpointOptions): Promise<Endpoint> {
   let scrapes = 0;
   const server = createServer(serverOptions, (request, response) => {
     request.on("error", () => response.destroy());
@@ -54,33 +54,12 @@ export async function listen({ host, port, text }: EndpointOptions): Promise<End
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     else socket.destroy();
   });
-  await listening(server, host, port);
-  const { port: taken } = server.address() as AddressInfo; // it is for a server that listens on TCP
+  const taken = await listen(server, { host, port, setting: "outputs.prometheus.port" });
+  server.on("error", () => {}); // such as too many open files: it goes on listening
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}${path}`,
+    url: `http://${authority(host, taken)}${path}`,
     close: closing(server),
   };
-}
-
-function listening(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === "EADDRINUSE"
-          ? "the port is taken; set another one, or 0 for any that is free"
-          : error.message;
-      reject(
-        new Error(`cannot serve Prometheus metrics on ${host} port ${port}: ${why}`, {
-          cause: error,
-        }),
-      );
-    });
-    server.listen({ host, port }, () => {
-      server.removeAllListeners("error");
-      server.on("error", () => {}); // such as too many open files: it goes on listening
-      resolve();
-    });
-  });
 }
 
 const closing = (server: Server) => (): Promise<void> =>

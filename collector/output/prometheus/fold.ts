@@ -55,6 +55,7 @@ export class Fold {
     let resourceNumber = -1;
     let scopeNumber = -1;
     while (leaves.next()) {
+      rejections.index = leaves.index;
       metric.read(leaves);
       if (!metric.hasPoints) continue;
       if (leaves.resourceNumber !== resourceNumber) {

@@ -3,7 +3,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
-import { type Endpoint, listen } from "./endpoint.ts";
+import { type Endpoint, serveMetrics } from "./endpoint.ts";
 import { Fold } from "./fold.ts";
 import { Rejections } from "./rejections.ts";
 import { scrape } from "./scrape.ts";
@@ -19,7 +19,7 @@ export async function open(settings: Settings, context: OutputContext): Promise<
   let endpoint: Endpoint | undefined;
   if (settings.port !== "off") {
     const text = (): Iterable<string> => metrics.scrape();
-    endpoint = await listen({ host: context.host, port: settings.port, text });
+    endpoint = await serveMetrics({ host: context.host, port: settings.port, text });
     context.ready("Prometheus metrics", endpoint.url);
   }
   const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);
@@ -57,7 +57,10 @@ export class Metrics {
   deliver({ entries }: Pick<Delivery, "entries">): Promise<Outcome> {
     return this.#alone(async () => {
       const rejections = new Rejections();
-      for (const { batch } of entries) await inTurns(this.#fold.batch(batch.bytes, rejections));
+      for (const { position, batch } of entries) {
+        rejections.position = position;
+        await inTurns(this.#fold.batch(batch.bytes, rejections));
+      }
       return rejections.outcome();
     });
   }

@@ -30,7 +30,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
 
   beforeAll(async () => {
     peer = await start();
-    output = await openOutput(peer.url, {}, run);
+    output = await openOutput(peer.url, {}, { logId: run });
   });
   afterAll(async () => {
     await output.close();
@@ -164,7 +164,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
   });
 
   test("puts a record into the index of its day", async () => {
-    const byDay = await openOutput(peer.url, { index: `${run}-%Y.%m.%d` }, run);
+    const byDay = await openOutput(peer.url, { index: `${run}-%Y.%m.%d` }, { logId: run });
     const days = [0, 1, 1].map((daysAgo) => Date.now() - daysAgo * 86_400_000);
     const records = days.map((ms) => ({ timeUnixNano: `${ms}000000`, traceId: "ab".repeat(16) }));
     const delivery = deliveryOf([batchOf("days", ...records)], 500);
@@ -199,7 +199,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     const all = (await call(path)) as { index_templates: { index_template: object }[] };
     const changed = { ...all.index_templates[0]!.index_template, _meta: { changed: true } };
     await call(path, "PUT", changed);
-    const another = await openOutput(peer.url, {}, run);
+    const another = await openOutput(peer.url, {}, { logId: run });
     await another.deliver(deliveryOf([batchOf("kept", {})], 800), never);
     expect(JSON.stringify(await call(path))).toContain('"changed":true');
     await another.close();

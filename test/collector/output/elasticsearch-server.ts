@@ -94,11 +94,15 @@ function parse(body: string): ReadonlyMap<string, string> {
   return documents;
 }
 
-export function openOutput(url: string, more: object = {}, logId = "log"): Promise<Output> {
+export function openOutput(
+  url: string,
+  more: object = {},
+  { logId = "log", write = (_line: string): void => {} } = {},
+): Promise<Output> {
   return open(settings.parse({ url, ...more }), {
     name: "elasticsearch",
     logId,
-    incidents: new Incidents({ write: () => {} }),
+    incidents: new Incidents({ write }),
     host: "127.0.0.1",
     ready: () => {},
   });

@@ -345,7 +345,12 @@ describe("the index template", () => {
     "does not keep the records waiting when refused by %i",
     async (status) => {
       server.onOther = ({ method }) => ({ status: method === "GET" ? 404 : status });
+      await output.close();
+      const said: string[] = [];
+      output = await openOutput(server.url, {}, { write: (line) => said.push(line) });
       expect(await output.deliver(deliveryOf([three()]), never)).toEqual({ kind: "delivered" });
+      expect(said).toHaveLength(1);
+      expect(said[0]).toMatch(`output elasticsearch: index template: ${status}`);
     },
   );
 

@@ -171,7 +171,7 @@ describe("opening and closing", () => {
     const { url } = await listening();
     const port = Number(new URL(url).port);
     await expect(listening(port)).rejects.toThrow(
-      `cannot serve Prometheus metrics on 127.0.0.1 port ${port}: the port is taken`,
+      `outputs.prometheus.port: cannot listen on 127.0.0.1:${port}, the port is taken`,
     );
   });
 

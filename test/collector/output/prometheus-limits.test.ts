@@ -158,6 +158,15 @@ describe("conflicts", () => {
       reason: "bad_data",
       items: 1,
       detail: "a: a as a histogram conflicts with the gauge a_count",
+      which: [
+        {
+          position: 0,
+          index: 0,
+          items: 1,
+          reason: "bad_data",
+          detail: "a: a as a histogram conflicts with the gauge a_count",
+        },
+      ],
     });
     expect(bench.samples()).toEqual({ a_count: 1, b: 2 });
   });
