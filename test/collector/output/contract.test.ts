@@ -1,0 +1,79 @@
+import { open as openDebug } from "../../../collector/output/debug/debug.ts";
+import { open as openElasticsearch } from "../../../collector/output/elasticsearch/elasticsearch.ts";
+import { settings as elasticsearchSettings } from "../../../collector/output/elasticsearch/settings.ts";
+import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
+import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
+import { open as openPrometheus } from "../../../collector/output/prometheus/prometheus.ts";
+import { settings as prometheusSettings } from "../../../collector/output/prometheus/settings.ts";
+import { validate } from "../../../collector/wire/validate.ts";
+import { outputContext, outputContract } from "../../contract/output.ts";
+import { startSink } from "../../support/sink.ts";
+import { startServer } from "./elasticsearch-server.ts";
+
+const away = { status: 503, body: "away" };
+
+for (const compression of ["none", "gzip"]) {
+  outputContract(`otlp over HTTP, compression ${compression}`, async () => {
+    const sink = await startSink();
+    const settings = otlpSettings.parse({ endpoint: sink.url, compression });
+    return {
+      output: await openOtlp(settings, outputContext()),
+      arrived: async (wanted) => {
+        let items = 0;
+        for (const { signal, bytes } of sink.requests) {
+          const result = validate(signal, bytes);
+          if (signal === wanted && result.kind === "valid") items += result.batch.items;
+        }
+        return items;
+      },
+      outage: {
+        begin: async () => {
+          sink.misbehave = (response) => !!response.destroy();
+        },
+        end: async () => {
+          sink.misbehave = undefined;
+        },
+      },
+      close: () => sink.close(),
+    };
+  });
+}
+
+outputContract("elasticsearch", async () => {
+  const server = await startServer();
+  const settings = elasticsearchSettings.parse({ url: server.url });
+  return {
+    output: await openElasticsearch(settings, outputContext()),
+    arrived: async () => server.stored.size,
+    outage: {
+      begin: async () => {
+        server.onBulk = () => away;
+      },
+      end: async () => {
+        server.onBulk = undefined;
+      },
+    },
+    close: () => server.close(),
+  };
+});
+
+outputContract("prometheus", async () => ({
+  output: await openPrometheus(prometheusSettings.parse({ port: 0 }), outputContext()),
+  arrived: async () => undefined, // series, not points: prometheus.test.ts looks at these
+  close: async () => {},
+}));
+
+outputContract("debug", async () => {
+  let text = "";
+  const write = async (more: string): Promise<void> => {
+    text += more;
+  };
+  return {
+    output: await openDebug({ verbosity: "summary" }, outputContext(), write),
+    arrived: async (signal) => {
+      const line = text.split("\n").find((candidate) => candidate.startsWith(signal));
+      return Number(/\d+/.exec(line ?? "")?.[0]);
+    },
+    close: async () => {},
+  };
+});
