@@ -43,10 +43,9 @@ export class DiskReader implements Reader {
   static async open(log: Readable, name: string, path: string): Promise<DiskReader> {
     const { file, state } = await CursorFile.open(path);
     const oldest = log.segments[0];
-    const place = state ?? {
-      position: oldest?.base ?? log.head,
-      totals: oldest?.before ?? log.totals,
-    };
+    const begin = { position: oldest?.base ?? log.head, totals: oldest?.before ?? log.totals };
+    // What the log has deleted since was passed by the others while this reader was not open.
+    const place = state && state.position >= begin.position ? state : begin;
     return new DiskReader(log, name, { file, memo: state?.memo, place });
   }
 

@@ -33,6 +33,12 @@ export class Books {
     return books;
   }
 
+  copy(): Books {
+    const copy = new Books(this.began);
+    for (const line of this.#lines.values()) copy.add(line);
+    return copy;
+  }
+
   toMemo(): string {
     const stored: Stored = { began: this.began, lines: [...this.#lines.values()] };
     return JSON.stringify(stored);

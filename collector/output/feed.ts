@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log, Reader, Slice } from "../log/log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
-import { type PerSignal, type Signal, signals } from "../wire/batch.ts";
+import { type Signal, signals } from "../wire/batch.ts";
 import { extractLeaf } from "../wire/extract.ts";
 import { Backoff, type BackoffOptions } from "./backoff.ts";
 import { Books, passedBy } from "./books.ts";
@@ -41,7 +41,9 @@ export class Feed {
   lastFailure: Failure | undefined;
   readonly #options: FeedOptions;
   readonly #backoff: Backoff;
-  readonly #began: PerSignal;
+  /** Until the first commit. */
+  readonly #firstBooks: Books;
+  readonly #firstMemo: string | undefined;
   /** Ends waiting: for data, for the next try. */
   readonly #stop = new AbortController();
   /** Ends a delivery under way. */
@@ -53,13 +55,14 @@ export class Feed {
     this.name = options.name;
     this.reader = options.reader;
     this.#backoff = new Backoff(options.backoff ?? usualBackoff);
-    this.#began = passedBy(options.log.appended, options.reader.waiting.items);
+    this.#firstMemo = this.reader.memo;
+    this.#firstBooks = openBooks(options);
   }
 
   /** Always those that belong to the reader's present cursor. */
   get books(): Books {
     const { memo } = this.reader;
-    return memo ? Books.fromMemo(memo) : Books.begin(this.#began);
+    return memo && memo !== this.#firstMemo ? Books.fromMemo(memo) : this.#firstBooks;
   }
 
   start(): void {
@@ -111,7 +114,7 @@ export class Feed {
 
   /** False if it was stopped before the slice had its final answers. */
   async #handle(slice: Slice): Promise<boolean> {
-    const books = this.books;
+    const books = this.books.copy();
     for (const signal of signals) {
       const items = slice.lost[signal];
       books.add({ signal, outcome: "dropped", reason: "damaged", items });
@@ -225,6 +228,22 @@ export class Feed {
     await sleep(ms, undefined, { signal }).catch(() => {});
     return !signal.aborted;
   }
+}
+
+/**
+ * An output that was taken out of the configuration and put back finds that the log has gone on without
+ * it: what it has missed is entered as dropped.
+ */
+function openBooks({ log, reader }: FeedOptions): Books {
+  const passed = passedBy(log.appended, reader.waiting.items);
+  if (!reader.memo) return Books.begin(passed);
+  const books = Books.fromMemo(reader.memo);
+  const done = books.total();
+  for (const signal of signals) {
+    const items = passed[signal] - books.began[signal] - done[signal];
+    books.add({ signal, outcome: "dropped", reason: "not_configured", items });
+  }
+  return books;
 }
 
 function deliveryOf(signal: Signal, entries: Delivery["entries"]): Delivery {

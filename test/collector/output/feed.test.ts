@@ -243,12 +243,56 @@ describe("stopping", () => {
   });
 });
 
-test("an output that begins later counts from what the log still holds", async () => {
-  await start(() => delivered);
-  await log.append(sampleBatch("traces", { items: 5 }));
-  await drained();
-  expectBalance();
-  expect(feed.books.began).toEqual({ traces: 0, metrics: 0, logs: 0 });
+describe("an output that is configured later", () => {
+  /** Fills the log and has another output pass it, so that the log deletes what only that one needs. */
+  async function passByAnother(): Promise<void> {
+    const other = await log.reader("other");
+    for (let index = 0; index < 10; index++) await log.append(sampleBatch("traces", { items: 5 }));
+    const limits = { maxItems: 1e6, maxBytes: 1e9, signal: new AbortController().signal };
+    const slice = await other.next(limits);
+    await other.commit(slice!.upTo, "");
+  }
+
+  const openTiny = (): Promise<Log> =>
+    DiskLog.open({
+      folder: join(folder, "log"),
+      maxBytes: 1 << 30,
+      segmentBytes: 5_000,
+      incidents: new Incidents(),
+    });
+
+  test("counts from what the log still holds", async () => {
+    await log.close();
+    log = await openTiny();
+    await passByAnother();
+    await start(() => delivered);
+    await drained();
+    expect(feed.books.began.traces).toBeGreaterThan(0);
+    expectBalance();
+  });
+
+  test("and was there before, enters what it has missed as dropped", async () => {
+    await log.close();
+    log = await openTiny();
+    await start(() => delivered);
+    await log.append(sampleBatch("traces", { items: 7 }));
+    await drained();
+    await feed.stop(AbortSignal.abort());
+    await log.close();
+    log = await openTiny();
+    await passByAnother();
+    await log.close();
+    log = await openTiny();
+    await start(() => delivered);
+    expectBalance();
+    await log.append(sampleBatch("traces", { items: 2 }));
+    await drained();
+    expectBalance();
+    const missed = [...feed.books.lines].find(({ outcome }) => outcome === "dropped");
+    expect(missed).toMatchObject({ signal: "traces", reason: "not_configured" });
+    expect(missed!.items % 5).toBe(0);
+    expect(feed.books.total().traces).toBe(59);
+  });
 });
 
 function sum(entries: Delivery["entries"]): number {
