@@ -19,12 +19,12 @@
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
 
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
-import { type Batch, noItems, type PerSignal } from "../wire/batch.ts";
-import { DiskReader } from "./disk-reader.ts";
+import { type Batch, type PerSignal } from "../wire/batch.ts";
+import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover } from "./recover.ts";
@@ -34,6 +34,7 @@ import {
   encodeSegmentHead,
   fileNameOf,
   headBytes,
+  type Segment,
   type Totals,
 } from "./segment.ts";
 
@@ -44,26 +45,6 @@ export interface DiskLogOptions {
   readonly segmentBytes?: number;
   readonly incidents: Incidents;
   readonly nowMs?: () => number;
-}
-
-/** A segment that can be read; `end` is how far, `upTo` the position behind its last frame. */
-export interface Segment {
-  readonly base: Position;
-  readonly file: string;
-  readonly handle: FileHandle;
-  readonly before: Totals;
-  end: number;
-  upTo: Position;
-  after: Totals;
-}
-
-/** What the log shows its readers. */
-export interface Readable {
-  readonly segments: readonly Segment[];
-  readonly incidents: Incidents;
-  readonly head: Position;
-  readonly totals: Totals;
-  committed(): Promise<void>;
 }
 
 const defaultSegmentBytes = 64 << 20;
@@ -352,8 +333,6 @@ interface Opened {
   readonly head: Position;
   readonly totals: Totals;
 }
-
-export const noTotals = (): Totals => ({ items: noItems(), bytes: 0 });
 
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {
   let left = count;

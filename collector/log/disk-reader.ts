@@ -1,12 +1,21 @@
 // A reader of the disk log: steps through the segments from its cursor, hands out slices, commits.
 
+import type { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal, signals } from "../wire/batch.ts";
 import { CursorFile } from "./cursor-file.ts";
-import type { Readable, Segment } from "./disk-log.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
-import { after, type Totals } from "./segment.ts";
+import { after, type Segment, type Totals } from "./segment.ts";
 import { Waiters } from "./waiters.ts";
+
+/** What the log shows its readers. */
+export interface Readable {
+  readonly segments: readonly Segment[];
+  readonly incidents: Incidents;
+  readonly head: Position;
+  readonly totals: Totals;
+  committed(): Promise<void>;
+}
 
 /** A place between two frames. */
 interface Place {

@@ -4,15 +4,15 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
-import { noItems } from "../wire/batch.ts";
 import { CursorFile } from "./cursor-file.ts";
-import type { Segment } from "./disk-log.ts";
 import { FrameScan } from "./frame-scan.ts";
 import {
   after,
   baseOf,
   decodeSegmentHead,
   headBytes,
+  noTotals,
+  type Segment,
   type SegmentHead,
   type Totals,
 } from "./segment.ts";
@@ -45,7 +45,7 @@ export async function recover(
   });
   const last = segments.at(-1);
   let head = last ? await findEnd(last, incidents) : 0;
-  let totals = last?.after ?? { items: noItems(), bytes: 0 };
+  let totals = last?.after ?? noTotals();
   const ahead = await furthestCursor(folder, names);
   if (ahead && ahead.position > head) {
     // Its frames were damaged after they had been delivered: their positions must not be used again.
@@ -76,7 +76,7 @@ async function openSegment(
   if (!before) {
     // The first sound frame tells what the head should have told.
     const first = await new FrameScan({ handle, end: size }).next();
-    before = first?.head.before ?? { items: noItems(), bytes: 0 };
+    before = first?.head.before ?? noTotals();
     if (size > 0) incidents.logDamaged(file, "its head is damaged");
   }
   const segment = { base, file, handle, before, end: size, upTo: base, after: before };

@@ -15,8 +15,9 @@
 // payload costs its own frame, a damaged head is stepped over by looking for the next sound one. Every
 // frame carries the totals, so what lies between two sound frames is known even when it cannot be read.
 
+import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { type Batch, type PerSignal, type Signal, signals } from "../wire/batch.ts";
+import { type Batch, noItems, type PerSignal, type Signal, signals } from "../wire/batch.ts";
 
 export const headBytes = 72;
 export const formatVersion = 1;
@@ -26,6 +27,8 @@ export interface Totals {
   readonly items: PerSignal;
   readonly bytes: number;
 }
+
+export const noTotals = (): Totals => ({ items: noItems(), bytes: 0 });
 
 export interface SegmentHead {
   readonly logId: string;
@@ -42,6 +45,17 @@ export interface FrameHead {
   readonly payloadCrc: number;
   readonly before: Totals;
   readonly atMs: number;
+}
+
+/** A segment that can be read; `end` is how far, `upTo` the position behind its last frame. */
+export interface Segment {
+  readonly base: number;
+  readonly file: string;
+  readonly handle: FileHandle;
+  readonly before: Totals;
+  end: number;
+  upTo: number;
+  after: Totals;
 }
 
 export function addTo(totals: Totals, batch: Batch): Totals {

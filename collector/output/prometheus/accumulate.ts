@@ -4,16 +4,9 @@
 import type { Label } from "../../telemetry/exposition.ts";
 import { labelText, numberText } from "../../telemetry/exposition.ts";
 import { addBuckets } from "./exponential.ts";
+import type { Kind } from "./metric.ts";
 import type { Point } from "./point.ts";
 import { type Buckets, type Distribution, type NumberSeries, type Stream } from "./series.ts";
-
-export interface Kind {
-  readonly isDelta: boolean;
-  readonly isGauge: boolean;
-  readonly isMonotonic: boolean;
-  /** Its buckets lie on a grid, so that those of two points can be added even where they differ. */
-  readonly isExponential: boolean;
-}
 
 /** Nothing is to be done with a point that was taken before or is older than what is known. */
 export type Verdict = "take" | "ignore" | { readonly problem: string };

@@ -5,14 +5,13 @@ import { labelText } from "../../telemetry/exposition.ts";
 import { Leaves } from "../../wire/leaves.ts";
 import {
   judge,
-  type Kind,
   takeDistribution,
   takeNumber,
   takeSameBuckets,
   withOtherBuckets,
 } from "./accumulate.ts";
 import { attributesIn, isReservedFor, labelsOf } from "./labels.ts";
-import { Metric } from "./metric.ts";
+import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
 import type { Rejections } from "./rejections.ts";
 import {

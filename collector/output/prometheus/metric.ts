@@ -2,7 +2,6 @@
 
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
-import type { Kind } from "./accumulate.ts";
 import type { MetricHead } from "./store.ts";
 
 /** The fields of a metric that hold its points; a metric has one of them. */
@@ -14,6 +13,15 @@ export const dataFields = {
   summary: 11,
 } as const;
 export type DataField = (typeof dataFields)[keyof typeof dataFields];
+
+/** How its points are to be taken. */
+export interface Kind {
+  readonly isDelta: boolean;
+  readonly isGauge: boolean;
+  readonly isMonotonic: boolean;
+  /** Its buckets lie on a grid, so that those of two points can be added even where they differ. */
+  readonly isExponential: boolean;
+}
 
 export class Metric {
   readonly bytes: Buffer;
