@@ -4,9 +4,17 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
+
+/** Preloaded into each child: should this process be killed, its channel closes and the child ends too. */
+const endAlone = `data:text/javascript,${encodeURIComponent(`
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel.unref();
+`)}`;
+
 const children = new Map<string, ChildProcess>();
 const stopping = new AbortController();
 
@@ -16,10 +24,10 @@ const collector = run("collector", ["collector/main.ts", "serve"], {
   SONDE_DEBUG_VERBOSITY: process.env["SONDE_DEBUG_VERBOSITY"] ?? "summary",
 });
 const urls = new Map<string, string>();
-onLine(collector, (line) => {
+onLine(collector.stdout, (line) => {
   const [, what, url] = /^sonde: (.+) on (\S+:\/\/\S+)$/.exec(line) ?? [];
   if (what !== undefined && url !== undefined) urls.set(what, url);
-  console.log(line);
+  else console.log(line);
 });
 await ready("collector", async () => {
   const health = [...urls].find(([what]) => what.startsWith("health"))?.[1];
@@ -31,9 +39,9 @@ const stockUrl = await startService("stock", {});
 const shopUrl = await startService("shop", { STOCK_URL: stockUrl });
 console.log(`
 The shop is on ${shopUrl} (try /products/bread), under the SDK, and gets a request a second.
-What it and the stock service tell the collector is printed below as it arrives.
+The collector has
 ${[...urls].map(([what, url]) => `  ${what}: ${url}`).join("\n")}
-Ctrl-C ends all of it.
+What the shop and its stock service send is told below as it arrives. Ctrl-C ends all of it.
 `);
 await sendTraffic(shopUrl);
 
@@ -49,7 +57,7 @@ async function startService(name: string, env: Readonly<Record<string, string>>)
   });
   let url: string | undefined;
   // What it logs arrives at the collector, so it is not printed a second time here.
-  onLine(service, (line) => (url ??= /listening on (\S+)/.exec(line)?.[1]));
+  onLine(service.stdout, (line) => (url ??= /listening on (\S+)/.exec(line)?.[1]));
   await ready(name, () => url !== undefined);
   return url ?? "";
 }
@@ -91,14 +99,15 @@ function run(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): ChildProcess {
-  const child = spawn(process.execPath, ["--conditions=source", ...args], {
+  const child = spawn(process.execPath, ["--conditions=source", "--import", endAlone, ...args], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
     detached: true, // Ctrl-C reaches this process alone, which ends the others in order
   });
   children.set(name, child);
-  child.on("exit", (code, signal) => {
+  onLine(child.stderr, (line) => console.error(`${name}: ${line}`));
+  child.on("close", (code, signal) => {
     children.delete(name);
     if (stopping.signal.aborted) return;
     console.error(`${name} ended unexpectedly (${signal ?? `code ${code}`}), so everything ends`);
@@ -122,7 +131,7 @@ function end(child: ChildProcess | undefined): Promise<void> {
   if (!child || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
     const kill = setTimeout(() => child.kill("SIGKILL"), 10_000);
-    child.once("exit", () => {
+    child.once("close", () => {
       clearTimeout(kill);
       resolve();
     });
@@ -130,8 +139,8 @@ function end(child: ChildProcess | undefined): Promise<void> {
   });
 }
 
-function onLine(child: ChildProcess, take: (line: string) => void): void {
-  if (child.stdout) createInterface({ input: child.stdout }).on("line", take);
+function onLine(stream: Readable | null, take: (line: string) => void): void {
+  if (stream) createInterface({ input: stream }).on("line", take);
 }
 
 async function ready(name: string, isReady: () => boolean | Promise<boolean>): Promise<void> {

@@ -10,7 +10,6 @@ import type * as exporterLogsOtlpGrpc from "@opentelemetry/exporter-logs-otlp-gr
 import type * as exporterMetricsOtlpGrpc from "@opentelemetry/exporter-metrics-otlp-grpc";
 import type * as exporterPrometheus from "@opentelemetry/exporter-prometheus";
 import type * as exporterTraceOtlpGrpc from "@opentelemetry/exporter-trace-otlp-grpc";
-import type * as exporterZipkin from "@opentelemetry/exporter-zipkin";
 import type * as instrumentationExpress from "@opentelemetry/instrumentation-express";
 import type * as instrumentationHttp from "@opentelemetry/instrumentation-http";
 import type * as instrumentationPg from "@opentelemetry/instrumentation-pg";
@@ -34,7 +33,6 @@ interface Packages {
   "@opentelemetry/exporter-metrics-otlp-grpc": typeof exporterMetricsOtlpGrpc;
   "@opentelemetry/exporter-prometheus": typeof exporterPrometheus;
   "@opentelemetry/exporter-trace-otlp-grpc": typeof exporterTraceOtlpGrpc;
-  "@opentelemetry/exporter-zipkin": typeof exporterZipkin;
   "@opentelemetry/instrumentation-express": typeof instrumentationExpress;
   "@opentelemetry/instrumentation-http": typeof instrumentationHttp;
   "@opentelemetry/instrumentation-pg": typeof instrumentationPg;

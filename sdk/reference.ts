@@ -2,23 +2,22 @@
 // with the API for everyone; what leaves over OTLP/HTTP goes through our sender, because theirs keeps a
 // finished app waiting for a collector that does not answer and loses what is in it at process.exit().
 
-import type { ReadableSpan, Sampler, SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace";
-import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
-import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
-import type { ISerializer } from "@opentelemetry/otlp-transformer";
-import type { Resource } from "@opentelemetry/resources";
 import type { TextMapPropagator } from "@opentelemetry/api";
+import type { Resource } from "@opentelemetry/resources";
+import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
+import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
+import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace";
+import { setDiagnostics } from "./diagnostics.ts";
 import type { Flushable } from "./export/exit.ts";
 import { sendAndWait } from "./export/last-send.ts";
-import { LogBuffer } from "./export/log-buffer.ts";
-import { Sender } from "./export/sender.ts";
-import type { Target } from "./export/sender.ts";
+import { otlpLogs, otlpMetrics, otlpSpans } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
+import { Sender } from "./export/sender.ts";
 import { scrubUrls } from "./instrument/scrub.ts";
 import { load } from "./packages.ts";
 import { describeResource } from "./resource.ts";
-import type { BatchSettings, OtlpSettings, PropagatorName, Settings } from "./settings.ts";
-import { messageOf, tell, writeLine } from "./tell.ts";
+import type { PropagatorName, Settings } from "./settings.ts";
+import { messageOf, tell } from "./tell.ts";
 
 export interface Engine extends Flushable {
   shutdown(): Promise<void>;
@@ -42,11 +41,12 @@ export function startReference(settings: Settings): Engine {
     .defaultResource()
     .merge(resources.resourceFromAttributes(describeResource(settings)));
   const sender = new Sender();
-  const providers = [startMetrics, startTraces, startLogs].flatMap((start) => {
+  const starts = { metrics: startMetrics, traces: startTraces, logs: startLogs };
+  const providers = Object.entries(starts).flatMap(([signal, start]) => {
     try {
       return start(settings, resource, sender) ?? [];
     } catch (error) {
-      tell(`${start.name.slice("start".length).toLowerCase()} are off: ${messageOf(error)}`);
+      tell(`${signal} are off: ${messageOf(error)}`);
       return [];
     }
   });
@@ -70,22 +70,10 @@ export function startReference(settings: Settings): Engine {
 }
 
 function startTraces(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
-  const { limits, spanBatch } = settings;
-  const spanProcessors = settings.traces.exporters.map((exporter) => {
-    switch (exporter) {
-      case "console":
-        return simpleSpans();
-      case "zipkin":
-        return batchedSpans(
-          new (load("@opentelemetry/exporter-zipkin").ZipkinExporter)(),
-          spanBatch,
-        );
-      case "otlp":
-        return batchedSpans(otlpSpans(settings.traces.otlp, sender), spanBatch);
-      default:
-        return exporter satisfies never;
-    }
-  });
+  const { limits } = settings;
+  const spanProcessors = settings.traces.exporters.map((exporter) =>
+    exporter === "console" ? simpleSpans() : otlpSpans(settings, sender),
+  );
   if (spanProcessors.length === 0) return undefined;
   const { TracerProvider } = load("@opentelemetry/sdk-trace");
   const provider = new TracerProvider({
@@ -108,26 +96,6 @@ function startTraces(settings: Settings, resource: Resource, sender: Sender): Pr
 function simpleSpans(): SpanProcessor {
   const { ConsoleSpanExporter, SimpleSpanProcessor } = load("@opentelemetry/sdk-trace");
   return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
-}
-
-function batchedSpans(exporter: SpanExporter, batch: BatchSettings): SpanProcessor {
-  const { BatchSpanProcessor } = load("@opentelemetry/sdk-trace");
-  return new BatchSpanProcessor({
-    exporter,
-    scheduledDelayMillis: batch.delayMs,
-    exportTimeoutMillis: batch.timeoutMs,
-    maxQueueSize: batch.maxQueue,
-    maxExportBatchSize: batch.maxBatch,
-  });
-}
-
-function otlpSpans(otlp: OtlpSettings, sender: Sender): SpanExporter {
-  if (otlp.protocol === "grpc") {
-    return new (load("@opentelemetry/exporter-trace-otlp-grpc").OTLPTraceExporter)();
-  }
-  const { ProtobufTraceSerializer, JsonTraceSerializer } = load("@opentelemetry/otlp-transformer");
-  const serializer = isJson(otlp) ? JsonTraceSerializer : ProtobufTraceSerializer;
-  return exporterOf<ReadableSpan[]>(serializer, sender.open(targetOf(otlp)));
 }
 
 function startLogs(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
@@ -153,38 +121,20 @@ function simpleLogs(): LogRecordProcessor {
   return new SimpleLogRecordProcessor({ exporter: new ConsoleLogRecordExporter() });
 }
 
-function otlpLogs({ logs, logBatch }: Settings, sender: Sender): LogRecordProcessor {
-  if (logs.otlp.protocol === "grpc") {
-    const { BatchLogRecordProcessor } = load("@opentelemetry/sdk-logs");
-    return new BatchLogRecordProcessor({
-      exporter: new (load("@opentelemetry/exporter-logs-otlp-grpc").OTLPLogExporter)(),
-      scheduledDelayMillis: logBatch.delayMs,
-      exportTimeoutMillis: logBatch.timeoutMs,
-      maxQueueSize: logBatch.maxQueue,
-      maxExportBatchSize: logBatch.maxBatch,
-    });
-  }
-  const { ProtobufLogsSerializer, JsonLogsSerializer } = load("@opentelemetry/otlp-transformer");
-  const serializer = isJson(logs.otlp) ? JsonLogsSerializer : ProtobufLogsSerializer;
-  const send = sender.open(targetOf(logs.otlp));
-  return new LogBuffer(logBatch, (records) => {
-    const body = serializer.serializeRequest(records);
-    if (body) send(body);
-  });
-}
-
 function startMetrics(
   settings: Settings,
   resource: Resource,
   sender: Sender,
 ): Provider | undefined {
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
-    const { ConsoleMetricExporter } = load("@opentelemetry/sdk-metrics");
     switch (exporter) {
       case "prometheus":
         return servePrometheus(settings);
       case "console":
-        return periodicReader(new ConsoleMetricExporter(), settings);
+        return periodicReader(
+          new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
+          settings,
+        );
       case "otlp":
         return periodicReader(otlpMetrics(settings, sender), settings);
       default:
@@ -205,65 +155,6 @@ function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetr
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });
-}
-
-function otlpMetrics({ metrics, temporality }: Settings, sender: Sender): PushMetricExporter {
-  if (metrics.otlp.protocol === "grpc") {
-    return new (load("@opentelemetry/exporter-metrics-otlp-grpc").OTLPMetricExporter)();
-  }
-  const { ProtobufMetricsSerializer, JsonMetricsSerializer } = load(
-    "@opentelemetry/otlp-transformer",
-  );
-  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
-  const serializer = isJson(metrics.otlp) ? JsonMetricsSerializer : ProtobufMetricsSerializer;
-  const deltas: Readonly<Record<typeof temporality, readonly unknown[]>> = {
-    cumulative: [],
-    lowmemory: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM],
-    delta: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM, InstrumentType.OBSERVABLE_COUNTER],
-  };
-  return {
-    ...exporterOf(serializer, sender.open(targetOf(metrics.otlp))),
-    selectAggregationTemporality: (type) =>
-      deltas[temporality].includes(type)
-        ? AggregationTemporality.DELTA
-        : AggregationTemporality.CUMULATIVE,
-  };
-}
-
-function isJson({ protocol }: OtlpSettings): boolean {
-  return protocol === "http/json";
-}
-
-/** An export is over once the sender has the bytes; what happens to them after that is its affair. */
-function exporterOf<Items>(
-  serializer: ISerializer<Items, unknown>,
-  send: (body: Uint8Array) => boolean,
-): {
-  export(items: Items, done: (result: { code: number; error?: Error }) => void): void;
-  forceFlush(): Promise<void>;
-  shutdown(): Promise<void>;
-} {
-  return {
-    export(items, done) {
-      const body = serializer.serializeRequest(items);
-      if (body && send(body)) done({ code: 0 });
-      else done({ code: 1, error: new Error("not taken for sending") });
-    },
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-  };
-}
-
-function targetOf(otlp: OtlpSettings): Target {
-  const { url, headers, compression, timeoutMs, tls } = otlp;
-  const contentType = isJson(otlp) ? "application/json" : "application/x-protobuf";
-  return {
-    url,
-    headers: { "content-type": contentType, "user-agent": "sonde", ...headers },
-    compression,
-    timeoutMs,
-    tls,
-  };
 }
 
 function samplerOf({ sampler, samplerRatio }: Settings): Sampler {
@@ -308,30 +199,6 @@ function propagatorOf(names: readonly PropagatorName[]): TextMapPropagator {
     }
   });
   return new CompositePropagator({ propagators });
-}
-
-/** OpenTelemetry's own messages, if asked for; on stderr, since stdout belongs to the app. */
-function setDiagnostics({ logLevel }: Settings): void {
-  const { setGlobalErrorHandler } = load("@opentelemetry/core");
-  const { diag, DiagLogLevel } = load("@opentelemetry/api");
-  setGlobalErrorHandler((error) => diag.error(messageOf(error)));
-  if (logLevel === undefined || logLevel === "none") return;
-  const level = logLevel.toUpperCase() as Uppercase<typeof logLevel>; // DiagLogLevel's keys
-  diag.setLogger(
-    {
-      error: writer("error"),
-      warn: writer("warn"),
-      info: writer("info"),
-      debug: writer("debug"),
-      verbose: writer("verbose"),
-    },
-    DiagLogLevel[level],
-  );
-}
-
-function writer(level: string): (message: string, ...details: unknown[]) => void {
-  return (message, ...details) =>
-    writeLine(`sonde: opentelemetry ${level}: ${[message, ...details.map(String)].join(" ")}`);
 }
 
 /** OpenTelemetry reads a key that is there but undefined as a value. */

@@ -1,7 +1,7 @@
 // The names of all settings and what each may hold; from them come "no such setting", "did you mean" and
 // "is not a number". What the values mean is in settings.ts.
 
-/** What a variable holds; `later` ones are known to the specification and not read by us yet. */
+/** What a variable holds; `unsupported` ones are in the specification and not read by us. */
 type Kind =
   | "text"
   | "boolean"
@@ -9,12 +9,14 @@ type Kind =
   | "count"
   | "ratio"
   | "url"
-  | "later"
+  | "unsupported"
   | readonly string[];
 
 const signals = ["TRACES", "METRICS", "LOGS"];
 export const protocols = ["http/protobuf", "http/json", "grpc"] as const;
 export const compressions = ["none", "gzip"] as const;
+export const logLevels = ["none", "error", "warn", "info", "debug", "verbose", "all"] as const;
+export const temporalities = ["cumulative", "delta", "lowmemory"] as const;
 
 const exporterKinds: Readonly<Record<string, Kind>> = {
   ENDPOINT: "url",
@@ -28,11 +30,12 @@ const exporterKinds: Readonly<Record<string, Kind>> = {
   INSECURE: "boolean",
 };
 
-export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ["SONDE_ENGINE", ["opentelemetry"]],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_SERVICE_NAME", "text"],
   ["OTEL_RESOURCE_ATTRIBUTES", "text"],
-  ["OTEL_LOG_LEVEL", ["none", "error", "warn", "info", "debug", "verbose", "all"]],
+  ["OTEL_LOG_LEVEL", logLevels],
   ["OTEL_PROPAGATORS", "text"],
   ["OTEL_TRACES_SAMPLER", "text"],
   ["OTEL_TRACES_SAMPLER_ARG", "ratio"],
@@ -59,20 +62,20 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "count"],
   ["OTEL_METRIC_EXPORT_INTERVAL", "duration"],
   ["OTEL_METRIC_EXPORT_TIMEOUT", "duration"],
-  ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ["cumulative", "delta", "lowmemory"]],
-  ["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "later"],
-  ["OTEL_METRICS_EXEMPLAR_FILTER", "later"],
+  ["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", temporalities],
+  ["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "unsupported"],
+  ["OTEL_METRICS_EXEMPLAR_FILTER", "unsupported"],
   ["OTEL_EXPORTER_PROMETHEUS_HOST", "text"],
   ["OTEL_EXPORTER_PROMETHEUS_PORT", "count"],
-  ["OTEL_EXPORTER_ZIPKIN_ENDPOINT", "url"],
-  ["OTEL_EXPORTER_ZIPKIN_TIMEOUT", "later"],
-  ["OTEL_CONFIG_FILE", "later"],
+  ["OTEL_EXPORTER_ZIPKIN_ENDPOINT", "unsupported"],
+  ["OTEL_EXPORTER_ZIPKIN_TIMEOUT", "unsupported"],
+  ["OTEL_CONFIG_FILE", "unsupported"],
   ["OTEL_NODE_ENABLED_INSTRUMENTATIONS", "text"],
   ["OTEL_NODE_DISABLED_INSTRUMENTATIONS", "text"],
   ["OTEL_NODE_RESOURCE_DETECTORS", "text"],
   ["OTEL_SEMCONV_STABILITY_OPT_IN", "text"],
-  ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "later"],
-  ["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "later"],
+  ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "unsupported"],
+  ["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "unsupported"],
   ...["", ...signals.map((signal) => `${signal}_`)].flatMap((signal) =>
     Object.entries(exporterKinds).map(
       ([name, kind]) => [`OTEL_EXPORTER_OTLP_${signal}${name}`, kind] as const,
@@ -80,19 +83,15 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ),
 ]);
 
-/** Settings of ours that the SDK reads; the collector has others under the same prefix. */
-export const ownVariables = ["SONDE_ENGINE"];
-
 /** One environment often serves programs in several languages; their variables are no mistake here. */
 const foreign = /^OTEL_(PYTHON|JAVA|JAVAAGENT|DOTNET|GO|RUBY|PHP|LAMBDA|COLLECTOR)_/;
 
 export function checkName(name: string): string | undefined {
-  if (variables.has(name) || ownVariables.includes(name) || foreign.test(name)) return undefined;
-  if (name.startsWith("OTEL_"))
-    return `${name}: no such setting${didYouMean(name, variables.keys())}`;
-  if (!name.startsWith("SONDE_")) return undefined;
-  const meant = didYouMean(name, ownVariables);
-  return meant === "" ? undefined : `${name}: no such setting${meant}`;
+  if (variables.has(name) || foreign.test(name) || !/^(OTEL|SONDE)_/.test(name)) return undefined;
+  const meant = didYouMean(name, variables.keys());
+  // The collector has settings of its own under our prefix.
+  if (name.startsWith("SONDE_") && meant === "") return undefined;
+  return `${name}: no such setting${meant}`;
 }
 
 /** What is wrong with a value, empty ones being as good as absent. */
@@ -119,8 +118,8 @@ export function checkValue(name: string, value: string): string | undefined {
       return URL.canParse(value) && /^https?:/i.test(value)
         ? undefined
         : wrong("not a URL such as http://localhost:4318");
-    case "later":
-      return `${name}: not supported yet, ignored`;
+    case "unsupported":
+      return `${name}: not supported, ignored`;
     default:
       return kind satisfies never;
   }

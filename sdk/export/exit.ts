@@ -9,6 +9,8 @@
 //   process.exit, uncaught, unhandled         spans and logs    last send at 'exit'; metrics are collected
 //                                                               asynchronously and cannot be had
 //   SIGKILL, abort, a crash of Node           nothing
+//
+// The last send is for OTLP/HTTP; what leaves over gRPC leaves in the event loop or not at all.
 
 import { isMainThread } from "node:worker_threads";
 

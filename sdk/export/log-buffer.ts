@@ -3,7 +3,7 @@
 
 import type { LogRecordProcessor, ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import type { BatchSettings } from "../settings.ts";
-import { tell } from "../tell.ts";
+import { messageOf, tell } from "../tell.ts";
 
 export class LogBuffer implements LogRecordProcessor {
   readonly #settings: BatchSettings;
@@ -41,7 +41,7 @@ export class LogBuffer implements LogRecordProcessor {
     try {
       this.#send(records);
     } catch (error) {
-      tell(`log records could not be encoded and are lost: ${String(error)}`);
+      tell(`log records could not be encoded and are lost: ${messageOf(error)}`);
     }
   }
 }

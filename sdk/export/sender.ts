@@ -19,7 +19,7 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
   readonly compression: "none" | "gzip";
   readonly timeoutMs: number;
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly tls: Readonly<Partial<Record<"ca" | "cert" | "key", string | undefined>>>;
 }
 
 /** A request that nobody has acknowledged. */
@@ -129,6 +129,7 @@ class Lane {
 
   takeUnsent(): readonly Unsent[] {
     const bodies = this.#queue.splice(this.#isHandedOver ? 1 : 0);
+    for (const body of bodies) this.waitingBytes -= body.length;
     return this.#failures > 0 ? [] : bodies.map((body) => ({ target: this.#target, body }));
   }
 

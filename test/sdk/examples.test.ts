@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { until } from "../support/until.ts";
 import { startSink } from "./support/sink.ts";
-import { startApp, until } from "./support/app.ts";
+import { startApp } from "./support/app.ts";
 
 const examples = fileURLToPath(new URL("../../examples/", import.meta.url));
 
@@ -41,7 +43,28 @@ test("an order is one trace through shop and stock, its log line included", asyn
   expect(record).toMatchObject({ traceId: root?.traceId, spanId: root?.spanId });
 });
 
-test("the start shows what arrives, and SIGINT ends all of it", async () => {
+describe("the start", () => {
+  test("shows what arrives, and SIGINT ends all of it in order", async () => {
+    const start = startAll();
+    await start.prints(/The shop is on/);
+    await start.prints(/traces .* GET \/products/);
+    start.child.kill("SIGINT");
+    expect(await start.ended).toEqual([0, null]);
+    expect(start.printed()).not.toMatch(/unexpectedly|cannot send/);
+    await everyPortIsClosed(start.printed());
+  });
+
+  test("that is killed takes its children along", async () => {
+    const start = startAll();
+    await start.prints(/The shop is on/);
+    await start.prints(/logs .*listening on http/); // the stock service, in its first log record
+    start.child.kill("SIGKILL");
+    expect(await start.ended).toEqual([null, "SIGKILL"]);
+    await everyPortIsClosed(start.printed());
+  });
+});
+
+function startAll() {
   const folder = mkdtempSync(join(tmpdir(), "sonde-start-"));
   const ports = ["OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "WEB"].map((name) => [
     `SONDE_${name}_PORT`,
@@ -55,13 +78,30 @@ test("the start shows what arrives, and SIGINT ends all of it", async () => {
     stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
   }
   const ended = new Promise((resolve) => child.once("close", (...how) => resolve(how)));
-  await until(
-    () => /The shop is on/.test(printed) && /traces .* GET \/products/.test(printed),
-    () => printed,
-  );
-  child.kill("SIGINT");
-  // Every part holds the pipe open, so that it closes only when the last of them is gone.
-  expect(await ended).toEqual([0, null]);
-  expect(printed).not.toMatch(/unexpectedly|cannot send/);
-  rmSync(folder, { recursive: true, force: true });
-});
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 }); // the collector may still write
+  });
+  const prints = (what: RegExp): Promise<unknown> =>
+    until(`the start prints ${what}`, () => {
+      expect(printed).toMatch(what);
+      return true;
+    });
+  return { child, ended, prints, printed: () => printed };
+}
+
+async function everyPortIsClosed(printed: string): Promise<void> {
+  const ports = new Set([...printed.matchAll(/:\/\/127\.0\.0\.1:(\d+)/g)].map(([, port]) => port));
+  expect(ports.size).toBeGreaterThanOrEqual(5);
+  for (const port of ports) {
+    await until(`nothing listens on ${port}`, async () => !(await isListening(Number(port))));
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => (socket.destroy(), resolve(true)));
+    socket.on("error", () => resolve(false));
+  });
+}

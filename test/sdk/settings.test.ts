@@ -77,22 +77,19 @@ describe("settings", () => {
     [
       "OTEL_TRACES_SAMPLER",
       "always",
-      '"always" is unknown or not supported yet, ignored; did you mean always_on?',
+      '"always" is not supported, ignored; did you mean always_on?',
     ],
+    ["OTEL_TRACES_EXPORTER", "otpl", '"otpl" is not supported, ignored; did you mean otlp?'],
     [
       "OTEL_TRACES_EXPORTER",
-      "otpl",
-      '"otpl" is unknown or not supported yet, ignored; did you mean otlp?',
+      "zipkin",
+      '"zipkin" is not supported, ignored; known are otlp, console',
     ],
-    [
-      "OTEL_PROPAGATORS",
-      "tracecontext,b33",
-      '"b33" is unknown or not supported yet, ignored; did you mean b3?',
-    ],
+    ["OTEL_PROPAGATORS", "tracecontext,b33", '"b33" is not supported, ignored; did you mean b3?'],
     [
       "OTEL_NODE_DISABLED_INSTRUMENTATIONS",
       "postgres",
-      '"postgres" is unknown or not supported yet, ignored; known are http',
+      '"postgres" is not supported, ignored; known are http',
     ],
     [
       "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -108,7 +105,7 @@ describe("settings", () => {
     ["OTEL_EXPORTER_OTLP_HEADERS", "secret", '"…" is not key=value, all of it is ignored'],
     ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file", "cannot be read: ENOENT"],
     ["OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "is not key=value, all of it is ignored"],
-    ["OTEL_CONFIG_FILE", "x.yaml", "not supported yet, ignored"],
+    ["OTEL_CONFIG_FILE", "x.yaml", "not supported, ignored"],
   ])("%s=%s is told in one line", (name, value, message) => {
     const { complaints } = readSettings({ [name]: value });
     expect(complaints).toEqual([
@@ -119,6 +116,7 @@ describe("settings", () => {
   test("what cannot be used is as good as not set", () => {
     const { settings } = readSettings({
       OTEL_BSP_SCHEDULE_DELAY: "soon",
+      OTEL_TRACES_EXPORTER: "zipkin",
       OTEL_TRACES_SAMPLER: "sometimes",
       OTEL_EXPORTER_OTLP_ENDPOINT: "nowhere",
       OTEL_RESOURCE_ATTRIBUTES: "a=1,b",
@@ -126,7 +124,7 @@ describe("settings", () => {
     expect(settings).toMatchObject({
       spanBatch: { delayMs: 5000 },
       sampler: "parentbased_always_on",
-      traces: { otlp: { url: "http://localhost:4318/v1/traces" } },
+      traces: { exporters: ["otlp"], otlp: { url: "http://localhost:4318/v1/traces" } },
       resourceAttributes: {},
     });
   });

@@ -4,7 +4,8 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-export type Preload = "require" | "import" | "both" | "none";
+/** "official" is OpenTelemetry's own assembly. */
+export type Preload = "require" | "import" | "both" | "none" | "official";
 
 export interface RunOptions {
   readonly preload?: Preload;
@@ -89,7 +90,13 @@ export async function until(isSo: () => boolean, explain: () => string = () => "
 
 function preloadOptions(preload: Preload): string[] {
   const both = ["--require", "sonde/register", "--import", "sonde/register"];
-  const options = { require: both.slice(0, 2), import: both.slice(2), both, none: [] };
+  const options: Readonly<Record<Preload, readonly string[]>> = {
+    require: both.slice(0, 2),
+    import: both.slice(2),
+    both,
+    none: [],
+    official: ["--require", fileURLToPath(new URL("official.cjs", import.meta.url))],
+  };
   return ["--conditions=source", ...options[preload]];
 }
 

@@ -1,0 +1,129 @@
+// What a sink received as flat facts, `<item>: <field>` → value, so that two runs of one app can be compared
+// fact by fact. Ids and times are left out (which span is whose child is in a span's name here); of ports,
+// process ids and the like only the type is kept.
+
+import type { Attributes, Received, Sink } from "./sink.ts";
+import { plain, plainValue } from "./sink.ts";
+import type { HistogramDataPoint, Metric, NumberDataPoint, Span } from "../../support/otlp.ts";
+
+export type Facts = ReadonlyMap<string, string>;
+
+export function describeSpans(sink: Sink): Facts {
+  return collect(sink.spans, (span) => [
+    pathOf(span, sink.spans),
+    {
+      scope: span.scope,
+      status: [span.status?.code ?? 0, span.status?.message ?? ""],
+      "trace state": span.traceState ?? "",
+      flags: span.flags,
+      dropped: [span.droppedAttributesCount, span.droppedEventsCount, span.droppedLinksCount].map(
+        (count) => count ?? 0,
+      ),
+      links: span.links?.length ?? 0,
+      ...prefixed("attribute", span.attributes),
+      ...Object.fromEntries(
+        (span.events ?? []).map(({ name, attributes }) => [`event ${name}`, plain(attributes)]),
+      ),
+    },
+  ]);
+}
+
+export function describeLogs(sink: Sink): Facts {
+  return collect(sink.logs, (record) => {
+    const span = sink.spans.find(({ spanId }) => spanId === record.spanId);
+    return [
+      `log ${String(plainValue(record.body))}`,
+      {
+        scope: record.scope,
+        severity: [record.severityNumber, record.severityText],
+        "event name": record.eventName ?? "",
+        flags: record.flags,
+        span: span && record.traceId === span.traceId ? pathOf(span, sink.spans) : "none",
+        ...prefixed("attribute", record.attributes),
+      },
+    ];
+  });
+}
+
+/** Values too, but those of the runtime: no two processes have the same. */
+export function describeMetrics(sink: Sink): Facts {
+  return collect(sink.metrics, (metric) => {
+    const { sum, gauge, histogram, scope } = metric;
+    const points: readonly (NumberDataPoint & HistogramDataPoint)[] =
+      sum?.dataPoints ?? gauge?.dataPoints ?? histogram?.dataPoints ?? [];
+    const isRuntime = scope.endsWith("/instrumentation-runtime-node");
+    const described = points.map((point) => {
+      const attributes = plain(point.attributes);
+      if (isRuntime) return Object.keys(attributes).toSorted().join(",");
+      const value = Number(point.count ?? point.asInt ?? point.asDouble);
+      return `${text("", attributes)} ${value}`;
+    });
+    return [
+      `metric ${scope} ${metric.name}`,
+      {
+        unit: metric.unit ?? "",
+        description: metric.description ?? "",
+        kind: kindOf(metric),
+        temporality: (sum ?? histogram)?.aggregationTemporality,
+        bounds: points[0]?.explicitBounds,
+        points: [...new Set(described)].toSorted(),
+      },
+    ];
+  });
+}
+
+/** One for all that was sent, or there are as many as were found. */
+export function describeResources(sink: Sink): Facts {
+  const items = [...sink.spans, ...sink.logs, ...sink.metrics];
+  const distinct = new Map(items.map(({ resource }) => [JSON.stringify(resource), resource]));
+  return collect([...distinct.values()], (resource, index) => [
+    index === 0 ? "resource" : `resource ${index + 1}`,
+    resource,
+  ]);
+}
+
+/** Its kind and name below those of its parents, up to the first that is not of this app. */
+function pathOf(span: Received<Span>, spans: readonly Received<Span>[]): string {
+  const own = `${kinds[span.kind ?? 0] ?? "?"} ${span.name}`;
+  if (!span.parentSpanId) return own;
+  const parent = spans.find(({ spanId }) => spanId === span.parentSpanId);
+  return `${parent ? pathOf(parent, spans) : `remote ${span.parentSpanId}`} > ${own}`;
+}
+
+const kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"];
+
+function kindOf({ sum, gauge, histogram }: Metric): string {
+  if (sum) return sum.isMonotonic ? "counter" : "up-down counter";
+  return gauge ? "gauge" : histogram ? "histogram" : "other";
+}
+
+function collect<Item>(
+  items: readonly Item[],
+  describe: (
+    item: Item,
+    index: number,
+  ) => [name: string, fields: Readonly<Record<string, unknown>>],
+): Facts {
+  const facts = new Map<string, string>();
+  for (const [index, item] of items.entries()) {
+    const [name, fields] = describe(item, index);
+    for (const [field, value] of Object.entries(fields)) {
+      if (value !== undefined) facts.set(`${name}: ${field}`, text(field, value));
+    }
+  }
+  return facts;
+}
+
+function prefixed(prefix: string, attributes: Attributes): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([key, value]) => [`${prefix} ${key}`, value]),
+  );
+}
+
+function text(field: string, value: unknown): string {
+  if (variable.test(field)) return typeof value;
+  return JSON.stringify(value).replaceAll(/(127\.0\.0\.1:|port":)\d+/g, "$1…");
+}
+
+/** Another one in each process, or on each machine. */
+const variable = /\.(port|pid|instance\.id)$|^(host\.id|process\.(owner|command_args))$/;
