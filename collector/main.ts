@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line. Only this file ends the process, and it loads what a command needs, not more.
 
-import { enableCompileCache } from "node:module";
+import * as nodeModule from "node:module";
 import { parseArgs } from "node:util";
 
 const usage = `sonde: takes OpenTelemetry data, keeps what it acknowledged, passes it on
@@ -21,7 +21,12 @@ const commands = { serve, check };
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
-  enableCompileCache();
+  if (isNodeTooOld()) {
+    process.stderr.write(`sonde: needs Node 22.15 or newer, this is ${process.versions.node}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  nodeModule.enableCompileCache();
   const parsed = parse(args);
   if (typeof parsed === "string") {
     process.stderr.write(`sonde: ${parsed}\n`);
@@ -32,6 +37,12 @@ async function main(args: readonly string[]): Promise<void> {
   if (help) process.stdout.write(usage);
   else if (version) process.stdout.write(`${(await import("./version.ts")).packageVersion()}\n`);
   else await commands[parsed.command](config);
+}
+
+/** Before anything is loaded that an old Node could not even read. */
+function isNodeTooOld(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major < 22 || (major === 22 && minor < 15);
 }
 
 function parse(args: readonly string[]) {

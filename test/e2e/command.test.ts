@@ -1,5 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -169,6 +177,16 @@ describe("sonde serve", () => {
     expect(await collector.metric("sonde_log_items_total", { signal: "traces" })).toBe(5);
     expect(collector.stdout()).toBe(before);
     expect(collector.stderr()).toBe("");
+  });
+
+  test("keeps nothing on disk with SONDE_LOG=memory", async () => {
+    const sink = await startSink();
+    const env = { SONDE_LOG: "memory", SONDE_OTLP_ENDPOINT: sink.url };
+    collector = await startCollector({ dataDir: folder, env });
+    expect(await send(collector.otlpHttp, 5)).toBe(200);
+    await until("it is delivered", () => sink.requests.length === 1);
+    expect(readdirSync(folder)).toEqual([]);
+    await sink.close();
   });
 
   test("at SIGTERM delivers what waits and ends with status 0", async () => {

@@ -3,10 +3,10 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
-import { isAbsent, type Peer, sendFrom, startPeer } from "../support/peers.ts";
+import { cannotStart, type Peer, sendFrom, startPeer } from "../support/peers.ts";
 import { until } from "../support/until.ts";
 
-describe.skipIf(isAbsent("python", "otelcol"))("the Python SDK to the Go collector", () => {
+describe.skipIf(cannotStart("python", "otelcol"))("the Python SDK to the Go collector", () => {
   let otelcol: Peer;
   let collector: CollectorProcess;
 

@@ -1,7 +1,8 @@
 // The real servers that tests run against. An address comes from SONDE_TEST_<NAME>_URL where that is
-// set (point it at what docker-compose.yml starts), otherwise the server is started for this test file
-// from ../shared/peers. Where neither is to be had the tests that need it are skipped, loudly and
-// counted; with CI set that is a failure.
+// set (point it at what docker-compose.yml starts; Jaeger's OTLP/gRPC is SONDE_TEST_JAEGER_OTLP_GRPC_URL),
+// otherwise the server is started for this test file from ../shared/peers. Where neither is to be had
+// the tests that need it are skipped, loudly and counted; with CI set that is a failure. Some tests stop a
+// server or give it a configuration of its own: for these it has to be one that can be started here.
 
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -32,10 +33,19 @@ export interface Peer {
 /** For `describe.skipIf(isAbsent("jaeger"))`. */
 export function isAbsent(...names: PeerName[]): boolean {
   const missing = names.filter((name) => !process.env[variable(name)] && !installed().has(name));
-  if (missing.length === 0) return false;
-  const what =
-    `${missing.join(", ")} not to be had: set ${missing.map(variable).join(", ")}, ` +
-    "or install it with ../shared/peers/peers install";
+  return isMissing(missing, `set ${missing.map((name) => variable(name)).join(", ")}, or `);
+}
+
+/** For tests that stop a server or configure it: one that somebody else has started will not do. */
+export function cannotStart(...names: PeerName[]): boolean {
+  const missing = names.filter((name) => process.env[variable(name)] || !installed().has(name));
+  return isMissing(missing, "");
+}
+
+function isMissing(names: readonly PeerName[], otherwise: string): boolean {
+  if (names.length === 0) return false;
+  const list = names.join(", ");
+  const what = `${list} cannot be had: ${otherwise}install with ../shared/peers/peers install`;
   if (process.env["CI"]) throw new Error(what);
   process.stderr.write(`\n  SKIPPED: ${what}\n\n`);
   return true;
@@ -47,7 +57,7 @@ export async function startPeer(
   { config, args = [], dir, port = 0 }: StartOptions = {},
 ): Promise<Peer> {
   const given = process.env[variable(name)];
-  if (given && !config) return { address: { url: given }, url: given, stop: async () => {} };
+  if (given && !config) return { address: givenAddress(name), url: given, stop: async () => {} };
   const home = dir ?? mkdtempSync(join(tmpdir(), `sonde-${name}-`));
   const options = ["--port", String(port), "--dir", home, ...(config ? ["--config", config] : [])];
   const { stdout } = await run(program, [
@@ -101,6 +111,18 @@ function installed(): ReadonlySet<string> {
   return known;
 }
 
-function variable(name: string): string {
-  return `SONDE_TEST_${name.toUpperCase().replaceAll("-", "_")}_URL`;
+function variable(name: string, address = ""): string {
+  return `SONDE_TEST_${`${name}_${address}`.toUpperCase().replaceAll("-", "_")}_URL`.replace(
+    /__/,
+    "_",
+  );
+}
+
+/** The addresses of a server that was not started here, by the names that a start would print. */
+function givenAddress(name: string): Record<string, string> {
+  const addresses = ["", "otlp_grpc", "otlp_http"].map((address): [string, string | undefined] => [
+    address || "url",
+    process.env[variable(name, address)],
+  ]);
+  return Object.fromEntries(addresses.filter((pair): pair is [string, string] => Boolean(pair[1])));
 }

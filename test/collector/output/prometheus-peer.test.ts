@@ -11,7 +11,7 @@ import { settings } from "../../../collector/output/prometheus/settings.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { validate } from "../../../collector/wire/validate.ts";
 import { attributes, encodeRequest, type Metric } from "../../support/otlp.ts";
-import { isAbsent, type Peer, startPeer } from "../../support/peers.ts";
+import { cannotStart, type Peer, startPeer } from "../../support/peers.ts";
 import {
   counter,
   delta,
@@ -23,7 +23,7 @@ import {
 } from "../../support/prometheus-metrics.ts";
 import { until } from "../../support/until.ts";
 
-describe.skipIf(isAbsent("prometheus"))("a Prometheus that scrapes", () => {
+describe.skipIf(cannotStart("prometheus"))("a Prometheus that scrapes", () => {
   let output: Output;
   let prometheus: Peer;
   let home = "";
