@@ -55,11 +55,8 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
   }
 
   async function call(path: string, method = "GET", body?: object): Promise<unknown> {
-    const response = await fetch(`${peer.url}/${path}`, {
-      method,
-      headers: { "content-type": "application/json" },
-      body: body ? JSON.stringify(body) : null,
-    });
+    const json = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const response = await fetch(`${peer.url}/${path}`, { method, ...(body ? json : {}) });
     const answer: unknown = await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
     return answer;
