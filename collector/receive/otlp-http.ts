@@ -111,32 +111,58 @@ async function read(
   request: IncomingMessage,
   use: (body: Buffer) => Promise<Answer>,
 ): Promise<Answer> {
-  let held = 0;
-  const hold = (bytes: number): Answer | undefined => {
-    const refused = intake.hold(bytes);
-    if (!refused) held += bytes;
-    return refused;
-  };
+  const declared = Number(request.headers["content-length"] ?? 0);
+  if (declared > intake.requestMaxBytes) return tooLarge(intake);
+  const hold = new Hold(intake);
   try {
-    const declared = Number(request.headers["content-length"] ?? 0);
-    if (declared > intake.requestMaxBytes) return tooLarge(intake);
-    const refused = hold(declared);
-    if (refused) return refused;
+    const body = hold.growTo(declared) ?? (await collect(request, hold));
+    return Buffer.isBuffer(body) ? await use(body) : body;
+  } finally {
+    hold.release();
+  }
+}
+
+/** The bytes of one request that are accounted for. */
+class Hold {
+  readonly #intake: Intake;
+  #bytes = 0;
+
+  constructor(intake: Intake) {
+    this.#intake = intake;
+  }
+
+  /** What to answer when there is no room for so many. */
+  growTo(bytes: number): Answer | undefined {
+    if (bytes > this.#intake.requestMaxBytes) return tooLarge(this.#intake);
+    if (bytes <= this.#bytes) return undefined;
+    const refused = this.#intake.hold(bytes - this.#bytes);
+    if (!refused) this.#bytes = bytes;
+    return refused;
+  }
+
+  release(): void {
+    this.#intake.release(this.#bytes);
+  }
+}
+
+/** By events: an async iterator costs several times as much for a small body. */
+function collect(request: IncomingMessage, hold: Hold): Promise<Buffer | Answer> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size > intake.requestMaxBytes) return tooLarge(intake);
-      if (size > held) {
-        const refusedNow = hold(chunk.length);
-        if (refusedNow) return refusedNow;
-      }
-      chunks.push(chunk);
-    }
-    return await use(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
-  } finally {
-    intake.release(held);
-  }
+      const refused = hold.growTo(size);
+      if (refused) {
+        request.removeAllListeners("data").pause();
+        resolve(refused);
+      } else chunks.push(chunk);
+    });
+    request.on("end", () => {
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+    });
+    request.on("error", reject); // also when the client goes away in the middle
+  });
 }
 
 interface Body {
