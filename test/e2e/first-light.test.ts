@@ -117,7 +117,8 @@ describe.skipIf(isAbsent("jaeger", "elasticsearch"))("from an app to the eye", (
     }
     for (const traceId of traceIds) {
       expect((await untilTraced(traceId)).tree).toEqual(orderTree);
-      expect((await untilLogged(traceId)).length).toBe(1);
+      // A batch that was stored by a collector that died before it could say so is sent again.
+      expect((await untilLogged(traceId)).length).toBeGreaterThanOrEqual(1);
     }
     if (!hasOwnPrometheus) return;
     await until("Prometheus has counted them", async () => (await ordersCounted()) === before + 45);
@@ -214,8 +215,10 @@ async function untilTraced(traceId: string) {
   const { spans, processes } = await until(`Jaeger has the trace ${traceId}`, async () => {
     const response = await fetch(`${jaeger.url}/api/traces/${traceId}`);
     const { data } = (await response.json()) as { data: JaegerTrace[] | null };
-    const trace = data?.[0];
-    return trace && trace.spans.length >= orderTree.length && trace;
+    const { spans = [], processes = {} } = data?.[0] ?? {};
+    // Jaeger keeps what it is sent again after a kill as often as it comes.
+    const once = [...new Map(spans.map((span) => [span.spanID, span])).values()];
+    return once.length >= orderTree.length && { spans: once, processes };
   });
   const serviceOf = (span: JaegerSpan): string => processes[span.processID]?.serviceName ?? "";
   const ids = new Set(spans.map(({ spanID }) => spanID));
