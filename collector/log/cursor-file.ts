@@ -50,8 +50,11 @@ export class CursorFile {
       await this.#rewrite(line);
       return;
     }
-    await this.#handle.appendFile(line);
-    this.#length += Buffer.byteLength(line);
+    const { bytesWritten } = await this.#handle.write(line);
+    this.#length += bytesWritten;
+    if (bytesWritten === Buffer.byteLength(line)) return;
+    this.#length = Infinity; // the torn line must not become part of the next: that one begins anew
+    throw new Error(`${this.#path}: only ${bytesWritten} bytes of a line could be written`);
   }
 
   async sync(): Promise<void> {
