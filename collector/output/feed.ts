@@ -47,9 +47,8 @@ export class Feed {
   lastFailure: Failure | undefined;
   readonly #options: FeedOptions;
   readonly #backoff: Backoff;
-  /** Until the first commit. */
-  readonly #firstBooks: Books;
-  readonly #firstMemo: string | undefined;
+  /** The books that a memo holds, not to read them again. */
+  #known: { readonly memo: string | undefined; readonly books: Books };
   /** Ends waiting: for data, for the next try. */
   readonly #stop = new AbortController();
   /** Ends a delivery under way. */
@@ -61,14 +60,13 @@ export class Feed {
     this.name = options.name;
     this.reader = options.reader;
     this.#backoff = new Backoff(options.backoff ?? usualBackoff);
-    this.#firstMemo = this.reader.memo;
-    this.#firstBooks = openBooks(options);
+    this.#known = { memo: this.reader.memo, books: openBooks(options) };
   }
 
   /** Always those that belong to the reader's present cursor. */
   get books(): Books {
     const { memo } = this.reader;
-    return memo && memo !== this.#firstMemo ? Books.fromMemo(memo) : this.#firstBooks;
+    return memo && memo !== this.#known.memo ? Books.fromMemo(memo) : this.#known.books;
   }
 
   start(): void {
@@ -134,9 +132,15 @@ export class Feed {
         if (!(await this.#deliver(delivery, books))) return false;
       }
     }
+    return await this.#commit(slice, books);
+  }
+
+  async #commit(slice: Slice, books: Books): Promise<boolean> {
+    const memo = books.toMemo();
     for (;;) {
       try {
-        await this.reader.commit(slice.upTo, books.toMemo());
+        await this.reader.commit(slice.upTo, memo);
+        this.#known = { memo, books };
         return true;
       } catch (error) {
         this.#options.incidents.outputFailed(this.name, error);

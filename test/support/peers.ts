@@ -60,12 +60,11 @@ export async function startPeer(
   if (given && !config) return { address: givenAddress(name), url: given, stop: async () => {} };
   const home = dir ?? mkdtempSync(join(tmpdir(), `sonde-${name}-`));
   const options = ["--port", String(port), "--dir", home, ...(config ? ["--config", config] : [])];
-  const { stdout } = await run(program, [
-    "start",
-    name,
-    ...options,
-    ...(args.length > 0 ? ["--", ...args] : []),
-  ]);
+  const words = ["start", name, ...options, ...(args.length > 0 ? ["--", ...args] : [])];
+  const { stdout } = await run(program, words).catch((error: unknown) => {
+    if (!dir) rmSync(home, { recursive: true, force: true });
+    throw error;
+  });
   const address = Object.fromEntries(
     stdout
       .trim()

@@ -1,0 +1,64 @@
+// The benchmark in small, so that it cannot rot. No figure of it is asserted: it is over before the
+// collector is warm.
+
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { cases, shortened } from "./cases.ts";
+import { compare, type Series } from "./compare.ts";
+import type { Run } from "./measure.ts";
+import { report, resultHash } from "./report.ts";
+import { sonde } from "./subjects.ts";
+
+const main = fileURLToPath(new URL("../../collector/main.ts", import.meta.url));
+const requests = 10;
+
+// Both protocols and both sizes; the other two cases are made of the same parts.
+const tried = cases.filter(({ name }) => ["http-100", "grpc-1"].includes(name));
+
+test.each(tried)(
+  "$name: every span that was sent arrives, and the report says so",
+  async (given) => {
+    const small = shortened(given, requests);
+    const subjects = [sonde(main, ["--conditions=source"])];
+    const { signal } = new AbortController();
+    const series = await compare({ cases: [small], subjects, rounds: 1, signal });
+    const run = series[0]?.runs[0];
+    const sent = (requests + requests / 5) * given.spansPerRequest;
+    expect(run).toMatchObject({ sent, delivered: sent, duplicates: 0 });
+    expect(run?.peakBytes).toBeGreaterThan(10 << 20);
+    expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde +.* MiB +yes$`, "m"));
+  },
+);
+
+const run: Run = {
+  cpuSeconds: 2,
+  peakBytes: 100 << 20,
+  sent: 1000,
+  delivered: 1000,
+  duplicates: 0,
+  refusals: 0,
+};
+
+function seriesOf(subject: string, ...runs: Partial<Run>[]): Series {
+  return { case: cases[0]!, subject, runs: runs.map((given) => ({ ...run, ...given })) };
+}
+
+test("the report gives the median, the spread and the ratio to ours", () => {
+  const ours = seriesOf("sonde", { cpuSeconds: 1 }, { cpuSeconds: 2 }, { cpuSeconds: 3 });
+  const theirs = seriesOf("other", { cpuSeconds: 8 }, { cpuSeconds: 5 });
+  const lines = report([ours, theirs]).split("\n");
+  expect(lines[1]).toMatch(/^http-100 sonde +150,000 \(100,000 - 300,000\) +100 MiB +yes$/);
+  expect(lines[2]).toMatch(/^ +other +48,750 \(37,500 - 60,000\) +3\.08x +100 MiB +yes$/);
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+});
+
+test("what is missing, came twice or was refused stands in the report", () => {
+  const series = [seriesOf("sonde", { delivered: 998, duplicates: 3, refusals: 4 }, {})];
+  expect(report(series)).toContain("2 missing, 3 twice, 4 refused");
+});
+
+test("the hash changes with what came and not with what it cost", () => {
+  const hash = resultHash([seriesOf("sonde", {})]);
+  expect(resultHash([seriesOf("sonde", { cpuSeconds: 9, peakBytes: 1 })])).toBe(hash);
+  expect(resultHash([seriesOf("sonde", { delivered: 999 })])).not.toBe(hash);
+});

@@ -1,0 +1,85 @@
+// What a benchmark run found, as a table for a terminal of 100 columns.
+
+import { createHash } from "node:crypto";
+import type { Series } from "./compare.ts";
+import type { Run } from "./measure.ts";
+
+/** The first series of each case is ours; the others are set in relation to it. */
+export function report(series: readonly Series[]): string {
+  const lines = [row(["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"])];
+  let ours: Series | undefined;
+  for (const one of series) {
+    const isOurs = one.case !== ours?.case;
+    if (isOurs) ours = one;
+    lines.push(
+      row([
+        isOurs ? one.case.name : "",
+        one.subject,
+        spreadOf(spansPerCpuSecond(one)),
+        isOurs || !ours ? "" : ratio(ours, one),
+        `${Math.round(Math.max(...one.runs.map(({ peakBytes }) => peakBytes)) / 2 ** 20)} MiB`,
+        booksOf(one.runs),
+      ]),
+    );
+  }
+  return `${lines.join("\n")}\n${legend}\nhash of the result: ${resultHash(series)}`;
+}
+
+const legend = `
+spans per CPU-second: of the collector's process alone; median (least - most)
+ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
+peak: the most memory that it had in use (VmHWM), in any round`;
+
+/** Of what was sent and what came: the same for every run of the same cases that lost nothing. */
+export function resultHash(series: readonly Series[]): string {
+  const hash = createHash("sha256");
+  for (const { case: given, subject, runs } of series) {
+    for (const { sent, delivered } of runs) {
+      hash.update(`${given.name} ${subject} ${sent} ${delivered}\n`);
+    }
+  }
+  return hash.digest("hex").slice(0, 12);
+}
+
+function spansPerCpuSecond({ case: { spans }, runs }: Series): number[] {
+  return runs.map(({ cpuSeconds }) => spans / cpuSeconds);
+}
+
+function ratio(ours: Series, theirs: Series): string {
+  return `${(median(spansPerCpuSecond(ours)) / median(spansPerCpuSecond(theirs))).toFixed(2)}x`;
+}
+
+function booksOf(runs: readonly Run[]): string {
+  const sum = (pick: (run: Run) => number): number =>
+    runs.reduce((total, run) => total + pick(run), 0);
+  const missing = sum(({ sent, delivered }) => sent - delivered);
+  const parts = [missing === 0 ? "yes" : `${missing} missing`];
+  const duplicates = sum((run) => run.duplicates);
+  if (duplicates > 0) parts.push(`${duplicates} twice`);
+  const refusals = sum((run) => run.refusals);
+  if (refusals > 0) parts.push(`${refusals} refused`);
+  return parts.join(", ");
+}
+
+function spreadOf(values: readonly number[]): string {
+  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map(
+    (value) => Math.round(value).toLocaleString("en-US"),
+  );
+  return `${middle} (${least} - ${most})`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].toSorted((left, right) => left - right);
+  const middle = sorted.length / 2;
+  const upper = sorted[Math.floor(middle)] ?? 0;
+  return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
+}
+
+const widths = [8, 15, 29, 6, 8, 0];
+
+function row(cells: readonly string[]): string {
+  return cells
+    .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+    .join(" ")
+    .trimEnd();
+}
