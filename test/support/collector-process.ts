@@ -18,7 +18,9 @@ export interface CollectorProcess {
   readonly web: string;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  kill(signal: "SIGKILL" | "SIGTERM"): Promise<{ code: number | null; signal: string | null }>;
+  kill(
+    signal: "SIGCONT" | "SIGKILL" | "SIGTERM",
+  ): Promise<{ code: number | null; signal: string | null }>;
   /** Of one sample of its own /metrics, 0 where it is absent. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -28,6 +30,8 @@ export interface CollectorOptions {
   /** Kept by the caller; otherwise a new one, gone with the process. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
+  /** A command that runs it, such as strace with its options. */
+  readonly under?: readonly string[];
 }
 
 /** What the process of a test sees of the environment: nothing of ours but this. */
@@ -46,8 +50,12 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     SONDE_WEB_PORT: "0",
   };
   const env = cleanEnv({ ...anyPort, SONDE_DATA_DIR: dataDir, ...options.env });
-  const args = ["--conditions=source", main, ...(options.args ?? [])];
-  const child = spawn(process.execPath, args, { env, cwd: dataDir, stdio: "pipe" });
+  const [program = "", ...args] = [
+    ...(options.under ?? []),
+    ...[process.execPath, "--conditions=source", main],
+    ...(options.args ?? []),
+  ];
+  const child = spawn(program, args, { env, cwd: dataDir, stdio: "pipe" });
   const output = collect(child);
   const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
     child.on("exit", (code, signal) => {

@@ -1,0 +1,71 @@
+// An answer follows the sync: when fdatasync fails, nobody is told 200, and what was told 200 is there.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { startCollector } from "../support/collector-process.ts";
+import { sampleBatch } from "../support/otlp.ts";
+import { startSink } from "../support/sink.ts";
+import { until } from "../support/until.ts";
+
+function isStraceAbsent(): boolean {
+  if (spawnSync("strace", ["-V"]).status === 0) return false;
+  if (process.env["CI"]) throw new Error("strace cannot be had");
+  process.stderr.write("\n  SKIPPED: strace cannot be had\n\n");
+  return true;
+}
+
+const failures = [
+  { what: "fdatasync fails with EIO", call: "fdatasync", error: "EIO" },
+  { what: "the disk is full", call: "pwritev,pwrite64", error: "ENOSPC" },
+];
+
+describe.skipIf(isStraceAbsent())("while the disk does not do what it is told", () => {
+  test.each(failures)("$what: refused, and all else is kept", async ({ call, error }) => {
+    const folder = mkdtempSync(join(tmpdir(), "sonde-sync-"));
+    const dataDir = join(folder, "data");
+    const trace = join(folder, "trace");
+    const sink = await startSink();
+    try {
+      // One thread for the disk, because strace counts calls for each thread apart.
+      const env = { UV_THREADPOOL_SIZE: "1", SONDE_OTLP_ENDPOINT: sink.url };
+      const inject = `inject=${call}:error=${error}:when=6..9`;
+      const under = ["strace", "-f", "-qq", "-o", trace, "-e", `trace=${call}`, "-e", inject];
+      const faulty = await startCollector({ dataDir, env, under });
+      // Nothing leaves while the faults last, so that all of it is read from the disk afterwards.
+      sink.misbehave = (response) => !!response.writeHead(503).end();
+      const acknowledged: Buffer[] = [];
+      const statuses: number[] = [];
+      for (let seed = 1; seed <= 15; seed++) {
+        const body = Buffer.from(sampleBatch("traces", { items: 2, seed }).bytes);
+        const headers = { "content-type": "application/x-protobuf" };
+        const { status } = await fetch(`${faulty.otlpHttp}/v1/traces`, {
+          method: "POST",
+          headers,
+          body,
+        });
+        statuses.push(status);
+        if (status === 200) acknowledged.push(body);
+      }
+      const exited = faulty.kill("SIGCONT"); // strace ends with what it runs
+      process.kill(Number(readFileSync(join(dataDir, "log", "lock"), "utf8").split(" ")[0]), 9);
+      await exited;
+
+      expect(readFileSync(trace, "utf8")).toContain("(INJECTED)");
+      expect([...new Set(statuses)].toSorted()).toEqual([200, 503]);
+      expect(acknowledged.length).toBeGreaterThan(5);
+
+      sink.misbehave = undefined;
+      const again = await startCollector({ dataDir, env: { SONDE_OTLP_ENDPOINT: sink.url } });
+      const sent = Buffer.concat(acknowledged);
+      const received = (): Buffer => Buffer.concat(sink.requests.map(({ bytes }) => bytes));
+      await until("all that was acknowledged arrives", () => received().equals(sent));
+      await again.kill("SIGTERM");
+    } finally {
+      await sink.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
