@@ -25,10 +25,10 @@ try {
     "sdk-node, assembled": { args: ["--require", join(root, "test/sdk/support/official.cjs")] },
     "sdk-node, loaded only": { requires: ["sdk-node"] },
     "the parts, loaded only": {
-      requires: [
-        ...["api", "core", "context-async-hooks", "resources"],
-        ...["sdk-trace", "sdk-metrics", "sdk-logs", "otlp-transformer"],
-      ],
+      requires:
+        "api core context-async-hooks resources sdk-trace sdk-metrics sdk-logs otlp-transformer".split(
+          " ",
+        ),
     },
   };
   const times = new Map(Object.keys(starts).map((name) => [name, [] as number[]]));

@@ -54,7 +54,7 @@ describe.skipIf(isStraceAbsent())("while the disk does not do what it is told", 
       await exited;
 
       expect(readFileSync(trace, "utf8")).toContain("(INJECTED)");
-      expect([...new Set(statuses)].toSorted()).toEqual([200, 503]);
+      expect(new Set(statuses)).toEqual(new Set([200, 503]));
       expect(acknowledged.length).toBeGreaterThan(5);
       // The file that failed is not written to again: a later sync of it would prove nothing.
       const files = readdirSync(join(dataDir, "log")).filter((name) => name.endsWith(".segment"));

@@ -52,7 +52,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const env = cleanEnv({ ...anyPort, SONDE_DATA_DIR: dataDir, ...options.env });
   const [program = "", ...args] = [
     ...(options.under ?? []),
-    ...[process.execPath, "--conditions=source", main],
+    process.execPath,
+    "--conditions=source",
+    main,
     ...(options.args ?? []),
   ];
   const child = spawn(program, args, { env, cwd: dataDir, stdio: "pipe" });
