@@ -23,6 +23,7 @@ import type * as propagatorB3 from "@opentelemetry/propagator-b3";
 import type * as resources from "@opentelemetry/resources";
 import type * as sdkLogs from "@opentelemetry/sdk-logs";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
+import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
 
 interface Packages {
@@ -46,6 +47,7 @@ interface Packages {
   "@opentelemetry/resources": typeof resources;
   "@opentelemetry/sdk-logs": typeof sdkLogs;
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
+  "@opentelemetry/sdk-node": typeof sdkNode;
   "@opentelemetry/sdk-trace": typeof sdkTrace;
 }
 

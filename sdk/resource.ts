@@ -7,9 +7,16 @@ import { readFileSync } from "node:fs";
 import { arch, hostname, platform, release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { isMainThread, threadId } from "node:worker_threads";
+import type { Resource } from "@opentelemetry/resources";
+import { load } from "./packages.ts";
 import type { DetectorName, Settings } from "./settings.ts";
 
 type Attributes = Record<string, string | number>;
+
+export function resourceOf(settings: Settings): Resource {
+  const { defaultResource, resourceFromAttributes } = load("@opentelemetry/resources");
+  return defaultResource().merge(resourceFromAttributes(describeResource(settings)));
+}
 
 export function describeResource(settings: Settings): Attributes {
   const attributes: Attributes = {

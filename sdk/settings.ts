@@ -2,7 +2,7 @@
 // stops the app: a value that makes no sense is as good as absent.
 
 import { Environment } from "./environment.ts";
-import { compressions, logLevels, protocols, temporalities } from "./variables.ts";
+import { engines, compressions, logLevels, protocols, temporalities } from "./variables.ts";
 
 export const instrumentationNames = [
   "http",
@@ -60,6 +60,7 @@ export interface BatchSettings {
 
 export interface Settings {
   readonly isDisabled: boolean;
+  readonly engine: (typeof engines)[number];
   /** Of OpenTelemetry's own diagnostics; undefined is silence, since we tell what matters ourselves. */
   readonly logLevel: (typeof logLevels)[number] | undefined;
   readonly serviceName: string | undefined;
@@ -104,6 +105,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): SettingsRead {
   const metricIntervalMs = read.number("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
   const settings: Settings = {
     isDisabled: read.text("OTEL_SDK_DISABLED")?.toLowerCase() === "true",
+    engine: read.choice(["SONDE_ENGINE"], engines) ?? "sonde",
     logLevel: read.choice(["OTEL_LOG_LEVEL"], logLevels),
     serviceName: read.text("OTEL_SERVICE_NAME"),
     resourceAttributes: read.pairs("OTEL_RESOURCE_ATTRIBUTES"),

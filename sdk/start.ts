@@ -4,6 +4,7 @@
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
+import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
 import { readSettings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
@@ -36,7 +37,8 @@ function startNow(): Sonde {
   const { settings, complaints } = readSettings(process.env);
   if (settings.isDisabled) return nothing;
   complain(complaints);
-  const engine = startReference(settings);
+  const engine =
+    settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
   startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
   return {

@@ -30,8 +30,10 @@ const exporterKinds: Readonly<Record<string, Kind>> = {
   INSECURE: "boolean",
 };
 
+export const engines = ["sonde", "opentelemetry"] as const;
+
 const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
-  ["SONDE_ENGINE", ["opentelemetry"]],
+  ["SONDE_ENGINE", engines],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_SERVICE_NAME", "text"],
   ["OTEL_RESOURCE_ATTRIBUTES", "text"],

@@ -63,6 +63,21 @@ test("the last send takes headers and protocol along", async () => {
   expect(sink.requests.map(({ headers }) => headers["api-key"])).toEqual(["a b", "a b"]);
 });
 
+test.each(["natural", "sigterm"])("OpenTelemetry's own engine keeps all at %s", async (ending) => {
+  const sink = await startSink();
+  const options = { args: [ending], env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url } };
+  const env = { ...options.env, SONDE_ENGINE: "opentelemetry" };
+  const [alone, ended] = await Promise.all([
+    runApp(appFile("exit/main.cjs"), { ...options, preload: "none" }),
+    runApp(appFile("exit/main.cjs"), { ...options, env }),
+  ]);
+  await sink.close();
+  expect(visible(ended)).toEqual(visible(alone));
+  expect(sink.spans.map(({ name }) => name)).toEqual(["last"]);
+  expect(sink.logs.map(({ body }) => plainValue(body))).toEqual(["last words"]);
+  expect(sink.metrics.map(({ name }) => name)).toContain("endings");
+});
+
 /** Of a stack the app's frames; Node has others of its own between them when modules are watched. */
 function visible({ code, signal, stdout, stderr }: Ended): object {
   const withoutNode = stderr.replaceAll(/^ +at (.* \()?node:.*\n/gm, "");

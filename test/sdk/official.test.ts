@@ -69,10 +69,12 @@ const ofResources: readonly Difference[] = [
 
 let official: Sink;
 let ours: Sink;
+let reference: Sink;
 beforeAll(async () => {
   [official, ours] = await Promise.all([runUnder("official"), runUnder("require")]);
+  reference = await runUnder("require", { SONDE_ENGINE: "opentelemetry" });
 });
-afterAll(() => Promise.all([official.close(), ours.close()]));
+afterAll(() => Promise.all([official.close(), ours.close(), reference.close()]));
 
 test("spans are the same but for secrets", () => {
   expect(differencesOf(describeSpans)).toEqual(withoutReasons(ofSpans));
@@ -93,11 +95,22 @@ test("resources are the same but for what is private, slow or wrong", () => {
   expect(differencesOf(describeResources)).toEqual(withoutReasons(ofResources));
 });
 
-async function runUnder(preload: Preload): Promise<Sink> {
+test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, but for the resource", () => {
+  for (const describe of [describeSpans, describeLogs, describeMetrics]) {
+    expect(describe(reference)).toEqual(describe(official));
+  }
+  expect(describeResources(reference)).toEqual(describeResources(ours));
+});
+
+async function runUnder(
+  preload: Preload,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Sink> {
   const sink = await startSink();
   const app = startApp(appFile("official/main.cjs"), {
     preload,
     env: {
+      ...env,
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
       OTEL_METRIC_EXPORT_INTERVAL: "100",
       OTEL_SERVICE_NAME: "orders",

@@ -64,7 +64,7 @@ describe("settings", () => {
     ["OTEL_SERVICE_NAM", "x", "no such setting; did you mean OTEL_SERVICE_NAME?"],
     ["OTEL_ANYTHING_AT_ALL", "x", "no such setting"],
     ["SONDE_ENGIN", "x", "no such setting; did you mean SONDE_ENGINE?"],
-    ["SONDE_ENGINE", "ours", '"ours" is none of opentelemetry'],
+    ["SONDE_ENGINE", "ours", '"ours" is none of sonde, opentelemetry'],
     [
       "OTEL_LOG_LEVEL",
       "wanr",
