@@ -3,7 +3,7 @@
 // the time at which the process began stands beside it where the system tells.
 
 import { readFileSync } from "node:fs";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface FolderLock {
@@ -23,13 +23,26 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const [pid, birth] = (await readFile(path, "utf8").catch(() => "")).trim().split(" ");
+    const seen = await readFile(path, "utf8").catch(() => "");
+    const [pid, birth] = seen.trim().split(" ");
     if (pid && isRunning(Number(pid), birth)) {
       throw new Error(`${folder} is in use by process ${pid}; stop it or give another data_dir`);
     }
-    await rm(path, { force: true });
+    await clear(path, seen);
   }
   throw new Error(`${folder} is in use: its lock file comes back; give another data_dir`);
+}
+
+/** Takes a stale lock away; of two who find the same one, the slower must not take the other's new one. */
+async function clear(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${process.pid}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return; // it is gone: someone else was quicker
+  }
+  if ((await readFile(aside, "utf8")) === stale) await rm(aside, { force: true });
+  else await rename(aside, path);
 }
 
 function isRunning(pid: number, birth: string | undefined): boolean {
