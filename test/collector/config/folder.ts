@@ -1,8 +1,9 @@
 // A folder with a sonde.yaml (or none) and variables, as a user would start the collector with.
 
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { loadConfig, type Loaded } from "../../../collector/config/config.ts";
 import { ConfigError } from "../../../collector/config/problem.ts";
 
@@ -16,8 +17,12 @@ export interface Given {
   readonly file?: string;
 }
 
+/** Holds the folders of a test file, and goes with them when it is done. */
+const parent = mkdtempSync(join(tmpdir(), "sonde-config-"));
+afterAll(() => rmSync(parent, { recursive: true, force: true }));
+
 export function folderWith({ yaml, files = {} }: Given): string {
-  const folder = mkdtempSync(join(tmpdir(), "sonde-config-"));
+  const folder = mkdtempSync(join(parent, "given-"));
   if (yaml !== undefined) writeFileSync(join(folder, "sonde.yaml"), yaml);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
