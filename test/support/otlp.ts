@@ -48,10 +48,6 @@ export function encodeResponse(signal: Signal, response: Response): Uint8Array {
   return encodeMessage(`Export${service[signal]}ServiceResponse`, response);
 }
 
-export function decodeResponse(signal: Signal, bytes: Uint8Array): Response {
-  return decodeMessage(`Export${service[signal]}ServiceResponse`, bytes);
-}
-
 /** google.rpc.Status: what an OTLP server says when it refuses. */
 export function decodeStatus(bytes: Uint8Array): { code?: number; message?: string } {
   return decodeMessage("RpcStatus", bytes);

@@ -4,6 +4,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Reason } from "../output.ts";
+import { retryAfterMs } from "../retry-after.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Request {
@@ -127,15 +128,6 @@ async function readAnswer(response: http.IncomingMessage): Promise<Answer | NoAn
     body: Buffer.concat(chunks),
     afterMs: retryAfterMs(response.headers["retry-after"]),
   };
-}
-
-/** However long the server asks for, it is asked again after a minute. */
-const longestWaitMs = 60_000;
-
-function retryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), longestWaitMs);
 }
 
 function authorizationOf(settings: Settings, url: URL): string | undefined {

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Signal } from "../../wire/batch.ts";
 import type { Delivery, Outcome } from "../output.ts";
+import { retryAfterMs } from "../retry-after.ts";
 import { messageOf, outcomeOfSuccess, reject, retry } from "./answer.ts";
 
 export interface SenderSettings {
@@ -127,14 +128,6 @@ function outcomeOf(response: IncomingMessage, answer: Buffer, items: number): Ou
       if (status >= 400) return reject("bad_data", detail, items);
       return retry("bad_answer", detail);
   }
-}
-
-/** Seconds or a date; an absurd one is cut to a minute, so that nobody can silence us for long. */
-function retryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 60_000) : undefined;
 }
 
 function describe(error: NodeJS.ErrnoException): string {
