@@ -6,7 +6,8 @@ import type { Signal } from "../wire/batch.ts";
 import { describeProblem, validate } from "../wire/validate.ts";
 
 export type Answer =
-  | { readonly kind: "accepted" }
+  /** `partial`: some items were invalid and left out; the sender must not send them again. */
+  | { readonly kind: "accepted"; readonly partial?: { rejected: number; message: string } }
   /** The sender must not send it again. */
   | { readonly kind: "invalid"; readonly message: string }
   | { readonly kind: "too_large"; readonly message: string }
