@@ -19,14 +19,16 @@
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
 
+import { writevSync } from "node:fs";
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { setImmediate as immediate } from "node:timers/promises";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
-import { type Log, type Position, type Reader, Refused } from "./log.ts";
+import { type Entry, type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover } from "./recover.ts";
 import {
   addTo,
@@ -37,20 +39,31 @@ import {
   type Segment,
   type Totals,
 } from "./segment.ts";
+import { Tail } from "./tail.ts";
 
 export interface DiskLogOptions {
   readonly folder: string;
   /** Of all segments together; an append that would go above it is refused. */
   readonly maxBytes: number;
   readonly segmentBytes?: number;
+  /** How much of what was written last is kept in memory for the readers. */
+  readonly tailBytes?: number;
   readonly incidents: Incidents;
   readonly nowMs?: () => number;
 }
 
 const defaultSegmentBytes = 64 << 20;
+const defaultTailBytes = 8 << 20;
 /** Bounds what one fdatasync waits for, and the vectors of one write. */
 const groupBytes = 16 << 20;
 const groupBatches = 400;
+/** Below it a payload is copied beside its head: one piece is cheaper to write than many. */
+const copyBelowBytes = 8 << 10;
+/**
+ * Up to this size a group is written without a thread: it only goes into the page cache, which takes less
+ * time than to wake another thread. The sync, which waits for the disk, never blocks.
+ */
+const writeAtOnceBytes = 512 << 10;
 
 interface Pending {
   readonly batch: Batch;
@@ -62,6 +75,7 @@ export class DiskLog implements Log, Readable {
   readonly id: string;
   readonly incidents: Incidents;
   readonly segments: Segment[];
+  readonly tail: Tail;
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
   readonly #readers = new Map<string, DiskReader>();
@@ -79,6 +93,7 @@ export class DiskLog implements Log, Readable {
     this.id = opened.id;
     this.incidents = opened.options.incidents;
     this.segments = opened.segments;
+    this.tail = new Tail(opened.options.tailBytes);
     this.#options = opened.options;
     this.#lock = opened.lock;
     this.#head = opened.head;
@@ -88,7 +103,7 @@ export class DiskLog implements Log, Readable {
   static async open(given: DiskLogOptions): Promise<DiskLog> {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
-    const options = { nowMs: Date.now, ...given, segmentBytes };
+    const options = { nowMs: Date.now, tailBytes: defaultTailBytes, ...given, segmentBytes };
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
     const lock = await lockFolder(options.folder);
     try {
@@ -146,6 +161,13 @@ export class DiskLog implements Log, Readable {
     await this.#lock.release();
   }
 
+  /** What no reader will ask for any more need not be kept. */
+  trimTail(): void {
+    let read = this.#head;
+    for (const reader of this.#readers.values()) read = Math.min(read, reader.at);
+    this.tail.forget(read);
+  }
+
   /** A reader has moved on: deletes what all have passed, one deletion at a time. */
   committed(): Promise<void> {
     this.#deleting = this.#deleting
@@ -178,6 +200,7 @@ export class DiskLog implements Log, Readable {
 
   async #flush(): Promise<void> {
     while (this.#pending.length > 0) {
+      await this.#gather();
       const group = this.#takeGroup();
       try {
         await this.#write(group);
@@ -191,6 +214,16 @@ export class DiskLog implements Log, Readable {
       }
     }
     this.#flushing = undefined;
+  }
+
+  /** As long as every turn of the event loop brings more to write, it is worth to wait for one more. */
+  async #gather(): Promise<void> {
+    const mostTurns = 8;
+    for (let turn = 0, before = -1; turn < mostTurns; turn++) {
+      if (this.#pending.length === before || this.#pendingBytes >= groupBytes) return;
+      before = this.#pending.length;
+      await immediate();
+    }
   }
 
   #takeGroup(): Pending[] {
@@ -209,33 +242,62 @@ export class DiskLog implements Log, Readable {
       await this.#startSegment();
     }
     const segment = this.#last();
-    const heads = Buffer.alloc(headBytes * group.length);
-    const parts: Uint8Array[] = [];
-    let totals = this.#totals;
     const atMs = this.#options.nowMs();
-    group.forEach(({ batch }, index) => {
-      const head = heads.subarray(index * headBytes, (index + 1) * headBytes);
-      encodeFrameHead(head, { position: this.#head + index, batch, before: totals, atMs });
-      parts.push(head, batch.bytes);
-      totals = addTo(totals, batch);
-    });
+    const { parts, entries, totals } = this.#encode(group, atMs);
     const written = await this.#writeDown(segment, parts);
     segment.end += written;
     segment.upTo = this.#head + group.length;
     segment.after = totals;
-    const first = this.#head;
     this.#head = segment.upTo;
     this.#totals = totals;
-    group.forEach(({ resolve }, index) => resolve(first + index));
+    for (const entry of entries) this.tail.push(entry);
+    entries.forEach(({ position }, index) => group[index]!.resolve(position));
     for (const reader of this.#readers.values()) reader.wake();
+    this.trimTail();
+  }
+
+  /** The frames as few pieces; what readers will get shares their memory. */
+  #encode(group: readonly Pending[], atMs: number): Encoded {
+    const isCopied = ({ batch }: Pending): boolean => batch.bytes.length < copyBelowBytes;
+    const ownBytes = group.reduce(
+      (sum, one) => sum + headBytes + (isCopied(one) ? one.batch.bytes.length : 0),
+      0,
+    );
+    const own = Buffer.allocUnsafe(ownBytes);
+    const parts: Uint8Array[] = [];
+    const entries: Entry[] = [];
+    let totals = this.#totals;
+    let begin = 0;
+    let at = 0;
+    for (const one of group) {
+      let { batch } = one;
+      const position = this.#head + entries.length;
+      encodeFrameHead(own.subarray(at, at + headBytes), { position, batch, before: totals, atMs });
+      at += headBytes;
+      totals = addTo(totals, batch);
+      if (isCopied(one)) {
+        own.set(batch.bytes, at);
+        batch = { ...batch, bytes: own.subarray(at, (at += batch.bytes.length)) };
+      } else {
+        parts.push(own.subarray(begin, at), batch.bytes);
+        begin = at;
+      }
+      entries.push({ position, batch, atMs });
+    }
+    if (at > begin) parts.push(own.subarray(begin, at));
+    return { parts, entries, totals };
   }
 
   /** Returns once all is synced; otherwise the segment is as if nothing had been written. */
   async #writeDown({ handle, end }: Segment, parts: Uint8Array[]): Promise<number> {
     try {
       let at = end;
+      const size = parts.reduce((sum, part) => sum + part.length, 0);
       for (let rest = parts; rest.length > 0;) {
-        const { bytesWritten } = await handle.writev(rest, at);
+        const bytesWritten =
+          size <= writeAtOnceBytes
+            ? writevSync(handle.fd, rest, at)
+            : (await handle.writev(rest, at)).bytesWritten;
         at += bytesWritten;
         rest = behind(rest, bytesWritten);
       }
@@ -331,6 +393,13 @@ interface Opened {
   readonly lock: FolderLock;
   readonly segments: Segment[];
   readonly head: Position;
+  readonly totals: Totals;
+}
+
+interface Encoded {
+  readonly parts: Uint8Array[];
+  readonly entries: readonly Entry[];
+  /** Behind the last of them. */
   readonly totals: Totals;
 }
 

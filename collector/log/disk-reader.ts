@@ -6,6 +6,7 @@ import { CursorFile } from "./cursor-file.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
+import type { Tail } from "./tail.ts";
 import { Waiters } from "./waiters.ts";
 
 /** What the log shows its readers. */
@@ -14,6 +15,8 @@ export interface Readable {
   readonly incidents: Incidents;
   readonly head: Position;
   readonly totals: Totals;
+  readonly tail: Tail;
+  trimTail(): void;
   committed(): Promise<void>;
 }
 
@@ -66,6 +69,11 @@ export class DiskReader implements Reader {
     return this.#committed.position;
   }
 
+  /** Behind what was handed out last. */
+  get at(): Position {
+    return this.#at.position;
+  }
+
   get waiting(): Waiting {
     const { position, totals } = this.#committed;
     return {
@@ -116,6 +124,8 @@ export class DiskReader implements Reader {
   /** When reading fails midway, the next try begins where this one did. */
   async #readOrStay(limits: Limits): Promise<Slice | undefined> {
     const from = this.#at;
+    const slice = this.#fromTail(limits);
+    if (slice) return slice;
     try {
       return await this.#read(limits);
     } catch (error) {
@@ -124,6 +134,33 @@ export class DiskReader implements Reader {
       this.#segment = undefined;
       throw error;
     }
+  }
+
+  #fromTail({ maxItems, maxBytes }: Limits): Slice | undefined {
+    const from = this.#at;
+    const first = this.#log.tail.at(from.position);
+    if (!first || this.#ahead) return undefined;
+    const entries: Entry[] = [];
+    const items = { ...from.totals.items };
+    let count = 0;
+    let bytes = 0;
+    for (let entry: Entry | undefined = first; entry;) {
+      const { batch } = entry;
+      count += batch.items;
+      bytes += batch.bytes.length;
+      if (entries.length > 0 && (count > maxItems || bytes > maxBytes)) {
+        bytes -= batch.bytes.length;
+        break;
+      }
+      entries.push(entry);
+      items[batch.signal] += batch.items;
+      entry = this.#log.tail.at(entry.position + 1);
+    }
+    const upTo = from.position + entries.length;
+    this.#at = { position: upTo, totals: { items, bytes: from.totals.bytes + bytes } };
+    this.#handedOut.push({ ...this.#at, oldestAtMs: first.atMs });
+    this.#log.trimTail();
+    return { from: from.position, upTo, entries, lost: noItems() };
   }
 
   async #read({ maxItems, maxBytes }: Limits): Promise<Slice | undefined> {
