@@ -2,7 +2,8 @@
 // it. The outcome of the append is the answer, so an acceptance means that the batch is in the log.
 
 import { type Log, Refused } from "../log/log.ts";
-import type { Signal } from "../wire/batch.ts";
+import type { Batch, Signal } from "../wire/batch.ts";
+import { salvage } from "../wire/salvage.ts";
 import { describeProblem, validate } from "../wire/validate.ts";
 
 export type Answer =
@@ -59,23 +60,35 @@ export class Intake {
     this.#heldBytes -= bytes;
   }
 
+  /** Invalid items are left out where that can be done; what is left is taken. */
   async take(receiver: ReceiverName, signal: Signal, bytes: Uint8Array): Promise<Answer> {
     const validation = validate(signal, bytes);
-    if (validation.kind === "invalid") {
-      this.count(receiver, signal, { outcome: "invalid", items: Math.max(1, validation.items) });
-      return { kind: "invalid", message: describeProblem(validation.problem) };
+    if (validation.kind === "valid") return await this.#append(receiver, validation.batch);
+    const salvaged = salvage(signal, bytes);
+    const rejected = salvaged?.rejectedItems ?? Math.max(1, validation.items);
+    const message = describeProblem(salvaged?.problem ?? validation.problem);
+    if (!salvaged) {
+      this.count(receiver, signal, { outcome: "invalid", items: rejected });
+      return { kind: "invalid", message };
     }
-    const { batch } = validation;
-    if (batch.items === 0) return { kind: "accepted" };
+    const answer = await this.#append(receiver, salvaged.batch);
+    if (answer.kind !== "accepted") return answer; // the whole may come again
+    this.count(receiver, signal, { outcome: "invalid", items: rejected });
+    return { kind: "accepted", partial: { rejected, message } };
+  }
+
+  async #append(receiver: ReceiverName, batch: Batch): Promise<Answer> {
+    const { signal, items } = batch;
+    if (items === 0) return { kind: "accepted" };
     try {
       await this.#log.append(batch);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.count(receiver, signal, { outcome: "refused", items: batch.items });
+      this.count(receiver, signal, { outcome: "refused", items });
       if (error.reason === "too_large") return { kind: "too_large", message: error.message };
       return { kind: "unavailable", message: error.message, retryAfterS };
     }
-    this.count(receiver, signal, { outcome: "accepted", items: batch.items });
+    this.count(receiver, signal, { outcome: "accepted", items });
     return { kind: "accepted" };
   }
 

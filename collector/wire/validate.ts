@@ -3,6 +3,7 @@
 // accepts may be read with Cursor and merged by concatenation; what it refuses changes nothing.
 
 import type { Batch, Signal } from "./batch.ts";
+import { pathTo } from "./path.ts";
 import { type Field, KeyValue, type Message, requests } from "./schema.ts";
 
 export type Validation =
@@ -21,27 +22,41 @@ export interface WireProblem {
 export const maxDepth = 64;
 
 export function validate(signal: Signal, bytes: Uint8Array): Validation {
-  const walk = new Walk(bytes);
-  try {
-    walk.message(plans[signal], 0, bytes.length, 1);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    const { offset, why } = error;
-    const problem = { path: pathTo(signal, bytes, offset), offset, why };
-    return { kind: "invalid", problem, items: walk.items };
-  }
-  return { kind: "valid", batch: { signal, bytes, items: walk.items } };
+  const whole = { start: 0, end: bytes.length, depth: 1 };
+  const { items, fault } = check(requests[signal], bytes, whole);
+  if (!fault) return { kind: "valid", batch: { signal, bytes, items } };
+  const { offset, why } = fault;
+  return { kind: "invalid", problem: { path: pathTo(signal, bytes, offset), offset, why }, items };
 }
 
 /** For other messages than requests: whether they may be read with Cursor. */
 export function isReadable(message: Message, bytes: Uint8Array): boolean {
+  return check(message, bytes, { start: 0, end: bytes.length, depth: 1 }).fault === undefined;
+}
+
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  /** How many messages it lies in, itself being the last. */
+  readonly depth: number;
+}
+
+/** The walk over one message within others. */
+export function check(message: Message, bytes: Uint8Array, { start, end, depth }: Part): Checked {
+  const walk = new Walk(bytes);
   try {
-    new Walk(bytes).message(planOf(message), 0, bytes.length, 1);
-    return true;
+    walk.message(planOf(message), start, end, depth);
+    return { items: walk.items, fault: undefined };
   } catch (error) {
-    if (error instanceof Fault) return false;
+    if (error instanceof Fault) return { items: walk.items, fault: error };
     throw error;
   }
+}
+
+export interface Checked {
+  /** How many the walk had come to. */
+  readonly items: number;
+  readonly fault: { readonly offset: number; readonly why: string } | undefined;
 }
 
 export function describeProblem({ path, offset, why }: WireProblem): string {
@@ -127,11 +142,6 @@ function isVarint(field: Field): boolean {
   return !isDelimited && type !== "fixed32" && !isEightBytes(field);
 }
 
-const plans: Readonly<Record<Signal, Plan>> = {
-  traces: planOf(requests.traces),
-  metrics: planOf(requests.metrics),
-  logs: planOf(requests.logs),
-};
 const planOfAttribute = planOf(KeyValue);
 
 // ── the walk ─────────────────────────────────────────────────────────────────────────────────────
@@ -360,69 +370,3 @@ const wrongId = (from: number, what: string, limit: number, length: number): Fau
   new Fault(from, `a ${what} of ${length} bytes; it must have ${limit}`);
 
 const notText = (at: number): Fault => new Fault(at, "not valid UTF-8");
-
-// ── the path of a fault, found only when there is one ────────────────────────────────────────────
-
-function pathTo(signal: Signal, bytes: Uint8Array, offset: number): string {
-  const steps: string[] = [];
-  let message: Message | undefined = requests[signal];
-  let start = 0;
-  let end = bytes.length;
-  while (message) {
-    const found = fieldAt(bytes, { start, end, offset });
-    const field: Field | undefined = found && message.fields[found.number];
-    if (!found || !field) break;
-    steps.push(field.repeated ? `${field.name}[${found.index}]` : field.name);
-    message = typeof field.type === "object" && found.wireType === 2 ? field.type : undefined;
-    // A fault in the tag or length itself belongs to the field, not to what is in it.
-    if (offset < found.start) break;
-    ({ start, end } = found);
-  }
-  return steps.join(".");
-}
-
-interface Found {
-  readonly number: number;
-  readonly wireType: number;
-  readonly index: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The field that holds the byte at `offset`. Everything before it has been found sound by the walk. */
-function fieldAt(
-  bytes: Uint8Array,
-  { start, end, offset }: { start: number; end: number; offset: number },
-): Found | undefined {
-  const seen: number[] = [];
-  let at = start;
-  const number = (): number => {
-    let value = 0;
-    for (let scale = 1; at < end && scale < 2 ** 53; scale *= 128) {
-      const byte = bytes[at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
-    }
-    return value;
-  };
-  while (at < end) {
-    const tag = number();
-    const field = Math.floor(tag / 8);
-    const wireType = tag % 8;
-    const index = seen[field] ?? 0;
-    if (field < 32) seen[field] = index + 1;
-    let valueStart = at;
-    if (wireType === 0) number();
-    else if (wireType === 1) at += 8;
-    else if (wireType === 5) at += 4;
-    else if (wireType === 2) {
-      const length = number();
-      valueStart = at;
-      at += length;
-    } else return { number: field, wireType, index, start: at, end };
-    if (offset < at || at >= end) {
-      return { number: field, wireType, index, start: valueStart, end: Math.min(at, end) };
-    }
-  }
-  return undefined;
-}

@@ -1,0 +1,130 @@
+// What is left of a request when its invalid items are left out: one bad span must not cost the others
+// that were sent with it. Only items that are damaged inside can be left out; where the frame around
+// them is broken, nobody can say what was meant, and the whole is refused.
+
+import type { Batch, Signal } from "./batch.ts";
+import { Cursor } from "./cursor.ts";
+import { pathTo } from "./path.ts";
+import { type Message, requests } from "./schema.ts";
+import { check, isReadable, type WireProblem } from "./validate.ts";
+import { Writer } from "./writer.ts";
+
+export interface Salvaged {
+  readonly batch: Batch;
+  readonly rejectedItems: number;
+  /** Of the first item that was left out. */
+  readonly problem: WireProblem;
+}
+
+/** Finding a fault costs far more than not finding one; who sends so many gets nothing salvaged. */
+export const mostFaults = 1_000;
+
+/** For what validate() has refused. Undefined when nothing can be saved. */
+export function salvage(signal: Signal, bytes: Uint8Array): Salvaged | undefined {
+  if (!isReadable(frames[signal], bytes)) return undefined;
+  const faults = findFaults(signal, bytes);
+  const [first] = faults.leaves;
+  if (!first || faults.isTooMany || faults.itemsKept === 0) return undefined;
+  return {
+    batch: { signal, bytes: copyWithout(bytes, faults.leaves), items: faults.itemsKept },
+    rejectedItems: faults.itemsRejected,
+    problem: { path: pathTo(signal, bytes, first.offset), offset: first.offset, why: first.why },
+  };
+}
+
+/** The field that holds the children of a request, of a resource group and of a scope group. */
+const childFields = [1, 2, 2];
+const scopeLevel = 2;
+const leafDepth = 4;
+
+/** The requests as they are around their leaves: those are bytes of any kind here. */
+const frames: Readonly<Record<Signal, Message>> = {
+  traces: frameOf(requests.traces, 0),
+  metrics: frameOf(requests.metrics, 0),
+  logs: frameOf(requests.logs, 0),
+};
+
+function frameOf(message: Message, level: number): Message {
+  const fields = message.fields.map((field) => {
+    if (field?.number !== childFields[level] || typeof field?.type !== "object") return field;
+    const type = level === scopeLevel ? ("bytes" as const) : frameOf(field.type, level + 1);
+    return { ...field, type };
+  });
+  return { ...message, fields };
+}
+
+interface Faults {
+  readonly leaves: FaultyLeaf[];
+  readonly itemsKept: number;
+  readonly itemsRejected: number;
+  readonly isTooMany: boolean;
+}
+
+interface FaultyLeaf {
+  /** Where its field begins, tag included. */
+  readonly fieldStart: number;
+  readonly offset: number;
+  readonly why: string;
+}
+
+function findFaults(signal: Signal, bytes: Uint8Array): Faults {
+  const leaf = leafOf(signal);
+  const leaves: FaultyLeaf[] = [];
+  let itemsKept = 0;
+  let itemsRejected = 0;
+  const isTooMany = !everyLeaf(bytes, ({ fieldStart, start, end }) => {
+    const { items, fault } = check(leaf, bytes, { start, end, depth: leafDepth });
+    if (fault) {
+      leaves.push({ fieldStart, offset: fault.offset, why: fault.why });
+      itemsRejected += Math.max(1, items);
+    } else itemsKept += items;
+    return leaves.length <= mostFaults;
+  });
+  return { leaves, itemsKept, itemsRejected, isTooMany };
+}
+
+function leafOf(signal: Signal): Message {
+  let message = requests[signal];
+  for (const field of childFields) {
+    const type = message.fields[field]?.type;
+    if (typeof type !== "object") throw new Error(`${message.name} holds no messages`);
+    message = type;
+  }
+  return message;
+}
+
+/** False as soon as `visit` says so. */
+function everyLeaf(bytes: Uint8Array, visit: (leaf: Cursor) => boolean): boolean {
+  const groups = new Cursor(bytes);
+  const scopes = new Cursor(bytes, 0, 0);
+  const leaves = new Cursor(bytes, 0, 0);
+  while (groups.next()) {
+    if (groups.number !== 1) continue;
+    scopes.over(groups.start, groups.end);
+    while (scopes.next()) {
+      if (scopes.number !== 2) continue;
+      leaves.over(scopes.start, scopes.end);
+      while (leaves.next()) if (leaves.number === 2 && !visit(leaves)) return false;
+    }
+  }
+  return true;
+}
+
+/** A copy with every field but those of the faulty leaves, which come in the order of the bytes. */
+function copyWithout(bytes: Uint8Array, faulty: readonly FaultyLeaf[]): Uint8Array {
+  const writer = new Writer(bytes.length);
+  let next = 0;
+  const copy = (from: Cursor, level: number): void => {
+    while (from.next()) {
+      const { number, fieldStart, start, end } = from;
+      if (level === scopeLevel && faulty[next]?.fieldStart === fieldStart) next++;
+      else if (level < scopeLevel && number === childFields[level]) {
+        writer.begin(number);
+        copy(new Cursor(bytes, start, end), level + 1);
+        writer.end();
+      } else writer.raw(bytes.subarray(fieldStart, end));
+    }
+  };
+  copy(new Cursor(bytes), 0);
+  return writer.finish();
+}
