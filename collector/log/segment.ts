@@ -85,9 +85,9 @@ export function encodeSegmentHead({ logId, base, before, atMs }: SegmentHead): B
   head.writeUInt32LE(segmentMagic, 0);
   head.writeUInt32LE(formatVersion, 8);
   head.write(logId, 16, "hex");
-  head.writeBigUInt64LE(BigInt(base), 24);
+  writeUint64(head, base, 24);
   writeTotals(head, totalsAt, before);
-  head.writeBigUInt64LE(BigInt(atMs), timeAt);
+  writeUint64(head, atMs, timeAt);
   head.writeUInt32LE(crc32(head.subarray(8)), 4);
   return head;
 }
@@ -105,9 +105,9 @@ export function decodeSegmentHead(head: Buffer, file: string): SegmentHead | und
   }
   return {
     logId: head.toString("hex", 16, 24),
-    base: Number(head.readBigUInt64LE(24)),
+    base: readUint64(head, 24),
     before: readTotals(head, totalsAt),
-    atMs: Number(head.readBigUInt64LE(timeAt)),
+    atMs: readUint64(head, timeAt),
   };
 }
 
@@ -119,11 +119,11 @@ export function encodeFrameHead(
   into.writeUInt32LE(frameMagic, 0);
   into.writeUInt32LE(batch.bytes.length, 8);
   into.writeUInt32LE(crc32(batch.bytes), 12);
-  into.writeBigUInt64LE(BigInt(position), 16);
+  writeUint64(into, position, 16);
   into.writeUInt32LE(signals.indexOf(batch.signal), 24);
   into.writeUInt32LE(batch.items, 28);
   writeTotals(into, totalsAt, before);
-  into.writeBigUInt64LE(BigInt(atMs), timeAt);
+  writeUint64(into, atMs, timeAt);
   into.writeUInt32LE(crc32(into.subarray(8, headBytes)), 4);
 }
 
@@ -142,13 +142,13 @@ export function decodeFrameHead(bytes: Buffer, at: number): FrameHead | undefine
   const signal = signals[bytes.readUInt32LE(at + 24)];
   if (!signal) return undefined;
   return {
-    position: Number(bytes.readBigUInt64LE(at + 16)),
+    position: readUint64(bytes, at + 16),
     signal,
     items: bytes.readUInt32LE(at + 28),
     payloadBytes: bytes.readUInt32LE(at + 8),
     payloadCrc: bytes.readUInt32LE(at + 12),
     before: readTotals(bytes, at + totalsAt),
-    atMs: Number(bytes.readBigUInt64LE(at + timeAt)),
+    atMs: readUint64(bytes, at + timeAt),
   };
 }
 
@@ -172,14 +172,30 @@ export function after({ before, signal, items, payloadBytes }: FrameHead): Total
   return { items: sum, bytes: before.bytes + payloadBytes };
 }
 
-function writeTotals(into: Buffer, at: number, totals: Totals): void {
-  signals.forEach((signal, index) => {
-    into.writeBigUInt64LE(BigInt(totals.items[signal]), at + index * 8);
-  });
-  into.writeBigUInt64LE(BigInt(totals.bytes), at + signals.length * 8);
+function writeTotals(into: Buffer, at: number, { items, bytes }: Totals): void {
+  writeUint64(into, items.traces, at);
+  writeUint64(into, items.metrics, at + 8);
+  writeUint64(into, items.logs, at + 16);
+  writeUint64(into, bytes, at + 24);
 }
 
 function readTotals(from: Buffer, at: number): Totals {
-  const number = (index: number): number => Number(from.readBigUInt64LE(at + index * 8));
-  return { items: { traces: number(0), metrics: number(1), logs: number(2) }, bytes: number(3) };
+  return {
+    items: {
+      traces: readUint64(from, at),
+      metrics: readUint64(from, at + 8),
+      logs: readUint64(from, at + 16),
+    },
+    bytes: readUint64(from, at + 24),
+  };
+}
+
+/** In halves: a BigInt for each of them would be half of what a frame costs. */
+function writeUint64(into: Buffer, value: number, at: number): void {
+  into.writeUInt32LE(value % 2 ** 32, at);
+  into.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
+}
+
+function readUint64(from: Buffer, at: number): number {
+  return from.readUInt32LE(at) + from.readUInt32LE(at + 4) * 2 ** 32;
 }
