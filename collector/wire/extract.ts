@@ -1,26 +1,19 @@
 // A request that holds one leaf of another, under its own resource and scope: what a dead letter keeps.
 
 import { Cursor } from "./cursor.ts";
+import { everyLeaf } from "./leaves.ts";
 import { Writer } from "./writer.ts";
 
 /** `index` counts the leaves as Leaves does; undefined if there are not so many. */
 export function extractLeaf(bytes: Uint8Array, index: number): Uint8Array | undefined {
-  const groups = new Cursor(bytes);
-  const scopes = new Cursor(bytes, 0, 0);
-  const leaves = new Cursor(bytes, 0, 0);
   let count = 0;
-  while (groups.next()) {
-    if (groups.number !== 1) continue;
-    scopes.over(groups.start, groups.end);
-    while (scopes.next()) {
-      if (scopes.number !== 2) continue;
-      leaves.over(scopes.start, scopes.end);
-      while (leaves.next()) {
-        if (leaves.number === 2 && count++ === index) return write(groups, scopes, leaves);
-      }
-    }
-  }
-  return undefined;
+  let extracted: Uint8Array | undefined;
+  everyLeaf(bytes, (leaf, scope, group) => {
+    if (count++ < index) return true;
+    extracted = write(group, scope, leaf);
+    return false;
+  });
+  return extracted;
 }
 
 function write(group: Cursor, scope: Cursor, leaf: Cursor): Uint8Array {

@@ -78,3 +78,25 @@ export class Leaves {
     children.over(group.start, group.end);
   }
 }
+
+/** For who needs the fields themselves, tags included. False as soon as `visit` says so. */
+export function everyLeaf(
+  bytes: Uint8Array,
+  visit: (leaf: Cursor, scope: Cursor, group: Cursor) => boolean,
+): boolean {
+  const groups = new Cursor(bytes);
+  const scopes = new Cursor(bytes, 0, 0);
+  const leaves = new Cursor(bytes, 0, 0);
+  while (groups.next()) {
+    if (groups.number !== 1) continue;
+    scopes.over(groups.start, groups.end);
+    while (scopes.next()) {
+      if (scopes.number !== 2) continue;
+      leaves.over(scopes.start, scopes.end);
+      while (leaves.next()) {
+        if (leaves.number === 2 && !visit(leaves, scopes, groups)) return false;
+      }
+    }
+  }
+  return true;
+}

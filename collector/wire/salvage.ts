@@ -4,6 +4,7 @@
 
 import type { Batch, Signal } from "./batch.ts";
 import { Cursor } from "./cursor.ts";
+import { everyLeaf } from "./leaves.ts";
 import { pathTo } from "./path.ts";
 import { type Message, requests } from "./schema.ts";
 import { check, isReadable, type WireProblem } from "./validate.ts";
@@ -91,23 +92,6 @@ function leafOf(signal: Signal): Message {
     message = type;
   }
   return message;
-}
-
-/** False as soon as `visit` says so. */
-function everyLeaf(bytes: Uint8Array, visit: (leaf: Cursor) => boolean): boolean {
-  const groups = new Cursor(bytes);
-  const scopes = new Cursor(bytes, 0, 0);
-  const leaves = new Cursor(bytes, 0, 0);
-  while (groups.next()) {
-    if (groups.number !== 1) continue;
-    scopes.over(groups.start, groups.end);
-    while (scopes.next()) {
-      if (scopes.number !== 2) continue;
-      leaves.over(scopes.start, scopes.end);
-      while (leaves.next()) if (leaves.number === 2 && !visit(leaves)) return false;
-    }
-  }
-  return true;
 }
 
 /** A copy with every field but those of the faulty leaves, which come in the order of the bytes. */
