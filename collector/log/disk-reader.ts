@@ -5,6 +5,7 @@ import { noItems, type PerSignal, signals } from "../wire/batch.ts";
 import { CursorFile } from "./cursor-file.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
+import { type Piece, Pieces } from "./pieces.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
 import type { Tail } from "./tail.ts";
 import { Waiters } from "./waiters.ts";
@@ -35,8 +36,9 @@ export class DiskReader implements Reader {
   #committed: Place;
   /** Behind what was handed out last. */
   #at: Place;
-  /** Ends of slices that were handed out and not committed. */
-  readonly #handedOut: (Place & { readonly oldestAtMs: number | undefined })[] = [];
+  /** Not committed yet. */
+  readonly #handedOut: HandedOut[] = [];
+  readonly #pieces = new Pieces();
   #scan: FrameScan | undefined;
   #segment: Segment | undefined;
   /** Read, but too large for the slice before it. */
@@ -100,7 +102,9 @@ export class DiskReader implements Reader {
     const place = this.#handedOut[index];
     if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
     await this.#file.write({ position: place.position, totals: place.totals, memo });
-    this.#handedOut.splice(0, index + 1);
+    for (const { pieces } of this.#handedOut.splice(0, index + 1)) {
+      for (const piece of pieces) this.#pieces.release(piece);
+    }
     this.#committed = place;
     this.#memo = memo;
     await this.#log.committed();
@@ -130,8 +134,7 @@ export class DiskReader implements Reader {
       return await this.#read(limits);
     } catch (error) {
       this.#at = from;
-      this.#ahead = undefined;
-      this.#segment = undefined;
+      this.#leaveSegment();
       throw error;
     }
   }
@@ -158,7 +161,7 @@ export class DiskReader implements Reader {
     }
     const upTo = from.position + entries.length;
     this.#at = { position: upTo, totals: { items, bytes: from.totals.bytes + bytes } };
-    this.#handedOut.push({ ...this.#at, oldestAtMs: first.atMs });
+    this.#handedOut.push({ ...this.#at, oldestAtMs: first.atMs, pieces: [] });
     this.#log.trimTail();
     return { from: from.position, upTo, entries, lost: noItems() };
   }
@@ -166,24 +169,38 @@ export class DiskReader implements Reader {
   async #read({ maxItems, maxBytes }: Limits): Promise<Slice | undefined> {
     const from = this.#at;
     const entries: Entry[] = [];
+    const pieces: Piece[] = [];
     const lost = noItems();
     let items = 0;
     let bytes = 0;
-    for (let frame = await this.#frame(lost); frame; frame = await this.#frame(lost)) {
-      const { head, payload } = frame;
+    for (;;) {
+      const frame = this.#readyFrame() ?? (await this.#frame(lost));
+      if (!frame) break;
+      const { head, payload, piece } = frame;
       items += head.items;
       bytes += payload.length;
       if (entries.length > 0 && (items > maxItems || bytes > maxBytes)) {
         this.#ahead = frame;
         break;
       }
+      if (pieces.at(-1) !== piece) {
+        pieces.push(piece);
+        piece.users++;
+      }
       const batch = { signal: head.signal, bytes: payload, items: head.items };
       entries.push({ position: head.position, batch, atMs: head.atMs });
       this.#at = { position: head.position + 1, totals: after(head) };
     }
     if (this.#at === from) return undefined;
-    this.#handedOut.push({ ...this.#at, oldestAtMs: entries[0]?.atMs });
+    this.#handedOut.push({ ...this.#at, oldestAtMs: entries[0]?.atMs, pieces });
     return { from: from.position, upTo: this.#at.position, entries, lost };
+  }
+
+  /** The next frame where nothing is missing before it and nothing has to be read for it. */
+  #readyFrame(): Frame | undefined {
+    const { position } = this.#at;
+    if (this.#ahead || !this.#segment || position >= this.#log.head) return undefined;
+    return position < this.#segment.upTo ? this.#scan?.ready(position) : undefined;
   }
 
   /** The next frame; steps over gaps, counting what they held. */
@@ -221,8 +238,15 @@ export class DiskReader implements Reader {
       this.#skip({ position: segment.base, totals: segment.before }, lost);
     }
     if (segment === this.#segment) return;
+    this.#leaveSegment();
     this.#segment = segment;
-    this.#scan = new FrameScan(segment);
+    this.#scan = new FrameScan(segment, this.#pieces);
+  }
+
+  #leaveSegment(): void {
+    this.#ahead = undefined;
+    this.#scan?.close();
+    this.#scan = this.#segment = undefined;
   }
 
   #skip(to: Place, lost: PerSignal): void {
@@ -234,6 +258,12 @@ export class DiskReader implements Reader {
     this.#log.incidents.logDamaged(file, `${count} batches from ${this.#at.position} on: ${what}`);
     this.#at = to;
   }
+}
+
+/** A slice that was handed out: where it ends, and the memory that it lies in. */
+interface HandedOut extends Place {
+  readonly oldestAtMs: number | undefined;
+  readonly pieces: readonly Piece[];
 }
 
 interface Opened {

@@ -3,12 +3,15 @@
 // sound one. Whoever scans learns of the gap from the positions and totals of the frame that follows.
 
 import type { FileHandle } from "node:fs/promises";
+import { type Piece, Pieces } from "./pieces.ts";
 import { decodeFrameHead, findFrameHead, type FrameHead, headBytes, isSound } from "./segment.ts";
 
 export interface Frame {
   readonly head: FrameHead;
-  /** Shares memory with its neighbours' payloads. */
+  /** In the memory of the piece, as its neighbours' payloads are. */
   readonly payload: Uint8Array;
+  /** Whoever keeps the payload beyond the next step of the scan must become one of its users. */
+  readonly piece: Piece;
   /** Where it ends in the file. */
   readonly end: number;
 }
@@ -19,8 +22,6 @@ export interface Scanned {
   readonly end: number;
 }
 
-const pieceBytes = 256 << 10;
-
 export class FrameScan {
   /** How many damaged stretches were stepped over. */
   damages = 0;
@@ -28,35 +29,62 @@ export class FrameScan {
   highest = -1;
   readonly #segment: Scanned;
   #at: number;
-  #piece: Buffer = Buffer.alloc(0);
-  /** Where in the file the piece begins. */
+  readonly #pieces: Pieces;
+  #piece: Piece = { buffer: Buffer.alloc(0), users: 1 };
+  /** Where in the file the piece begins, and how much of it is filled. */
   #pieceAt = 0;
+  #filled = 0;
 
-  constructor(segment: Scanned, from = headBytes) {
+  constructor(segment: Scanned, pieces = new Pieces()) {
     this.#segment = segment;
-    this.#at = from;
+    this.#pieces = pieces;
+    this.#at = headBytes;
+  }
+
+  /** The next frame if it is in the piece, sound and the one wanted: without a promise for each. */
+  ready(position?: number): Frame | undefined {
+    const start = this.#at - this.#pieceAt;
+    const head = decodeFrameHead(this.#piece.buffer, start, this.#filled);
+    const end = start + headBytes + (head?.payloadBytes ?? 0);
+    if (!head || end > this.#filled) return undefined;
+    if (position !== undefined && position !== head.position) return undefined;
+    const payload = this.#piece.buffer.subarray(start + headBytes, end);
+    if (!isSound(head, payload)) return undefined;
+    this.highest = Math.max(this.highest, head.position);
+    this.#at = this.#pieceAt + end;
+    return { head, payload, piece: this.#piece, end: this.#at };
+  }
+
+  close(): void {
+    this.#pieces.release(this.#piece);
   }
 
   /** Undefined at the end; more may come later if the segment grows. */
   async next(): Promise<Frame | undefined> {
     for (;;) {
+      const frame = this.ready();
+      if (frame) return frame;
       if (!(await this.#has(headBytes))) return undefined;
-      const head = decodeFrameHead(this.#piece, this.#at - this.#pieceAt);
-      if (!head) {
-        if (!(await this.#findHead())) return undefined;
-        continue;
+      const start = this.#at - this.#pieceAt;
+      const head = decodeFrameHead(this.#piece.buffer, start, this.#filled);
+      if (head) {
+        this.highest = Math.max(this.highest, head.position);
+        const size = headBytes + head.payloadBytes;
+        const isWhole = await this.#has(size);
+        if (isWhole && this.#isDamagedInside(head)) {
+          this.#at += size;
+          this.damages++;
+        }
+        if (isWhole) continue;
       }
-      this.highest = Math.max(this.highest, head.position);
-      if (!(await this.#has(headBytes + head.payloadBytes))) {
-        if (!(await this.#findHead())) return undefined; // it says more than there is: cut off
-        continue;
-      }
-      const start = this.#at - this.#pieceAt + headBytes;
-      const payload = this.#piece.subarray(start, start + head.payloadBytes);
-      this.#at += headBytes + head.payloadBytes;
-      if (isSound(head, payload)) return { head, payload, end: this.#at };
-      this.damages++;
+      // No head, or one that says more than there is: cut off, or damaged.
+      if (!(await this.#findHead())) return undefined;
     }
+  }
+
+  #isDamagedInside(head: FrameHead): boolean {
+    const start = this.#at - this.#pieceAt + headBytes;
+    return !isSound(head, this.#piece.buffer.subarray(start, start + head.payloadBytes));
   }
 
   /** Moves on to the next sound head behind the present place; false, and no further, if none follows. */
@@ -64,13 +92,14 @@ export class FrameScan {
     const from = this.#at;
     this.#at++;
     while (await this.#has(headBytes)) {
-      const found = findFrameHead(this.#piece, this.#at - this.#pieceAt);
+      const filled = this.#piece.buffer.subarray(0, this.#filled);
+      const found = findFrameHead(filled, this.#at - this.#pieceAt);
       if (found >= 0) {
         this.#at = this.#pieceAt + found;
         this.damages++;
         return true;
       }
-      this.#at = Math.max(this.#at + 1, this.#pieceAt + this.#piece.length - headBytes + 1);
+      this.#at = Math.max(this.#at + 1, this.#pieceAt + this.#filled - headBytes + 1);
     }
     this.#at = from;
     return false;
@@ -78,14 +107,16 @@ export class FrameScan {
 
   /** Whether `count` bytes stand at the present place; they are in the piece then. */
   async #has(count: number): Promise<boolean> {
-    if (this.#at >= this.#pieceAt && this.#at + count <= this.#pieceAt + this.#piece.length) {
-      return true;
-    }
+    if (this.#at >= this.#pieceAt && this.#at + count <= this.#pieceAt + this.#filled) return true;
     const left = this.#segment.end - this.#at;
     if (left < count) return false;
-    const piece = Buffer.allocUnsafe(Math.max(count, Math.min(pieceBytes, left)));
-    const { bytesRead } = await this.#segment.handle.read(piece, 0, piece.length, this.#at);
-    this.#piece = piece.subarray(0, bytesRead);
+    const piece = this.#pieces.take(count);
+    const { handle } = this.#segment;
+    const size = Math.min(piece.buffer.length, left);
+    const { bytesRead } = await handle.read(piece.buffer, 0, size, this.#at);
+    this.#pieces.release(this.#piece);
+    this.#piece = piece;
+    this.#filled = bytesRead;
     this.#pieceAt = this.#at;
     return bytesRead >= count;
   }

@@ -16,7 +16,10 @@ export interface Entry {
   readonly atMs: number;
 }
 
-/** Consecutive entries; those between `from` and `upTo` that are missing were damaged and are in `lost`. */
+/**
+ * Its bytes stay as they are until it is committed, then their memory may be used again.
+ * Consecutive entries; those between `from` and `upTo` that are missing were damaged and are in `lost`.
+ */
 export interface Slice {
   readonly from: Position;
   /** The first position that is not in the slice; what to commit once it is dealt with. */

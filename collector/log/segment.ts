@@ -135,8 +135,12 @@ export interface FrameToWrite {
 }
 
 /** Undefined where no sound head stands. */
-export function decodeFrameHead(bytes: Buffer, at: number): FrameHead | undefined {
-  if (at + headBytes > bytes.length || bytes.readUInt32LE(at) !== frameMagic) return undefined;
+export function decodeFrameHead(
+  bytes: Buffer,
+  at: number,
+  end = bytes.length,
+): FrameHead | undefined {
+  if (at + headBytes > end || bytes.readUInt32LE(at) !== frameMagic) return undefined;
   if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4))
     return undefined;
   const signal = signals[bytes.readUInt32LE(at + 24)];

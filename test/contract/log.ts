@@ -1,7 +1,7 @@
 // What every log does. Each implementation calls this with a way to open one.
 
 import { afterEach, describe, expect, test } from "vitest";
-import type { Limits, Log } from "../../collector/log/log.ts";
+import type { Limits, Log, Slice } from "../../collector/log/log.ts";
 import { Refused } from "../../collector/log/log.ts";
 import type { Batch, Signal } from "../../collector/wire/batch.ts";
 
@@ -165,6 +165,28 @@ export function logContract(name: string, open: (maxBytes: number) => Promise<Lo
       await reader.commit(slice!.upTo, "");
       expect(await log.append(batchOf("x".repeat(500)))).toBe(taken);
       expect(texts(await reader.next(unlimited()))).toEqual(["x".repeat(500)]);
+    });
+
+    test("the bytes of a slice stay as they are until it is committed, whatever is read meanwhile", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const batches = 300;
+      const bytesOf = (index: number): Buffer => Buffer.alloc(10_000, index % 251);
+      for (let round = 0; round < 2; round++) {
+        for (let index = 0; index < batches; index++) {
+          await log.append({ signal: "logs", bytes: bytesOf(index), items: 1 });
+        }
+        const slices: Slice[] = [];
+        for (let read = 0; read < batches; read += slices.at(-1)!.entries.length) {
+          slices.push((await reader.next({ ...unlimited(), maxItems: 20 }))!);
+        }
+        const entries = slices.flatMap((slice) => slice.entries);
+        expect(entries.length).toBe(batches);
+        entries.forEach(({ batch }, index) => {
+          expect(bytesOf(index).equals(batch.bytes)).toBe(true);
+        });
+        for (const { upTo } of slices) await reader.commit(upTo, "");
+      }
     });
 
     test("a batch that can never fit is refused as too large", async () => {

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { DiskLog } from "../../../collector/log/disk-log.ts";
+import { DiskLog, type DiskLogOptions } from "../../../collector/log/disk-log.ts";
 import { headBytes } from "../../../collector/log/segment.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { batchOf, logContract, unlimited } from "../../contract/log.ts";
@@ -31,14 +31,18 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function open({ maxBytes = 1 << 30, segmentBytes = 64 << 20 } = {}): Promise<DiskLog> {
+async function open(options: Partial<DiskLogOptions> = {}): Promise<DiskLog> {
   const incidents = new Incidents({ write: (line) => said.push(line) });
-  const log = await DiskLog.open({ folder, maxBytes, segmentBytes, incidents });
+  const defaults = { maxBytes: 1 << 30, segmentBytes: 64 << 20 };
+  const log = await DiskLog.open({ folder, incidents, ...defaults, ...options });
   logs.push(log);
   return log;
 }
 
 logContract("the disk log", (maxBytes) => open({ maxBytes }));
+logContract("the disk log that keeps nothing in memory", (maxBytes) =>
+  open({ maxBytes, tailBytes: 0 }),
+);
 logContract("the disk log of tiny segments", (maxBytes) => open({ maxBytes, segmentBytes: 200 }));
 
 const segments = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".segment"));
