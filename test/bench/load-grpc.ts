@@ -11,7 +11,15 @@ import { numberOffsets } from "./spans.ts";
 const headBytes = 9;
 /** Of a frame, unless the server allows more; that of the Go collector does not. */
 const frameBytes = 16_384;
-const kinds = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, window: 8 } as const;
+const kinds = {
+  data: 0,
+  headers: 1,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  window: 8,
+} as const;
 const flags = { endStream: 1, acknowledge: 1, endHeaders: 4 } as const;
 
 export function grpcClients({ url }: { readonly url: string }): Clients {
@@ -206,7 +214,12 @@ interface FrameHead {
   readonly stream?: number;
 }
 
-function frameHead({ length, kind, flags = 0, stream = 0 }: FrameHead & { length: number }): Buffer {
+function frameHead({
+  length,
+  kind,
+  flags = 0,
+  stream = 0,
+}: FrameHead & { length: number }): Buffer {
   const head = Buffer.allocUnsafe(headBytes);
   head.writeUIntBE(length, 0, 3);
   head[3] = kind;
@@ -237,7 +250,15 @@ function firstHeaders(host: string): Buffer {
   return Buffer.concat([Buffer.from([post, scheme]), ...remembered]);
 }
 
-const laterHeaders = Buffer.from([post, scheme, 0x80 | 66, 0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62]);
+const laterHeaders = Buffer.from([
+  post,
+  scheme,
+  0x80 | 66,
+  0x80 | 65,
+  0x80 | 64,
+  0x80 | 63,
+  0x80 | 62,
+]);
 
 const literal = (name: number, value: string): Buffer =>
   Buffer.concat([Buffer.from([name]), text(value)]);

@@ -101,10 +101,7 @@ const grpcHeadBytes = 5;
 const emptyMessage = Buffer.alloc(grpcHeadBytes);
 
 function succeed(stream: ServerHttp2Stream): void {
-  stream.respond(
-    { ":status": 200, "content-type": "application/grpc" },
-    { waitForTrailers: true },
-  );
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
   stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   stream.end(emptyMessage);
 }
