@@ -1,32 +1,62 @@
-// What is measured: spans in and out over one protocol, so many to a request.
+// What is measured: spans in and out over one protocol, so many to a request, and what else happens.
 
 export type Protocol = "http" | "grpc";
 
 export interface Case {
   readonly name: string;
+  /**
+   * `forward`: what a span costs from arriving to having been delivered. `down`: what it costs to take
+   * one while the destination refuses connections, which then comes back. `recovery`: to deliver, from
+   * its start, what waits on disk.
+   */
+  readonly kind: "forward" | "down" | "recovery";
   readonly protocol: Protocol;
   readonly spansPerRequest: number;
   /** Multiples of spansPerRequest, both. The warm-up is sent before and not measured. */
   readonly spans: number;
   readonly warmUpSpans: number;
+  /** Requests that are under way at any time. */
+  readonly inFlight: number;
+  readonly connections: number;
+  /** Part of the everyday run. */
+  readonly isUsual: boolean;
 }
 
-const many = { spans: 300_000, warmUpSpans: 60_000 };
-const few = { spans: 20_000, warmUpSpans: 4_000 };
+const http = { kind: "forward", protocol: "http", inFlight: 16, connections: 16 } as const;
+/** Calls share a connection, as those of one sender do. */
+const grpc = { kind: "forward", protocol: "grpc", inFlight: 16, connections: 1 } as const;
+const by100 = { spansPerRequest: 100, spans: 1_000_000, warmUpSpans: 200_000 };
+const by1 = { spansPerRequest: 1, spans: 50_000, warmUpSpans: 10_000 };
+/** 10 MB. */
+const bySize = { spansPerRequest: 22_500, spans: 1_125_000, warmUpSpans: 225_000 };
+/** 1 GiB. */
+const backlog = { spansPerRequest: 100, spans: 2_400_000, warmUpSpans: 0 };
 
-/** Requests that are under way at any time. */
-export const inFlight = 16;
+const usual = { isUsual: true };
+const unusual = { isUsual: false };
 
 export const cases: readonly Case[] = [
-  { name: "http-100", protocol: "http", spansPerRequest: 100, ...many },
-  { name: "http-1", protocol: "http", spansPerRequest: 1, ...few },
-  { name: "grpc-100", protocol: "grpc", spansPerRequest: 100, ...many },
-  { name: "grpc-1", protocol: "grpc", spansPerRequest: 1, ...few },
+  { name: "http-100", ...http, ...by100, ...usual },
+  { name: "http-1", ...http, ...by1, ...usual },
+  { name: "grpc-100", ...grpc, ...by100, ...usual },
+  { name: "grpc-1", ...grpc, ...by1, ...usual },
+  { name: "connections-1000", ...http, connections: 1000, ...by100, ...unusual },
+  { name: "requests-10mb", ...http, inFlight: 4, connections: 4, ...bySize, ...unusual },
+  { name: "destination-down", ...http, kind: "down", ...by100, ...unusual },
+  { name: "recovery", ...http, kind: "recovery", ...backlog, ...unusual },
+  { name: "steps", ...http, ...by100, ...unusual },
 ];
 
 /** The same with so many requests only. */
 export function shortened(given: Case, requests: number): Case {
   const { spansPerRequest } = given;
-  const warmUpSpans = Math.ceil(requests / 5) * spansPerRequest;
+  const warmUpSpans = given.warmUpSpans && Math.ceil(requests / 5) * spansPerRequest;
   return { ...given, spans: requests * spansPerRequest, warmUpSpans };
+}
+
+/** The same with that part of its spans. */
+export function shareOf(given: Case, share: number): Case {
+  const part = (spans: number): number =>
+    Math.ceil((spans * share) / given.spansPerRequest) * given.spansPerRequest;
+  return { ...given, spans: part(given.spans), warmUpSpans: part(given.warmUpSpans) };
 }

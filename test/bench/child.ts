@@ -5,6 +5,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 
 export interface Child {
+  readonly pid: number;
   /** Rejects when the child ends instead of answering, or when `signal` aborts. */
   ask(question: object): Promise<unknown>;
   stop(): Promise<void>;
@@ -16,6 +17,7 @@ export function startChild(program: URL, signal: AbortSignal): Child {
   const exit = once(child, "exit");
   child.on("exit", (code) => ended.abort(new Error(`${program.pathname} ended with ${code}`)));
   return {
+    pid: child.pid ?? 0,
     async ask(question) {
       const cut = AbortSignal.any([signal, ended.signal]);
       const answered = once(child, "message", { signal: cut }).catch((error: unknown) => {

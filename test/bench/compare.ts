@@ -12,10 +12,14 @@ export interface Series {
   readonly runs: readonly Run[];
 }
 
-export interface Comparison {
-  readonly cases: readonly Case[];
-  /** Ours comes first. */
+/** A case and the collectors to run it with; ours comes first. */
+export interface Entry {
+  readonly case: Case;
   readonly subjects: readonly Subject[];
+}
+
+export interface Comparison {
+  readonly entries: readonly Entry[];
   readonly rounds: number;
   /** Ends it early. */
   readonly signal: AbortSignal;
@@ -24,19 +28,23 @@ export interface Comparison {
 }
 
 export async function compare(comparison: Comparison): Promise<Series[]> {
-  const { cases, subjects, rounds, signal, progress } = comparison;
+  const { entries, rounds, signal, progress } = comparison;
   const all: Series[] = [];
-  for (const given of cases) {
+  for (const { case: given, subjects } of entries) {
     const series = subjects.map(({ name }) => ({ case: given, subject: name, runs: [] as Run[] }));
     for (let round = 1; round <= rounds; round++) {
       for (const [index, subject] of subjects.entries()) {
         const run = await measure(given, subject, signal);
         series[index]?.runs.push(run);
-        const seconds = run.cpuSeconds.toFixed(2);
-        progress?.(`${given.name}, round ${round} of ${rounds}: ${subject.name} ${seconds} CPU s`);
+        progress?.(`${given.name}, round ${round} of ${rounds}: ${subject.name} ${describe(run)}`);
       }
     }
     all.push(...series);
   }
   return all;
+}
+
+function describe({ cpuSeconds, seconds }: Run): string {
+  const others = Object.entries(seconds).map(([what, value]) => `${what} ${value.toFixed(2)} s`);
+  return `${cpuSeconds.toFixed(2)} CPU s (${others.join(", ")})`;
 }

@@ -1,12 +1,15 @@
 // The sender as a process of its own: keeps a fixed number of requests in flight until it has sent what
-// it was asked for, and sends again what was refused for now. Started by measure.ts.
+// it was asked for, and sends again what was refused for now. It shares the machine with the collector
+// that is measured, so it does as little as it can: each lane writes one prepared request again and
+// again, with other numbers in it, over a client that knows no more of HTTP than is needed here.
+// Started by measure.ts.
 
-import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as grpc from "@grpc/grpc-js";
 import type { Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
-import { NumberedRequests } from "./spans.ts";
+import { grpcClients } from "./load-grpc.ts";
+import { httpClients } from "./load-http.ts";
+import { numberOffsets, unnumbered } from "./spans.ts";
 
 export interface LoadOrder {
   readonly protocol: Protocol;
@@ -14,6 +17,8 @@ export interface LoadOrder {
   readonly url: string;
   readonly spansPerRequest: number;
   readonly inFlight: number;
+  /** They are used by turns. */
+  readonly connections: number;
   /** The number of the first span. */
   readonly first: number;
   readonly spans: number;
@@ -26,24 +31,37 @@ export interface LoadDone {
   readonly refusals: number;
 }
 
-/** False if it was refused for now. */
-type Send = (request: Buffer) => Promise<boolean>;
+/** A connection to the collector. */
+export interface Client {
+  /** False if it was refused for now. */
+  send(request: Buffer): Promise<boolean>;
+  close(): void;
+}
+
+/** How a protocol packs a request. */
+export interface Clients {
+  connect(): Promise<Client>;
+  pack(request: Buffer): Buffer;
+}
 
 const pauseMs = 50;
 
 answer(async (order: LoadOrder): Promise<LoadDone> => {
-  const { spansPerRequest, inFlight, first, spans } = order;
-  const { send, close } = order.protocol === "http" ? overHttp(order) : overGrpc(order);
-  const requests = new NumberedRequests(spansPerRequest);
+  const { spansPerRequest, inFlight, connections, first, spans } = order;
+  const { connect, pack } = order.protocol === "http" ? httpClients(order) : grpcClients(order);
+  const clients = await Promise.all(Array.from({ length: connections }, connect));
   const behind = first + spans;
   let next = first;
+  let turn = 0;
   let sent = 0;
   let refusals = 0;
-  const lane = async (): Promise<void> => {
+  const lane = async (_: unknown, index: number): Promise<void> => {
+    const request = pack(unnumbered(spansPerRequest, index + 1));
+    const offsets = numberOffsets(request);
+    if (offsets.length !== spansPerRequest) throw new Error("a request without its numbers");
     while (next < behind) {
-      const request = requests.make(next);
-      next += spansPerRequest;
-      while (!(await send(request))) {
+      for (const offset of offsets) request.writeUInt32BE(next++, offset);
+      while (!(await clients[turn++ % connections]!.send(request))) {
         refusals++;
         await sleep(pauseMs);
       }
@@ -51,45 +69,6 @@ answer(async (order: LoadOrder): Promise<LoadDone> => {
     }
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
-  close();
+  for (const client of clients) client.close();
   return { sent, refusals };
 });
-
-function overHttp({ url, inFlight }: LoadOrder): { send: Send; close: () => void } {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  const target = new URL("/v1/traces", url);
-  const send: Send = (body) =>
-    new Promise((resolve, reject) => {
-      const headers = { "content-type": "application/x-protobuf", "content-length": body.length };
-      const request = httpRequest(target, { method: "POST", agent, headers }, (response) => {
-        const { statusCode } = response;
-        response.resume().on("end", () => {
-          if (statusCode === 200) resolve(true);
-          else if (statusCode === 429 || statusCode === 503) resolve(false);
-          else reject(new Error(`the collector answered HTTP ${statusCode}`));
-        });
-      });
-      request.on("error", reject);
-      request.end(body);
-    });
-  return { send, close: () => agent.destroy() };
-}
-
-function overGrpc({ url }: LoadOrder): { send: Send; close: () => void } {
-  const client = new grpc.Client(new URL(url).host, grpc.credentials.createInsecure());
-  const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-  const busy = new Set([grpc.status.UNAVAILABLE, grpc.status.RESOURCE_EXHAUSTED]);
-  const send: Send = (body) =>
-    new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, asBytes, asBytes, body, (error) => {
-        if (!error) resolve(true);
-        else if (busy.has(error.code)) resolve(false);
-        else reject(error);
-      });
-    });
-  return { send, close: () => client.close() };
-}
-
-function asBytes(bytes: Buffer): Buffer {
-  return bytes;
-}

@@ -4,19 +4,31 @@
 import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { isAbsent } from "../support/peers.ts";
-import { cases, shortened } from "./cases.ts";
-import { compare, type Comparison } from "./compare.ts";
+import { type Case, cases, shortened } from "./cases.ts";
+import { compare, type Entry } from "./compare.ts";
 import { report } from "./report.ts";
-import { build, otelcolInMemory, otelcolOnDisk, sonde, type Subject } from "./subjects.ts";
+import { build } from "./sonde.ts";
+import { stepSubjects } from "./steps.ts";
+import { otelcol, sonde, type Subject } from "./subjects.ts";
 
-const usage = `npm run bench -- [--quick] [--rounds N] [--case NAME]
+const usage = `npm run bench -- [--all] [--quick] [--rounds N] [--case NAME] [--only NAME]
 
+  --all         every case, with every setting of the Go collector that is of interest in it
   --quick       few requests: shows that it works; its figures are of collectors still warming up
   --rounds N    how often each case is run, 3 unless given
-  --case NAME   ${cases.map(({ name }) => name).join(", ")}; may be given several times
+  --case NAME   ${cases.map(({ name }) => name).join(", ")};
+                may be given several times; without it those that say most
+  --only NAME   of the collectors only those whose name begins so: sonde, "otelcol, disk"
 `;
 
 const quickRequests = 300;
+
+interface Options {
+  readonly cases: readonly Case[];
+  readonly isAll: boolean;
+  readonly rounds: number;
+  readonly only: string;
+}
 
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
@@ -34,36 +46,58 @@ if (options) {
   process.exitCode = 2;
 }
 
-async function run(options: Pick<Comparison, "cases" | "rounds">): Promise<void> {
-  const ours = await build();
+async function run({ cases, isAll, rounds, only }: Options): Promise<void> {
+  const built = await build();
   try {
-    const theirs: Subject[] = isAbsent("otelcol") ? [] : [otelcolInMemory, otelcolOnDisk];
-    const subjects = [sonde(ours.main), ...theirs];
+    const hasOtelcol = !isAbsent("otelcol");
+    const entries: Entry[] = cases.map((given) => {
+      const theirs = hasOtelcol ? othersIn(given, isAll) : [];
+      const ours = given.name === "steps" ? stepSubjects(built.main) : [sonde(built.main)];
+      const subjects = [...ours, ...theirs].filter(({ name }) => name.startsWith(only));
+      return { case: given, subjects };
+    });
     const { signal } = stop;
     console.log(machine());
-    const series = await compare({ ...options, subjects, signal, progress: console.error });
+    const series = await compare({ entries, rounds, signal, progress: console.error });
     console.log(`\n${report(series)}`);
     console.log(`load average at the end: ${loads()}`);
-    if (theirs.length === 0) console.log("ONLY sonde was measured: otelcol is absent.");
+    if (!hasOtelcol) console.log("ONLY sonde was measured: otelcol is absent.");
   } finally {
-    ours.remove();
+    built.remove();
   }
 }
 
-function parse(): Pick<Comparison, "cases" | "rounds"> | undefined {
+/** What of the Go collector stands beside ours. */
+function othersIn({ name, kind, protocol }: Case, isAll: boolean): readonly Subject[] {
+  const { memoryBatch, memory, disk, diskQueueBatch, batchDisk } = otelcol;
+  if (name === "steps") return [];
+  if (kind === "recovery") return [diskQueueBatch];
+  // A queue in memory without batches is full after a thousand requests.
+  if (kind === "down") return [memoryBatch, diskQueueBatch];
+  if (isAll) return [memoryBatch, memory, disk, diskQueueBatch, batchDisk];
+  return protocol === "http" ? [memoryBatch, disk, diskQueueBatch] : [memoryBatch, diskQueueBatch];
+}
+
+function parse(): Options | undefined {
   const { values } = parseArgs({
     options: {
+      all: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       rounds: { type: "string", default: "3" },
-      case: { type: "string", multiple: true, default: cases.map(({ name }) => name) },
+      case: { type: "string", multiple: true },
+      only: { type: "string", default: "" },
     },
   });
   const rounds = Number(values.rounds);
-  const chosen = cases.filter(({ name }) => values.case.includes(name));
-  const isKnown = values.case.every((name) => chosen.some((given) => given.name === name));
+  const isChosen = ({ name, isUsual }: Case): boolean =>
+    values.case ? values.case.includes(name) : values.all || isUsual;
+  const chosen = cases.filter(isChosen);
+  const isKnown = (values.case ?? []).every((name) => chosen.some((given) => given.name === name));
   if (!Number.isInteger(rounds) || rounds < 1 || !isKnown) return undefined;
   return {
     rounds,
+    isAll: values.all,
+    only: values.only,
     cases: values.quick ? chosen.map((given) => shortened(given, quickRequests)) : chosen,
   };
 }

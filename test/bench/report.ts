@@ -20,6 +20,7 @@ export function report(series: readonly Series[]): string {
         `${Math.round(Math.max(...one.runs.map(({ peakBytes }) => peakBytes)) / 2 ** 20)} MiB`,
         booksOf(one.runs),
       ]),
+      ...secondsOf(one.runs),
     );
   }
   return `${lines.join("\n")}\n${legend}\nhash of the result: ${resultHash(series)}`;
@@ -27,8 +28,17 @@ export function report(series: readonly Series[]): string {
 
 const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most)
-ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
+ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses. A case's first line is sonde
 peak: the most memory that it had in use (VmHWM), in any round`;
+
+/** What else was measured, for those kinds of case whose point that is. */
+function secondsOf(runs: readonly Run[]): string[] {
+  const names = Object.keys(runs[0]?.seconds ?? {});
+  return names.map((name) => {
+    const values = runs.map(({ seconds }) => seconds[name] ?? 0);
+    return row(["", "", `${name}: ${spreadOf(values, 2)} s`]);
+  });
+}
 
 /** Of what was sent and what came: the same for every run of the same cases that lost nothing. */
 export function resultHash(series: readonly Series[]): string {
@@ -41,8 +51,8 @@ export function resultHash(series: readonly Series[]): string {
   return hash.digest("hex").slice(0, 12);
 }
 
-function spansPerCpuSecond({ case: { spans }, runs }: Series): number[] {
-  return runs.map(({ cpuSeconds }) => spans / cpuSeconds);
+function spansPerCpuSecond({ runs }: Series): number[] {
+  return runs.map(({ spans, cpuSeconds }) => spans / cpuSeconds);
 }
 
 function ratio(ours: Series, theirs: Series): string {
@@ -61,9 +71,10 @@ function booksOf(runs: readonly Run[]): string {
   return parts.join(", ");
 }
 
-function spreadOf(values: readonly number[]): string {
+function spreadOf(values: readonly number[], digits = 0): string {
+  const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map(
-    (value) => Math.round(value).toLocaleString("en-US"),
+    (value) => value.toLocaleString("en-US", format),
   );
   return `${middle} (${least} - ${most})`;
 }
@@ -75,7 +86,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [8, 15, 29, 6, 8, 0];
+const widths = [16, 31, 29, 6, 8, 0];
 
 function row(cells: readonly string[]): string {
   return cells

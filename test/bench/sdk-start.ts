@@ -6,7 +6,7 @@ import { loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cleanEnv } from "../support/collector-process.ts";
-import { build } from "./subjects.ts";
+import { build } from "./sonde.ts";
 
 const rounds = 15;
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,16 +1,20 @@
 // The destination as a process of its own: accepts every span over OTLP/HTTP or OTLP/gRPC and keeps
-// account of which came. Started by measure.ts.
+// account of which came. It shares the machine with the collector that is measured, so it looks for the
+// spans' numbers only, and reads but some requests as a server would. Started by measure.ts.
 
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import * as grpc from "@grpc/grpc-js";
+import { createServer as createHttp } from "node:http";
+import { createServer as createHttp2, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { validate } from "../../collector/wire/validate.ts";
 import type { Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
 import { numberOffsets } from "./spans.ts";
 
 export type SinkQuestion =
+  /** The second time at the same port, with all that has come still known. */
   | { readonly kind: "listen"; readonly protocol: Protocol; readonly spans: number }
+  /** From then on connections are refused. */
+  | { readonly kind: "close" }
   | { readonly kind: "count" };
 
 export interface SinkListening {
@@ -27,16 +31,36 @@ export interface SinkCount {
 let seen = new Uint8Array(0);
 let delivered = 0;
 let duplicates = 0;
+let requests = 0;
+let port = 0;
+let close: () => Promise<void> = async () => {};
 
-answer(async (question: SinkQuestion): Promise<SinkListening | SinkCount> => {
-  if (question.kind === "count") return { delivered, duplicates };
-  seen = new Uint8Array(question.spans);
-  return { url: await (question.protocol === "http" ? listenHttp() : listenGrpc()) };
+answer(async (question: SinkQuestion): Promise<SinkListening | SinkCount | object> => {
+  switch (question.kind) {
+    case "count":
+      return { delivered, duplicates };
+    case "close":
+      await close();
+      return {};
+    case "listen": {
+      if (seen.length === 0) seen = new Uint8Array(question.spans);
+      const { protocol } = question;
+      await listen(protocol === "http" ? httpServer() : grpcServer());
+      return { url: `${protocol}://127.0.0.1:${port}` };
+    }
+  }
 });
 
+/** The first ones and some of the others are validated as a whole. */
+const validatedFirst = 20;
+const validatedEvery = 50;
+
 function count(request: Buffer): void {
-  const { kind } = validate("traces", request);
-  if (kind === "invalid") throw new Error("the sink was sent what is no OTLP");
+  requests++;
+  if (requests <= validatedFirst || requests % validatedEvery === 0) {
+    const { kind } = validate("traces", request);
+    if (kind === "invalid") throw new Error("the sink was sent what is no OTLP");
+  }
   for (const offset of numberOffsets(request)) {
     const number = request.readUInt32BE(offset);
     if (number >= seen.length) throw new Error(`the sink was sent span ${number}, never made`);
@@ -46,51 +70,50 @@ function count(request: Buffer): void {
   }
 }
 
-async function listenHttp(): Promise<string> {
-  const server = createServer((request, response) => {
-    void serve(request, response);
+function httpServer(): Server {
+  return createHttp((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      count(Buffer.concat(chunks));
+      response.writeHead(200, { "content-type": "application/x-protobuf", "content-length": 0 });
+      response.end();
+    });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
-  return `http://127.0.0.1:${port}`;
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-  count(Buffer.concat(chunks));
-  response.writeHead(200, { "content-type": "application/x-protobuf", "content-length": 0 });
-  response.end();
-}
-
-async function listenGrpc(): Promise<string> {
-  const server = new grpc.Server({ "grpc.max_receive_message_length": -1 });
-  const definition = {
-    export: {
-      path: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asBytes,
-      requestDeserialize: asBytes,
-      responseSerialize: asBytes,
-      responseDeserialize: asBytes,
-    },
-  };
-  server.addService(definition, { export: take });
-  const port = await new Promise<number>((resolve, reject) => {
-    const credentials = grpc.ServerCredentials.createInsecure();
-    server.bindAsync("127.0.0.1:0", credentials, (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
+function grpcServer(): Server {
+  const windowBytes = 16 << 20;
+  const server = createHttp2({ settings: { initialWindowSize: windowBytes } });
+  server.on("session", (session) => session.setLocalWindowSize(windowBytes));
+  server.on("stream", (stream) => {
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("end", () => {
+      count(Buffer.concat(chunks).subarray(grpcHeadBytes));
+      succeed(stream);
+    });
   });
-  return `grpc://127.0.0.1:${port}`;
+  return server;
 }
 
-const take: grpc.handleUnaryCall<Buffer, Buffer> = ({ request }, reply) => {
-  count(request);
-  reply(null, Buffer.alloc(0));
-};
+const grpcHeadBytes = 5;
+const emptyMessage = Buffer.alloc(grpcHeadBytes);
 
-function asBytes(bytes: Buffer): Buffer {
-  return bytes;
+function succeed(stream: ServerHttp2Stream): void {
+  stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+  stream.end(emptyMessage);
+}
+
+async function listen(server: Server): Promise<void> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
+  ({ port } = server.address() as AddressInfo); // a TCP server's address is never a string
+  close = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      for (const socket of sockets) socket.destroy();
+    });
 }

@@ -16,6 +16,7 @@ const program = fileURLToPath(new URL("../../../shared/peers/peers", import.meta
 
 export type PeerName =
   | "elasticsearch"
+  | "go"
   | "jaeger"
   | "otelcol"
   | "postgres"
@@ -89,12 +90,19 @@ export interface StartOptions {
   readonly port?: number;
 }
 
-/** Spans, metrics and logs of a foreign SDK. */
-export async function sendFrom(
-  client: "python",
-  { endpoint, protocol, count }: { endpoint: string; protocol: "http" | "grpc"; count: number },
-): Promise<void> {
-  await run(program, ["send", client, endpoint, protocol, String(count)]);
+export interface SendOptions {
+  readonly endpoint: string;
+  readonly protocol: "http" | "grpc";
+  readonly count: number;
+  /** For the client's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Spans, metrics and logs of a foreign SDK: Python's, or Go's in telemetrygen. */
+export async function sendFrom(client: "go" | "python", options: SendOptions): Promise<void> {
+  const { endpoint, protocol, count, env } = options;
+  const words = ["send", client, endpoint, protocol, String(count)];
+  await run(program, words, { env: { ...process.env, ...env } });
 }
 
 let known: ReadonlySet<string> | undefined;

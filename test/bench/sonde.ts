@@ -1,0 +1,89 @@
+// Ours as a subject: compiled as for publishing, and started as a user starts it.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { cleanEnv } from "../support/collector-process.ts";
+import { until } from "../support/until.ts";
+import type { Running, StartOptions, Subject } from "./subjects.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export interface SondeOptions {
+  readonly name: string;
+  /** Of node: the program, with options before it. */
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** sonde.yaml: steps, and the names of the steps of each output. */
+  readonly config?: object;
+}
+
+export function sondeSubject(options: SondeOptions): Subject {
+  const { name } = options;
+  return { name, share: 1, isDurable: true, start: (where) => start(options, where) };
+}
+
+async function start(
+  { args, env: more, config }: SondeOptions,
+  { sinkUrl, folder }: StartOptions,
+): Promise<Running> {
+  if (config) writeFileSync(join(folder, "sonde.yaml"), JSON.stringify(config)); // JSON is YAML
+  const env = cleanEnv({
+    SONDE_DATA_DIR: join(folder, "data"),
+    SONDE_OTLP_ENDPOINT: sinkUrl,
+    SONDE_OTLP_HTTP_PORT: "0",
+    SONDE_OTLP_GRPC_PORT: "0",
+    SONDE_WEB_PORT: "0",
+    SONDE_PROMETHEUS_PORT: "off",
+    ...more,
+  });
+  const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
+  const begin = performance.now();
+  const child = spawn(process.execPath, [...args, "serve"], { env, cwd: folder, stdio });
+  const exit = once(child, "exit");
+  let output = "";
+  let readyMs = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+    if (urlOf("OTLP/gRPC")) readyMs ||= performance.now() - begin; // what it listens on last
+  });
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await exit;
+  };
+  const urlOf = (what: string): string | undefined =>
+    new RegExp(`${what} on (\\S+)\n`).exec(output)?.[1];
+  try {
+    const grpc = await until("sonde is ready", () => {
+      if (child.exitCode !== null) throw new Error(`sonde ended: ${output}`);
+      return urlOf("OTLP/gRPC");
+    });
+    return { pid: child.pid ?? 0, http: urlOf("OTLP/HTTP") ?? "", grpc, readyMs, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Compiles it as for publishing, but into a folder of its own. */
+export async function build(): Promise<{ readonly main: string; readonly remove: () => void }> {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-bench-build-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  for (const name of ["node_modules", "package.json"]) {
+    symlinkSync(join(root, name), join(folder, name));
+  }
+  const tsc = join(root, "node_modules/.bin/tsc");
+  const dist = join(folder, "dist");
+  const main = join(dist, "collector/main.js");
+  const args = ["-p", join(root, "tsconfig.build.json"), "--outDir", dist];
+  await promisify(execFile)(tsc, args).catch((error: Error & { readonly stdout?: string }) => {
+    if (existsSync(main)) return; // what types are wrong, `npm run check` says
+    remove();
+    throw new Error(`sonde does not compile: ${error.stdout || error.message}`, { cause: error });
+  });
+  return { main, remove };
+}
