@@ -104,7 +104,7 @@ export class Collector {
     const output = await openOutput(config, context);
     const deadLetters = new DeadLetters(join(this.#config.dataDir, "dead", `${name}.jsonl`));
     const reader = await log.reader(name);
-    this.#feeds.push(new Feed({ name, log, reader, output, deadLetters, incidents }));
+    this.#feeds.push(new Feed({ name, log, reader, output, steps: [], deadLetters, incidents }));
   }
 
   async #startHealth(log: Log, intake: Intake): Promise<void> {

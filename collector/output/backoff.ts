@@ -1,5 +1,5 @@
-// How long to wait before the next try: doubling from `firstMs` to `mostMs`, each wait somewhere between
-// half and all of that, so that many who wait do not come back together.
+// How long to wait before the next try: up to a limit that doubles from `firstMs` to `mostMs`, each wait
+// anywhere below it ("full jitter"), so that many who wait do not come back together.
 
 export interface BackoffOptions {
   readonly firstMs: number;
@@ -15,11 +15,14 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** `atLeastMs` is what the destination asked for. */
-  nextMs(atLeastMs = 0): number {
+  /**
+   * Where the destination said how long, that is waited, and a little more at random: others may have
+   * been told the same.
+   */
+  nextMs(askedMs?: number): number {
     const { firstMs, mostMs, random } = this.#options;
-    const most = Math.min(mostMs, firstMs * 2 ** this.#tries++);
-    return Math.max(atLeastMs, most * (0.5 + random() / 2));
+    const most = Math.min(mostMs, firstMs * 2 ** Math.min(this.#tries++, 30));
+    return askedMs === undefined ? most * random() : askedMs + firstMs * random();
   }
 
   reset(): void {

@@ -1,21 +1,31 @@
 // Records that an output could not deliver, with the reason: one line of JSON each, in a file per output.
-// A letter is on disk before the output's cursor moves past the record.
+// A letter is on disk before the output's cursor moves past the record; after a crash between the two
+// it stands there twice, with the same position.
 
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Signal } from "../wire/batch.ts";
-import type { Reason } from "./output.ts";
+import { extractLeaf } from "../wire/extract.ts";
+import { AppendFile, endOfLastLine } from "./append-file.ts";
+import type { Delivery, Outcome, Piece, Reason, RejectedItem } from "./output.ts";
 
 export interface DeadLetter {
   readonly at: string;
   readonly signal: Signal;
   readonly reason: Reason;
   readonly detail: string;
+  /** In the log; the first one where the letter is about several batches. */
   readonly position: number;
-  /** The leaf's place in the batch; absent where the whole batch was refused. */
+  /** Where in the batch the first leaf of the request stands; absent where it is the whole batch. */
   readonly index?: number;
+  /** How many were refused. */
   readonly items: number;
-  /** The OTLP request that holds just these records, protobuf in base64. */
+  /**
+   * Only where the destination did not say which: so many are in the request, and all but `items` of
+   * them were taken. Sending it again would deliver those twice.
+   */
+  readonly among?: number;
+  /** The OTLP request that holds the records, protobuf in base64. */
   readonly request: string;
 }
 
@@ -25,8 +35,7 @@ const longestDetail = 2_000;
 export class DeadLetters {
   readonly #path: string;
   readonly #maxBytes: number;
-  #handle: FileHandle | undefined;
-  #size = 0;
+  #file: AppendFile | undefined;
 
   constructor(path: string, maxBytes = defaultMaxBytes) {
     this.#path = path;
@@ -35,27 +44,66 @@ export class DeadLetters {
 
   /** False when the file has reached its limit and the letters were not kept. */
   async write(letters: readonly DeadLetter[]): Promise<boolean> {
-    const text = letters
-      .map((letter) => ({ ...letter, detail: letter.detail.slice(0, longestDetail) }))
-      .map((letter) => `${JSON.stringify(letter)}\n`)
-      .join("");
-    const handle = (this.#handle ??= await this.#open());
-    const size = Buffer.byteLength(text);
-    if (this.#size + size > this.#maxBytes) return false;
-    await handle.appendFile(text);
-    await handle.datasync();
-    this.#size += size;
+    const lines = letters.map((letter) =>
+      Buffer.from(
+        `${JSON.stringify({ ...letter, detail: letter.detail.slice(0, longestDetail) })}\n`,
+      ),
+    );
+    const file = (this.#file ??= await this.#open());
+    const size = lines.reduce((sum, { length }) => sum + length, 0);
+    if (file.sizeBytes + size > this.#maxBytes) return false;
+    await file.append([Buffer.concat(lines)]);
     return true;
   }
 
   async close(): Promise<void> {
-    await this.#handle?.close();
+    await this.#file?.close();
   }
 
-  async #open(): Promise<FileHandle> {
+  async #open(): Promise<AppendFile> {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    const handle = await open(this.#path, "a", 0o600);
-    this.#size = (await handle.stat()).size;
-    return handle;
+    return await AppendFile.open(this.#path, { wholeUpTo: endOfLastLine });
   }
+}
+
+export type Rejected = Extract<Outcome, { kind: "rejected" }>;
+
+/** The letters about a delivery of which something was refused. */
+export function lettersOf(delivery: Delivery, rejected: Rejected): readonly DeadLetter[] {
+  const { which, items } = rejected;
+  if (which) return which.map((item) => letterOfItem(delivery, item));
+  if (items < delivery.items) return [letterOfSome(delivery, rejected)];
+  return delivery.entries.map((entry) => letterOfPiece(delivery.signal, entry, rejected));
+}
+
+function letterOfItem({ signal, entries }: Delivery, item: RejectedItem): DeadLetter {
+  const { position, items = 1, reason, detail } = item;
+  const entry = entries.find((candidate) => candidate.position === position);
+  const index = (entry?.firstLeaf ?? 0) + item.index;
+  const bytes = (entry && extractLeaf(entry.batch.bytes, item.index)) ?? new Uint8Array();
+  return { at: now(), signal, reason, detail, position, index, items, request: base64(bytes) };
+}
+
+function letterOfPiece(signal: Signal, piece: Piece, { reason, detail }: Rejected): DeadLetter {
+  const { position, firstLeaf, batch } = piece;
+  const place = firstLeaf === undefined ? { position } : { position, index: firstLeaf };
+  const { items, bytes } = batch;
+  return { at: now(), signal, reason, detail, ...place, items, request: base64(bytes) };
+}
+
+/** One for all, since a request one after the other is their merge, and the count is of them all. */
+function letterOfSome({ signal, entries, items: among }: Delivery, some: Rejected): DeadLetter {
+  const { reason, detail, items } = some;
+  const [first] = entries;
+  const position = first?.position ?? 0;
+  const place =
+    first?.firstLeaf === undefined ? { position } : { position, index: first.firstLeaf };
+  const bytes = Buffer.concat(entries.map(({ batch }) => batch.bytes));
+  return { at: now(), signal, reason, detail, ...place, items, among, request: base64(bytes) };
+}
+
+const now = (): string => new Date().toISOString();
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
 }

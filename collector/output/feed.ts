@@ -1,21 +1,29 @@
-// Feeds one output from its reader: read, deliver, retry until there is a final answer, keep what was
-// refused, commit. Only a final answer moves the cursor; shutdown, time and errors are none.
+// Feeds one output from its reader: read, apply the steps, deliver, commit. Several slices may be on
+// their way at a time, but they are committed in order, each with the books as they stand with it: what
+// a crash finds is always a beginning of the log that has been dealt with, and its exact account. Only a
+// final answer moves the cursor; shutdown, time and errors are none.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log, Reader, Slice } from "../log/log.ts";
+import type { Step } from "../step/step.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
-import { type Signal, signals } from "../wire/batch.ts";
-import { extractLeaf } from "../wire/extract.ts";
-import { Backoff, type BackoffOptions } from "./backoff.ts";
-import { Books, passedBy } from "./books.ts";
-import type { DeadLetter, DeadLetters } from "./dead-letters.ts";
-import type { Delivery, Outcome, Output, RejectedItem } from "./output.ts";
+import { signals } from "../wire/batch.ts";
+import type { BackoffOptions } from "./backoff.ts";
+import { Books, type Line, passedBy } from "./books.ts";
+import { Courier } from "./courier.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import { applySteps, deliveriesOf } from "./delivery.ts";
+import { Gate } from "./gate.ts";
+import { insist, type InsistOptions } from "./insist.ts";
+import type { Output } from "./output.ts";
 
 export interface FeedOptions {
   readonly name: string;
   readonly log: Log;
   readonly reader: Reader;
   readonly output: Output;
+  /** What stands between the log and the output, in this order. */
+  readonly steps: readonly Step[];
   readonly deadLetters: DeadLetters;
   readonly incidents: Incidents;
   readonly backoff?: BackoffOptions;
@@ -28,11 +36,17 @@ export interface Failure {
   readonly detail: string;
 }
 
-type Rejected = Extract<Outcome, { kind: "rejected" }>;
+/** A slice on its way. */
+interface Flight {
+  readonly slice: Slice;
+  readonly bytes: number;
+  /** Whether it was committed; false if it was stopped before. */
+  readonly isCommitted: Promise<boolean>;
+}
 
 /**
- * After a small delivery the next one waits for more to come. Nobody waits for it, since senders have
- * their answer already, and under many small requests it saves most of what a delivery costs.
+ * After a small slice the next one waits for more to come. Nobody waits for it, since senders have their
+ * answer already, and under many small requests it saves most of what a delivery costs.
  */
 const lingerMs = 50;
 
@@ -46,21 +60,37 @@ export class Feed {
   /** The last one, also after it has passed. */
   lastFailure: Failure | undefined;
   readonly #options: FeedOptions;
-  readonly #backoff: Backoff;
+  readonly #courier: Courier;
+  readonly #onDisk: InsistOptions;
   /** The books that a memo holds, not to read them again. */
   #known: { readonly memo: string | undefined; readonly books: Books };
+  /** In the order of the log. */
+  readonly #flights: Flight[] = [];
   /** Ends waiting: for data, for the next try. */
   readonly #stop = new AbortController();
   /** Ends a delivery under way. */
   readonly #cut = new AbortController();
   #running: Promise<void> | undefined;
+  #mistake: { readonly error: unknown } | undefined;
 
   constructor(options: FeedOptions) {
+    const { name, reader, output, deadLetters, incidents, backoff = usualBackoff } = options;
     this.#options = options;
-    this.name = options.name;
-    this.reader = options.reader;
-    this.#backoff = new Backoff(options.backoff ?? usualBackoff);
-    this.#known = { memo: this.reader.memo, books: openBooks(options) };
+    this.name = name;
+    this.reader = reader;
+    this.#known = { memo: reader.memo, books: openBooks(options) };
+    const stop = this.#stop.signal;
+    const failed = (error: unknown): void => incidents.outputFailed(name, error);
+    this.#onDisk = { backoff, stop, failed };
+    const gate = new Gate({
+      backoff,
+      stop,
+      closed: ({ reason, detail }) => this.#fail(reason, detail),
+      reopened: () => this.#recover(),
+    });
+    const cut = this.#cut.signal;
+    const onDisk = this.#onDisk;
+    this.#courier = new Courier({ name, output, gate, deadLetters, incidents, onDisk, cut });
   }
 
   /** Always those that belong to the reader's present cursor. */
@@ -91,136 +121,111 @@ export class Feed {
 
   async #run(): Promise<void> {
     for (let slice = await this.#read(); slice; slice = await this.#read()) {
-      if (!(await this.#handle(slice))) return;
+      this.#launch(slice);
       if (this.#isSmall(slice)) await this.#pause(lingerMs);
+      if (!(await this.#hasRoom())) break;
     }
+    await Promise.all(this.#flights.map(({ isCommitted }) => isCommitted));
+    if (this.#mistake) throw this.#mistake.error;
   }
 
   /** Undefined when it is time to stop. */
   async #read(): Promise<Slice | undefined> {
-    for (;;) {
-      try {
-        return await this.#next();
-      } catch (error) {
-        this.#fail("server_error", `the log cannot be read: ${String(error)}`);
-        this.#options.incidents.outputFailed(this.name, error);
-        if (!(await this.#pause(this.#backoff.nextMs()))) return undefined;
-      }
-    }
-  }
-
-  #isSmall({ entries }: Slice): boolean {
-    const items = entries.reduce((sum, { batch }) => sum + batch.items, 0);
-    return items < this.#options.output.maxItems / 2;
+    let hasFailed = false;
+    const failed = (error: unknown): void => {
+      hasFailed = true;
+      this.#fail("server_error", `the log cannot be read: ${String(error)}`);
+      this.#onDisk.failed(error);
+    };
+    const slice = await insist(() => this.#next(), { ...this.#onDisk, failed });
+    if (hasFailed && slice) this.#recover();
+    return slice;
   }
 
   #next(): Promise<Slice | undefined> {
     const { maxItems, maxBytes } = this.#options.output;
     // While stopping, data that stands ready is still read, but not waited for.
-    const isMore = this.reader.waiting.batches > 0 && !this.#cut.signal.aborted;
+    const isMore = this.reader.waiting.batches > this.#batchesInFlight && !this.#cut.signal.aborted;
     const signal = isMore ? this.#cut.signal : this.#stop.signal;
     return this.reader.next({ maxItems, maxBytes, signal });
   }
 
-  /** False if it was stopped before the slice had its final answers. */
-  async #handle(slice: Slice): Promise<boolean> {
-    const books = this.books.copy();
-    for (const signal of signals) {
-      const items = slice.lost[signal];
-      books.add({ signal, outcome: "dropped", reason: "damaged", items });
-      for (const delivery of deliveriesOf(slice, signal)) {
-        if (!(await this.#deliver(delivery, books))) return false;
-      }
-    }
-    return await this.#commit(slice, books);
+  get #batchesInFlight(): number {
+    const first = this.#flights[0];
+    const last = this.#flights.at(-1);
+    return first && last ? last.slice.upTo - first.slice.from : 0;
   }
 
-  async #commit(slice: Slice, books: Books): Promise<boolean> {
-    const memo = books.toMemo();
-    for (;;) {
-      try {
-        await this.reader.commit(slice.upTo, memo);
-        this.#known = { memo, books };
-        return true;
-      } catch (error) {
-        this.#options.incidents.outputFailed(this.name, error);
-        if (!(await this.#pause(this.#backoff.nextMs()))) return false;
-      }
-    }
+  #isSmall({ entries }: Slice): boolean {
+    const { maxItems, maxBytes } = this.#options.output;
+    const items = entries.reduce((sum, { batch }) => sum + batch.items, 0);
+    return items < maxItems / 2 && bytesOf(entries) < maxBytes / 2;
   }
 
-  async #deliver(delivery: Delivery, books: Books): Promise<boolean> {
-    const { signal, items } = delivery;
-    if (!this.#options.output.wants.includes(signal)) {
-      books.add({ signal, outcome: "filtered", reason: "not_wanted", items });
-      return true;
+  /**
+   * Waits until one more slice may be read: what has been read and is not committed stays below
+   * `maxInFlight` slices of the usual size. False when it is time to stop.
+   */
+  async #hasRoom(): Promise<boolean> {
+    const { maxBytes, maxInFlight = 1 } = this.#options.output;
+    for (let first = this.#flights[0]; first; first = this.#flights[0]) {
+      const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0);
+      const isRoom = this.#flights.length < maxInFlight && bytes <= maxBytes * (maxInFlight - 1);
+      if (isRoom) return true;
+      if (!(await first.isCommitted)) return false;
     }
-    for (;;) {
-      const outcome = await this.#attempt(delivery);
-      switch (outcome.kind) {
-        case "delivered":
-          this.#succeed();
-          books.add({ signal, outcome: "delivered", reason: "", items });
-          return true;
-        case "rejected":
-          this.#succeed();
-          return await this.#reject(delivery, outcome, books);
-        case "retry":
-          this.#fail(outcome.reason, outcome.detail);
-          if (!(await this.#pause(this.#backoff.nextMs(outcome.afterMs)))) return false;
-      }
-    }
-  }
-
-  async #attempt(delivery: Delivery): Promise<Outcome> {
-    try {
-      return await this.#options.output.deliver(delivery, this.#cut.signal);
-    } catch (error) {
-      this.#options.incidents.outputFailed(this.name, error);
-      return { kind: "retry", reason: "server_error", detail: String(error) };
-    }
-  }
-
-  async #reject(delivery: Delivery, rejected: Rejected, books: Books): Promise<boolean> {
-    const isWhole = !rejected.which && rejected.items >= delivery.items;
-    if (isWhole && delivery.entries.length > 1) {
-      // One bad batch must not take its neighbours with it.
-      for (const entry of delivery.entries) {
-        if (!(await this.#deliver(deliveryOf(delivery.signal, [entry]), books))) return false;
-      }
-      return true;
-    }
-    const { signal } = delivery;
-    const letters = rejected.which
-      ? rejected.which.map((item) => letterOfItem(delivery, item))
-      : lettersOfBatches(delivery, rejected);
-    if (!(await this.#keep(letters))) return false;
-    for (const { reason, items } of lines(rejected)) {
-      books.add({ signal, outcome: "rejected", reason, items });
-      const { detail } = rejected;
-      this.#options.incidents.itemsRejected(this.name, { items, reason, detail });
-    }
-    books.add({
-      signal,
-      outcome: "delivered",
-      reason: "",
-      items: delivery.items - rejected.items,
-    });
     return true;
   }
 
-  /** False if it was stopped before the letters were on disk. */
-  async #keep(letters: readonly DeadLetter[]): Promise<boolean> {
-    for (;;) {
-      try {
-        const isKept = await this.#options.deadLetters.write(letters);
-        if (!isKept) this.#options.incidents.deadLettersFull(this.name, letters.length);
-        return true;
-      } catch (error) {
-        this.#options.incidents.outputFailed(this.name, error);
-        if (!(await this.#pause(this.#backoff.nextMs()))) return false;
+  #launch(slice: Slice): void {
+    const before = this.#flights.at(-1)?.isCommitted ?? Promise.resolve(true);
+    const isCommitted = this.#fly(slice, before).catch((error: unknown) => {
+      this.#mistake ??= { error };
+      this.#stop.abort();
+      return false;
+    });
+    this.#flights.push({ slice, bytes: bytesOf(slice.entries), isCommitted });
+  }
+
+  async #fly(slice: Slice, before: Promise<boolean>): Promise<boolean> {
+    const lines = await this.#settle(slice);
+    if (!(await before) || !lines) return false;
+    if (!(await this.#commit(slice, lines))) return false;
+    this.#flights.shift();
+    return true;
+  }
+
+  /** What became of each item; undefined if it was stopped before there was a final answer for all. */
+  async #settle(slice: Slice): Promise<readonly Line[] | undefined> {
+    const { output, steps } = this.#options;
+    const lines: Line[] = [];
+    for (const signal of signals) {
+      lines.push({ signal, outcome: "dropped", reason: "damaged", items: slice.lost[signal] });
+      const entries = slice.entries.filter(({ batch }) => batch.signal === signal);
+      if (!output.wants.includes(signal)) {
+        const items = entries.reduce((sum, { batch }) => sum + batch.items, 0);
+        lines.push({ signal, outcome: "filtered", reason: "not_wanted", items });
+        continue;
+      }
+      const left = applySteps(entries, steps, lines);
+      for (const delivery of deliveriesOf(signal, left, output)) {
+        if (!(await this.#courier.carry(delivery, lines))) return undefined;
       }
     }
+    return lines;
+  }
+
+  async #commit(slice: Slice, lines: readonly Line[]): Promise<boolean> {
+    const books = this.books.copy();
+    for (const line of lines) books.add(line);
+    const memo = books.toMemo();
+    const isDone = await insist(async () => {
+      await this.reader.commit(slice.upTo, memo);
+      return true;
+    }, this.#onDisk);
+    if (!isDone) return false;
+    this.#known = { memo, books };
+    return true;
   }
 
   #fail(reason: string, detail: string): void {
@@ -231,18 +236,14 @@ export class Feed {
       this.#options.incidents.outputRetries(this.name, reason, detail);
   }
 
-  #succeed(): void {
-    this.#backoff.reset();
+  #recover(): void {
     if (!this.failure) return;
     this.failure = undefined;
     this.#options.incidents.outputRecovered(this.name);
   }
 
-  /** False when it is time to stop. */
-  async #pause(ms: number): Promise<boolean> {
-    const { signal } = this.#stop;
-    await sleep(ms, undefined, { signal }).catch(() => {});
-    return !signal.aborted;
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
 }
 
@@ -262,47 +263,6 @@ function openBooks({ log, reader }: FeedOptions): Books {
   return books;
 }
 
-function deliveryOf(signal: Signal, entries: Delivery["entries"]): Delivery {
-  let items = 0;
-  let bytes = 0;
-  for (const { batch } of entries) {
-    items += batch.items;
-    bytes += batch.bytes.length;
-  }
-  return { signal, entries, items, bytes };
+function bytesOf(entries: Slice["entries"]): number {
+  return entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
 }
-
-/** None or one: a slice is within the limits of a delivery already. */
-function deliveriesOf(slice: Slice, signal: Signal): readonly Delivery[] {
-  const entries = slice.entries.filter(({ batch }) => batch.signal === signal);
-  return entries.length === 0 ? [] : [deliveryOf(signal, entries)];
-}
-
-function letterOfItem({ signal, entries }: Delivery, item: RejectedItem): DeadLetter {
-  const { position, index, items = 1, reason, detail } = item;
-  const entry = entries.find((candidate) => candidate.position === position);
-  const bytes = entry && extractLeaf(entry.batch.bytes, index);
-  const request = Buffer.from(bytes ?? []).toString("base64");
-  return { at: now(), signal, reason, detail, position, index, items, request };
-}
-
-function lettersOfBatches({ signal, entries }: Delivery, rejected: Rejected): DeadLetter[] {
-  const { reason, detail } = rejected;
-  return entries.map(({ position, batch }) => {
-    const request = Buffer.from(batch.bytes).toString("base64");
-    return { at: now(), signal, reason, detail, position, items: batch.items, request };
-  });
-}
-
-function lines({
-  reason,
-  items,
-  which,
-}: Rejected): Pick<RejectedItem & Rejected, "reason" | "items">[] {
-  if (!which) return [{ reason, items }];
-  const counts = new Map<Rejected["reason"], number>();
-  for (const { reason, items = 1 } of which) counts.set(reason, (counts.get(reason) ?? 0) + items);
-  return [...counts].map(([known, count]) => ({ reason: known, items: count }));
-}
-
-const now = (): string => new Date().toISOString();

@@ -17,21 +17,30 @@ export const reasons = [
   "bad_answer", // it answered something that is not an answer
   "bad_data", // it will never take this
   "too_large", // it takes no request or record of this size
-  "partial_success", // an OTLP server took the others
+  "partial_success", // an OTLP server took the others, and did not say which these are
   "damaged", // dropped: lost to damage on our disk
   "not_configured", // dropped: passed by the others while this output was not configured
 ] as const;
-export type Reason = (typeof reasons)[number];
+export type Reason = (typeof reasons)[number] | StepReason;
 
-/** Consecutive batches of one signal. */
+/** Filtered: a step of that name took it away. */
+export type StepReason = `step:${string}`;
+
+/** What is left of a batch behind the output's steps, or a part of that. */
+export interface Piece extends Entry {
+  /** Of a part: where in the batch its first leaf stands. */
+  readonly firstLeaf?: number;
+}
+
+/** Consecutive batches of one signal, or a part of one batch. */
 export interface Delivery {
   readonly signal: Signal;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly Piece[];
   readonly items: number;
   readonly bytes: number;
 }
 
-/** A leaf that the destination refused for good: `index` counts the leaves of the entry's batch. */
+/** A leaf that the destination refused for good: `index` counts the leaves of what was handed over. */
 export interface RejectedItem {
   readonly position: number;
   readonly index: number;
@@ -65,6 +74,14 @@ export interface Output {
   /** Above these the loop makes several deliveries. */
   readonly maxItems: number;
   readonly maxBytes: number;
+  /** How many slices of the log may be on their way at a time; 1, which keeps the order, if not given. */
+  readonly maxInFlight?: number;
+  /**
+   * Whether a batch may be handed over in parts, where it is above the limits or refused as a whole. Not
+   * where a leaf's place in the batch means something to the destination, as in a document's id.
+   */
+  readonly takesParts?: boolean;
+  /** Whatever happens, there is an outcome, and soon after `signal` was aborted. */
   deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome>;
   close(): Promise<void>;
 }

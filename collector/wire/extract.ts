@@ -19,19 +19,21 @@ export function extractLeaf(bytes: Uint8Array, index: number): Uint8Array | unde
 function write(group: Cursor, scope: Cursor, leaf: Cursor): Uint8Array {
   const writer = new Writer();
   writer.begin(1);
-  copyDescription(writer, group);
+  writer.raw(descriptionOf(group));
   writer.begin(2);
-  copyDescription(writer, scope);
+  writer.raw(descriptionOf(scope));
   writer.raw(leaf.bytes.subarray(leaf.fieldStart, leaf.end));
   writer.end();
   writer.end();
   return writer.finish();
 }
 
-/** All of a group but its children, which are field 2 at both levels. */
-function copyDescription(writer: Writer, { bytes, start, end }: Cursor): void {
+/** All fields of a group, by resource or by scope, but its children, which are field 2 of both. */
+export function descriptionOf({ bytes, start, end }: Cursor): Uint8Array {
+  const writer = new Writer();
   const fields = new Cursor(bytes, start, end);
   while (fields.next()) {
     if (fields.number !== 2) writer.raw(bytes.subarray(fields.fieldStart, fields.end));
   }
+  return writer.finish();
 }

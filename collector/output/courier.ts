@@ -1,0 +1,127 @@
+// Brings a delivery to its end: hands it over until there is a final answer, takes apart what was refused
+// as a whole to find what is wrong with it, and keeps that as dead letters.
+
+import type { Incidents } from "../telemetry/incidents.ts";
+import type { Line } from "./books.ts";
+import { type DeadLetters, lettersOf, type Rejected } from "./dead-letters.ts";
+import { deliveryOf, partsOf } from "./delivery.ts";
+import type { Gate } from "./gate.ts";
+import { insist, type InsistOptions } from "./insist.ts";
+import type { Delivery, Outcome, Output, Reason, RejectedItem } from "./output.ts";
+
+export interface CourierOptions {
+  readonly name: string;
+  readonly output: Output;
+  readonly gate: Gate;
+  readonly deadLetters: DeadLetters;
+  readonly incidents: Incidents;
+  readonly onDisk: InsistOptions;
+  /** Ends a delivery under way. */
+  readonly cut: AbortSignal;
+}
+
+/**
+ * So many refusals in a row, and nothing taken between them, say that it is not some records that are
+ * wrong. What is refused of the batch after that is kept as it is, not taken apart: to a destination that
+ * refuses everything, each batch costs so many requests and not twice as many as it has items.
+ */
+const mostRefusalsInARow = 64;
+
+/** Of one batch that is taken apart. */
+interface Search {
+  refusalsInARow: number;
+}
+
+export class Courier {
+  readonly #options: CourierOptions;
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+  }
+
+  /** What became of it is added to `lines`. False if it was stopped before there was a final answer. */
+  async carry(delivery: Delivery, lines: Line[], search?: Search): Promise<boolean> {
+    const { signal, items } = delivery;
+    const outcome = await this.#options.gate.pass(() => this.#attempt(delivery));
+    if (!outcome) return false;
+    if (outcome.kind === "delivered") {
+      if (search) search.refusalsInARow = 0;
+      lines.push({ signal, outcome: "delivered", reason: "", items });
+      return true;
+    }
+    const searching = search ?? { refusalsInARow: 0 };
+    const parts = isWhole(delivery, outcome) ? this.#takeApart(delivery, outcome, searching) : [];
+    if (parts.length <= 1) return await this.#keep(delivery, outcome, lines);
+    const isOneBatch = delivery.entries.length === 1;
+    for (const part of parts) {
+      if (!(await this.carry(part, lines, isOneBatch ? searching : undefined))) return false;
+    }
+    return true;
+  }
+
+  async #attempt(delivery: Delivery): Promise<Outcome> {
+    try {
+      return await this.#options.output.deliver(delivery, this.#options.cut);
+    } catch (error) {
+      this.#options.incidents.outputFailed(this.#options.name, error);
+      return { kind: "retry", reason: "server_error", detail: String(error) };
+    }
+  }
+
+  /** In halves: first the batches, then a batch's items. None where it stays as it is. */
+  #takeApart(
+    { signal, entries, items }: Delivery,
+    { reason }: Rejected,
+    search: Search,
+  ): readonly Delivery[] {
+    const [only] = entries;
+    if (entries.length > 1) {
+      const middle = Math.ceil(entries.length / 2);
+      return [entries.slice(0, middle), entries.slice(middle)].map((half) =>
+        deliveryOf(signal, half),
+      );
+    }
+    search.refusalsInARow++;
+    const isOver = search.refusalsInARow > mostRefusalsInARow;
+    const isDivisible = this.#options.output.takesParts && aboutContent.has(reason);
+    if (!only || !isDivisible || items < 2 || isOver) return [];
+    const limits = { maxItems: Math.ceil(items / 2), maxBytes: Infinity };
+    return Array.from(partsOf(only, limits), (part) => deliveryOf(signal, [part]));
+  }
+
+  /** False if it was stopped before the letters were on disk. */
+  async #keep(delivery: Delivery, given: Rejected, lines: Line[]): Promise<boolean> {
+    const { signal } = delivery;
+    // A server may say anything of how many it refused; the books must balance all the same.
+    const rejected = { ...given, items: Math.min(given.items, delivery.items) };
+    const { name, deadLetters, incidents, onDisk } = this.#options;
+    const letters = lettersOf(delivery, rejected);
+    const isKept = await insist(() => deadLetters.write(letters), onDisk);
+    if (isKept === undefined) return false;
+    if (!isKept) incidents.deadLettersFull(name, letters.length);
+    for (const { reason, items } of countsOf(rejected)) {
+      lines.push({ signal, outcome: "rejected", reason, items });
+      incidents.itemsRejected(name, { items, reason, detail: rejected.detail });
+    }
+    const items = delivery.items - rejected.items;
+    lines.push({ signal, outcome: "delivered", reason: "", items });
+    return true;
+  }
+}
+
+/** The reasons that lie in some of the items, or in their number. */
+const aboutContent: ReadonlySet<Reason> = new Set<Reason>(["bad_data", "too_large"]);
+
+/** A partial success is about what was taken too, even if it says that this is nothing. */
+function isWhole(delivery: Delivery, { which, reason, items }: Rejected): boolean {
+  return !which && reason !== "partial_success" && items >= delivery.items;
+}
+
+function countsOf({ reason, items, which }: Rejected): { reason: Reason; items: number }[] {
+  if (!which) return [{ reason, items }];
+  const counts = new Map<Reason, number>();
+  for (const { reason, items = 1 } of which satisfies readonly RejectedItem[]) {
+    counts.set(reason, (counts.get(reason) ?? 0) + items);
+  }
+  return [...counts].map(([known, count]) => ({ reason: known, items: count }));
+}

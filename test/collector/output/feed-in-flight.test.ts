@@ -1,0 +1,196 @@
+// Several deliveries on their way at a time: what is committed, what is held, who tries again.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Outcome } from "../../../collector/output/output.ts";
+import { sampleBatch } from "../../support/otlp.ts";
+import { until } from "../../support/until.ts";
+import { type Answer, busy, delivered, Feeding } from "./feeding.ts";
+
+let feeding: Feeding;
+
+beforeEach(async () => {
+  feeding = await Feeding.open();
+});
+afterEach(() => feeding.close());
+
+/** Answers when a test says so; what is cut off has none. */
+class Answers {
+  readonly #waiting = new Map<number, (outcome: Outcome) => void>();
+
+  readonly ask: Answer = ({ entries }, signal) =>
+    new Promise((resolve) => {
+      this.#waiting.set(entries[0]!.position, resolve);
+      signal.addEventListener("abort", () => resolve(busy));
+    });
+
+  /** The positions of those that wait for one. */
+  async areWaiting(positions: readonly number[]): Promise<void> {
+    await until(`${positions.join()} are on their way`, () => {
+      expect([...this.#waiting.keys()].toSorted((one, other) => one - other)).toEqual(positions);
+      return true;
+    });
+  }
+
+  give(position: number, outcome: Outcome): void {
+    this.#waiting.get(position)!(outcome);
+    this.#waiting.delete(position);
+  }
+}
+
+const four = { maxInFlight: 4, maxItems: 10 };
+
+/** Slices of ten spans each, as `maxItems` has it. */
+async function append(slices: number): Promise<void> {
+  for (let index = 0; index < slices; index++) {
+    await feeding.log.append(sampleBatch("traces", { items: 10, seed: index + 1 }));
+  }
+}
+
+/** That nothing happens cannot be waited for. */
+const aMoment = (): Promise<void> => sleep(30);
+
+const waiting = (): number => feeding.feed.reader.waiting.batches;
+
+test("as many slices are on their way as the output says", async () => {
+  await append(8);
+  const answers = new Answers();
+  await feeding.start(answers.ask, four);
+  await answers.areWaiting([0, 1, 2, 3]);
+  await aMoment();
+  await answers.areWaiting([0, 1, 2, 3]);
+  answers.give(0, delivered);
+  await answers.areWaiting([1, 2, 3, 4]);
+});
+
+test("one, if it says nothing", async () => {
+  await append(3);
+  const answers = new Answers();
+  await feeding.start(answers.ask, { maxItems: 10 });
+  await answers.areWaiting([0]);
+  await aMoment();
+  await answers.areWaiting([0]);
+  answers.give(0, delivered);
+  await answers.areWaiting([1]);
+});
+
+test("only the finished beginning is committed, with its exact books", async () => {
+  await append(4);
+  const answers = new Answers();
+  await feeding.start(answers.ask, four);
+  await answers.areWaiting([0, 1, 2, 3]);
+  answers.give(3, delivered);
+  answers.give(1, delivered);
+  await aMoment();
+  expect(waiting()).toBe(4);
+  expect(feeding.lines()).toEqual([]);
+  answers.give(0, delivered);
+  await until("two are committed", () => waiting() === 2);
+  expect(feeding.lines()).toEqual(["traces delivered 20"]);
+  feeding.expectBalance();
+  answers.give(2, delivered);
+  await feeding.drained();
+  expect(feeding.lines()).toEqual(["traces delivered 40"]);
+});
+
+test("what was delivered behind a gap comes again after a crash, and is counted once", async () => {
+  await append(4);
+  const answers = new Answers();
+  await feeding.start(answers.ask, four);
+  await answers.areWaiting([0, 1, 2, 3]);
+  answers.give(0, delivered);
+  answers.give(2, delivered);
+  await until("the first is committed", () => waiting() === 3);
+  await feeding.feed.stop(AbortSignal.abort());
+  await feeding.log.close();
+  await feeding.openLog();
+  feeding.deliveries.length = 0;
+  await feeding.start(() => delivered, four);
+  await feeding.drained();
+  expect(feeding.deliveries.map(({ entries }) => entries[0]!.position)).toEqual([1, 2, 3]);
+  expect(feeding.lines()).toEqual(["traces delivered 40"]);
+  feeding.expectBalance();
+});
+
+test("what is held and not committed is bounded by bytes, too", async () => {
+  const size = sampleBatch("traces", { items: 10 }).bytes.length;
+  await append(1);
+  await feeding.log.append(sampleBatch("traces", { items: 60 }));
+  await append(4);
+  const answers = new Answers();
+  // Room for four slices of one small batch; the second slice is as large as six of these.
+  await feeding.start(answers.ask, { maxInFlight: 4, maxBytes: size * 1.3, maxItems: 1000 });
+  await answers.areWaiting([0, 1]);
+  await aMoment();
+  await answers.areWaiting([0, 1]);
+  answers.give(0, delivered);
+  await aMoment();
+  await answers.areWaiting([1]);
+  answers.give(1, delivered);
+  await answers.areWaiting([2, 3, 4, 5]);
+});
+
+describe("while the destination refuses", () => {
+  test("one delivery tries again, the others wait until it is taken", async () => {
+    await append(4);
+    const answers = new Answers();
+    await feeding.start(answers.ask, four);
+    await answers.areWaiting([0, 1, 2, 3]);
+    answers.give(2, busy);
+    await answers.areWaiting([0, 1, 2, 3]); // it has come back, as the one that tries
+    for (const position of [0, 1, 3]) answers.give(position, busy);
+    await aMoment();
+    await answers.areWaiting([2]);
+    expect(feeding.feed.failure).toMatchObject({ reason: "busy" });
+    for (let tries = 0; tries < 5; tries++) {
+      answers.give(2, busy);
+      await answers.areWaiting([2]);
+    }
+    expect(feeding.deliveries.length).toBe(10);
+    answers.give(2, delivered);
+    await answers.areWaiting([0, 1, 3]);
+    expect(feeding.feed.failure).toBeUndefined();
+  });
+
+  test("one that was on its way and is taken does not call the others back", async () => {
+    await append(2);
+    const answers = new Answers();
+    const wait: Outcome = { ...busy, kind: "retry", reason: "busy", detail: "", afterMs: 300 };
+    await feeding.start(answers.ask, four);
+    await answers.areWaiting([0, 1]);
+    const began = performance.now();
+    answers.give(0, wait);
+    answers.give(1, delivered);
+    await answers.areWaiting([0]);
+    expect(performance.now() - began).toBeGreaterThan(295);
+    answers.give(0, delivered);
+    await feeding.drained();
+  });
+
+  test("stopping waits for the one that tries: if it is taken, so are the others", async () => {
+    await append(4);
+    const answers = new Answers();
+    await feeding.start(answers.ask, four);
+    await answers.areWaiting([0, 1, 2, 3]);
+    for (const position of [0, 1, 2, 3]) answers.give(position, busy);
+    await answers.areWaiting([0]);
+    const stopped = feeding.feed.stop(new AbortController().signal);
+    answers.give(0, delivered);
+    await answers.areWaiting([1, 2, 3]);
+    for (const position of [1, 2, 3]) answers.give(position, delivered);
+    await stopped;
+    expect(waiting()).toBe(0);
+  });
+
+  test("stopping gives up at the next refusal, for all of them", async () => {
+    await append(6);
+    const answers = new Answers();
+    await feeding.start(answers.ask, four);
+    await answers.areWaiting([0, 1, 2, 3]);
+    const stopped = feeding.feed.stop(new AbortController().signal);
+    for (const position of [3, 2, 1, 0]) answers.give(position, busy);
+    await stopped;
+    expect(feeding.deliveries.length).toBe(4);
+    expect(waiting()).toBe(6);
+  });
+});
