@@ -19,7 +19,7 @@
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
 
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
@@ -27,7 +27,8 @@ import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
-import { recover } from "./recover.ts";
+import { recover, type Recovered } from "./recover.ts";
+import { makeFolder, syncFolder } from "./sync-folder.ts";
 import {
   addTo,
   encodeFrameHead,
@@ -89,18 +90,20 @@ export class DiskLog implements Log, Readable {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
     const options = { nowMs: Date.now, ...given, segmentBytes };
-    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    await makeFolder(options.folder);
     const lock = await lockFolder(options.folder);
+    let recovered: Recovered | undefined;
     try {
       const names = await readdir(options.folder);
-      const recovered = await recover(options.folder, names, options.incidents);
+      recovered = await recover(options.folder, names, options.incidents);
       const id = recovered.id ?? randomBytes(8).toString("hex");
       const log = new DiskLog({ ...recovered, id, options, lock });
       await log.#startSegment();
       return log;
     } catch (error) {
-      await lock.release();
-      throw error;
+      for (const { handle } of recovered?.segments ?? []) await handle.close().catch(() => {});
+      await lock.release().catch(() => {});
+      throw explain(options.folder, error);
     }
   }
 
@@ -131,7 +134,10 @@ export class DiskLog implements Log, Readable {
 
   async reader(name: string): Promise<Reader> {
     if (this.#readers.has(name)) throw new Error(`the log has a reader "${name}" already`);
-    const reader = await DiskReader.open(this, name, join(this.#options.folder, `${name}.cursor`));
+    const path = join(this.#options.folder, `${name}.cursor`);
+    const reader = await DiskReader.open(this, name, path).catch((error: unknown) => {
+      throw explain(path, error);
+    });
     this.#readers.set(name, reader);
     return reader;
   }
@@ -140,10 +146,12 @@ export class DiskLog implements Log, Readable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#flushing;
-    for (const reader of this.#readers.values()) await reader.close();
+    // What cannot be synced any more costs a redelivery after a power cut, and is no reason to stay.
+    const late = (error: Error): void => this.incidents.logNotClosed(error.message);
+    for (const reader of this.#readers.values()) await reader.close().catch(late);
     await this.#deleting;
-    for (const segment of this.segments) await segment.handle.close();
-    await this.#lock.release();
+    for (const segment of this.segments) await segment.handle.close().catch(late);
+    await this.#lock.release().catch(late);
   }
 
   /** A reader has moved on: deletes what all have passed, one deletion at a time. */
@@ -334,6 +342,13 @@ interface Opened {
   readonly totals: Totals;
 }
 
+/** An error of the system that a call on an open file met does not say which file that was. */
+function explain(what: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || message.includes(what)) return error as Error;
+  return new Error(`${what}: ${message}`, { cause: error });
+}
+
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {
   let left = count;
   let index = 0;
@@ -341,14 +356,4 @@ function behind(parts: Uint8Array[], count: number): Uint8Array[] {
   const rest = parts.slice(index);
   if (left > 0) rest[0] = rest[0]!.subarray(left);
   return rest;
-}
-
-/** Makes the creation or deletion of a file in it durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

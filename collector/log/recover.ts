@@ -108,8 +108,7 @@ async function furthestCursor(
   let furthest: { position: number; totals: Totals } | undefined;
   for (const name of names) {
     if (!name.endsWith(".cursor")) continue;
-    const { file, state } = await CursorFile.open(join(folder, name));
-    await file.close();
+    const state = await CursorFile.read(join(folder, name));
     if (state && state.position > (furthest?.position ?? -1)) furthest = state;
   }
   return furthest;

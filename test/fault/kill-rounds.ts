@@ -128,8 +128,7 @@ class Leg {
       await collector.kill("SIGKILL"); // it was quicker
     } catch (error) {
       const { message } = error as Error;
-      // Silent until the end, or it would have ended for a reason of its own.
-      if (!message.startsWith("it ended: ") || /error/i.test(message)) throw error;
+      if (!message.startsWith("it ended (SIGKILL)")) throw error;
       this.killedStarting++;
     } finally {
       clearTimeout(timer);

@@ -74,8 +74,8 @@ export class Destination {
   behaviour: Behaviour = "takes";
   duplicated = 0;
   unexplained = 0;
-  /** Requests that it did not take. */
-  refused = 0;
+  /** Names of records that it rejects for good. */
+  readonly rejects = new Set<string>();
   readonly #arrivals = new Map<string, Arrival>();
   readonly #taken = new Map<number, number>();
   readonly #server = createServer((request, response) => this.#receive(request, response));
@@ -111,15 +111,11 @@ export class Destination {
     request.on("error", () => {});
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      if (this.behaviour === "refuses") {
-        this.refused++;
-        response.writeHead(503).end();
-        return;
-      }
-      const body = Buffer.concat(chunks);
       const isGzip = request.headers["content-encoding"] === "gzip";
-      this.#take(Number(request.url?.split("/")[1]), isGzip ? gunzipSync(body) : body);
-      response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
+      const body = isGzip ? gunzipSync(Buffer.concat(chunks)) : Buffer.concat(chunks);
+      const life = Number(request.url?.split("/")[1]);
+      const status = this.behaviour === "refuses" ? 503 : this.#take(life, body);
+      response.writeHead(status, { "content-type": "application/x-protobuf" }).end();
     });
   }
 
@@ -131,10 +127,13 @@ export class Destination {
     }
   }
 
-  #take(life: number, body: Buffer): void {
+  /** The status to answer with. */
+  #take(life: number, body: Buffer): number {
+    const names = this.#namesIn(body);
+    if (names.some((name) => this.rejects.has(name))) return 400;
     const request = this.#taken.get(life) ?? 0;
     this.#taken.set(life, request + 1);
-    for (const name of this.#namesIn(body)) {
+    for (const name of names) {
       const before = this.#arrivals.get(name);
       if (before) {
         this.duplicated++;
@@ -145,5 +144,6 @@ export class Destination {
       }
       this.#arrivals.set(name, { life, request });
     }
+    return 200;
   }
 }

@@ -63,7 +63,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   options.onSpawn?.(child);
   const output = collect(child);
   const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-    child.on("exit", (code, signal) => {
+    child.on("close", (code, signal) => {
       if (!options.dataDir) rmSync(dataDir, { recursive: true, force: true });
       resolve({ code, signal });
     });
@@ -76,7 +76,10 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     child.kill("SIGKILL");
     throw new Error(`${error.message}: ${output.stderr}`, { cause: error.cause });
   });
-  if (web === "ended") throw new Error(`it ended: ${output.stderr}${output.stdout}`);
+  if (web === "ended") {
+    const { code, signal } = await exited;
+    throw new Error(`it ended (${signal ?? code}): ${output.stderr}${output.stdout}`);
+  }
   return {
     pid: child.pid ?? 0,
     dataDir,
