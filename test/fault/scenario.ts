@@ -121,7 +121,8 @@ export class Scenario {
     await sendAndDrain(this.#request());
     // How often it reads and commits differs a little: so many more come until it was hit.
     const { inject } = strace;
-    for (let more = 0; inject && more < 6 && !isHit(strace, collector); more++) {
+    const most = inject ? 6 : 0;
+    for (let more = 0; more < most && !isHit(strace, collector); more++) {
       await sendAndDrain(this.#request());
     }
     if (!inject?.endsWith("+")) await this.#probe(collector);
