@@ -60,7 +60,8 @@ export class CursorFile {
     this.#length += bytesWritten;
     if (bytesWritten === Buffer.byteLength(line)) return;
     this.#length = Infinity; // the torn line must not become part of the next: that one begins anew
-    throw new Error(`${this.#path}: only ${bytesWritten} bytes of a line could be written`);
+    const message = `${this.#path}: only ${bytesWritten} bytes of a line could be written`;
+    throw Object.assign(new Error(message), { code: "ENOSPC" });
   }
 
   async sync(): Promise<void> {

@@ -4,6 +4,7 @@
 //   <folder>/0000000000000000.segment   frames of positions 0 …, at most about `segmentBytes`
 //   <folder>/0000000000004711.segment   frames of positions 4711 …; the last one is written to
 //   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
+//   <folder>/reserve                    room for what a full disk needs to become less full
 //
 // An append waits until its frame is on disk: everything that waits is written together, one fdatasync
 // serves it all, and only then does any of it resolve (group commit). Readers see only what is synced.
@@ -19,15 +20,16 @@
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
 
-import { open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
+import { Reserve } from "./reserve.ts";
 import { makeFolder, syncFolder } from "./sync-folder.ts";
 import {
   addTo,
@@ -63,6 +65,7 @@ export class DiskLog implements Log, Readable {
   readonly id: string;
   readonly incidents: Incidents;
   readonly segments: Segment[];
+  readonly reserve: Reserve;
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
   readonly #readers = new Map<string, DiskReader>();
@@ -80,6 +83,7 @@ export class DiskLog implements Log, Readable {
     this.id = opened.id;
     this.incidents = opened.options.incidents;
     this.segments = opened.segments;
+    this.reserve = opened.reserve;
     this.#options = opened.options;
     this.#lock = opened.lock;
     this.#head = opened.head;
@@ -90,20 +94,29 @@ export class DiskLog implements Log, Readable {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
     const options = { nowMs: Date.now, ...given, segmentBytes };
-    await makeFolder(options.folder);
+    const reserve = new Reserve(options.folder);
+    try {
+      await makeFolder(options.folder);
+      return await reserve.use(() => DiskLog.#open(options, reserve));
+    } catch (error) {
+      throw explain(options.folder, error);
+    }
+  }
+
+  static async #open(options: Required<DiskLogOptions>, reserve: Reserve): Promise<DiskLog> {
     const lock = await lockFolder(options.folder);
     let recovered: Recovered | undefined;
     try {
       const names = await readdir(options.folder);
       recovered = await recover(options.folder, names, options.incidents);
       const id = recovered.id ?? randomBytes(8).toString("hex");
-      const log = new DiskLog({ ...recovered, id, options, lock });
+      const log = new DiskLog({ ...recovered, id, options, lock, reserve });
       await log.#startSegment();
       return log;
     } catch (error) {
       for (const { handle } of recovered?.segments ?? []) await handle.close().catch(() => {});
       await lock.release().catch(() => {});
-      throw explain(options.folder, error);
+      throw error;
     }
   }
 
@@ -268,19 +281,11 @@ export class DiskLog implements Log, Readable {
       this.segments.pop();
       await last.handle.close();
     }
-    await rm(path, { force: true });
-    const handle = await open(path, "wx+", 0o600);
-    try {
-      const atMs = this.#options.nowMs();
-      await handle.write(encodeSegmentHead({ logId: this.id, base: this.#head, before, atMs }));
-      await handle.datasync();
-      await syncFolder(folder);
-    } catch (error) {
-      await handle.close();
-      await rm(path, { force: true }).catch(() => {});
-      throw error;
-    }
     const base = this.#head;
+    const atMs = this.#options.nowMs();
+    const head = encodeSegmentHead({ logId: this.id, base, before, atMs });
+    const handle = await this.reserve.use(() => createFile(path, head));
+    await this.reserve.keep();
     this.segments.push({ base, file, handle, before, end: headBytes, upTo: base, after: before });
     this.#needsSegment = false;
   }
@@ -294,8 +299,9 @@ export class DiskLog implements Log, Readable {
   async #deletePassed(): Promise<void> {
     if (this.#isClosed) return;
     const passed = this.#passed();
-    // Delivered data in the segment being written would otherwise count against the limit for good.
-    const isWasteful = this.#usedBytes() > this.#options.maxBytes / 2;
+    // Delivered data in the segment being written would otherwise count against the limit, or keep the
+    // disk full, for good.
+    const isWasteful = this.#needsSegment || this.#usedBytes() > this.#options.maxBytes / 2;
     const last = this.segments.at(-1);
     if (isWasteful && passed === this.#head && last && last.end > headBytes) {
       await this.#sealWhenIdle();
@@ -312,6 +318,7 @@ export class DiskLog implements Log, Readable {
       await segment.handle.close();
     }
     await syncFolder(this.#options.folder);
+    await this.reserve.keep();
   }
 
   /** The position that every reader has committed. */
@@ -337,9 +344,26 @@ interface Opened {
   readonly id: string;
   readonly options: Required<DiskLogOptions>;
   readonly lock: FolderLock;
+  readonly reserve: Reserve;
   readonly segments: Segment[];
   readonly head: Position;
   readonly totals: Totals;
+}
+
+/** On disk with what it begins with, or not there. */
+async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
+  await rm(path, { force: true });
+  const handle = await open(path, "wx+", 0o600);
+  try {
+    await handle.write(head);
+    await handle.datasync();
+    await syncFolder(dirname(path));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** An error of the system that a call on an open file met does not say which file that was. */

@@ -5,6 +5,7 @@ import { noItems, type PerSignal, signals } from "../wire/batch.ts";
 import { CursorFile } from "./cursor-file.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
+import type { Reserve } from "./reserve.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -14,6 +15,7 @@ export interface Readable {
   readonly incidents: Incidents;
   readonly head: Position;
   readonly totals: Totals;
+  readonly reserve: Reserve;
   committed(): Promise<void>;
 }
 
@@ -91,7 +93,8 @@ export class DiskReader implements Reader {
     const index = this.#handedOut.findIndex(({ position }) => position === upTo);
     const place = this.#handedOut[index];
     if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
-    await this.#file.write({ position: place.position, totals: place.totals, memo });
+    const state = { position: place.position, totals: place.totals, memo };
+    await this.#log.reserve.use(() => this.#file.write(state));
     this.#handedOut.splice(0, index + 1);
     this.#committed = place;
     this.#memo = memo;

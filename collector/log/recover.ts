@@ -30,6 +30,24 @@ export async function recover(
   incidents: Incidents,
 ): Promise<Recovered> {
   const segments: Segment[] = [];
+  try {
+    return await recoverInto(segments, { folder, names, incidents });
+  } catch (error) {
+    for (const { handle } of segments) await handle.close().catch(() => {});
+    throw error;
+  }
+}
+
+interface Found {
+  readonly folder: string;
+  readonly names: readonly string[];
+  readonly incidents: Incidents;
+}
+
+async function recoverInto(
+  segments: Segment[],
+  { folder, names, incidents }: Found,
+): Promise<Recovered> {
   let id: string | undefined;
   for (const file of names.toSorted()) {
     if (baseOf(file) === undefined) continue;
@@ -66,21 +84,27 @@ async function openSegment(
   file: string,
   incidents: Incidents,
 ): Promise<{ segment: Segment; head: SegmentHead | undefined }> {
-  const handle = await open(join(folder, file), "r");
-  const bytes = Buffer.alloc(headBytes);
-  const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
-  const head = decodeSegmentHead(bytes.subarray(0, bytesRead), join(folder, file));
-  const { size } = await handle.stat();
-  const base = baseOf(file) ?? 0;
-  let before = head?.before;
-  if (!before) {
-    // The first sound frame tells what the head should have told.
-    const first = await new FrameScan({ handle, end: size }).next();
-    before = first?.head.before ?? noTotals();
-    if (size > 0) incidents.logDamaged(file, "its head is damaged");
+  const path = join(folder, file);
+  const handle = await open(path, "r");
+  try {
+    const bytes = Buffer.alloc(headBytes);
+    const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
+    const head = decodeSegmentHead(bytes.subarray(0, bytesRead), path);
+    const { size } = await handle.stat();
+    const base = baseOf(file) ?? 0;
+    let before = head?.before;
+    if (!before) {
+      // The first sound frame tells what the head should have told.
+      const first = await new FrameScan({ handle, end: size }).next();
+      before = first?.head.before ?? noTotals();
+      if (size > 0) incidents.logDamaged(file, "its head is damaged");
+    }
+    const segment = { base, file, handle, before, end: size, upTo: base, after: before };
+    return { segment, head };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
-  const segment = { base, file, handle, before, end: size, upTo: base, after: before };
-  return { segment, head };
 }
 
 /** Reads the last segment through; what follows its last sound frame was never acknowledged, or is damaged. */
