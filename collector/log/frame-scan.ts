@@ -24,8 +24,8 @@ const pieceBytes = 256 << 10;
 export class FrameScan {
   /** How many damaged stretches were stepped over. */
   damages = 0;
-  /** The highest position in a sound head, its payload sound or not; −1 for none. */
-  highest = -1;
+  /** Of the sound heads the one with the highest position, its payload sound or not. */
+  highest: FrameHead | undefined;
   readonly #segment: Scanned;
   #at: number;
   #piece: Buffer = Buffer.alloc(0);
@@ -46,7 +46,7 @@ export class FrameScan {
         if (!(await this.#findHead())) return undefined;
         continue;
       }
-      this.highest = Math.max(this.highest, head.position);
+      if (head.position > (this.highest?.position ?? -1)) this.highest = head;
       if (!(await this.#has(headBytes + head.payloadBytes))) {
         if (!(await this.#findHead())) return undefined; // it says more than there is: cut off
         continue;

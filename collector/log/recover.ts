@@ -51,9 +51,10 @@ async function recoverInto(
   let id: string | undefined;
   for (const file of names.toSorted()) {
     if (baseOf(file) === undefined) continue;
-    const opened = await openSegment(folder, file, incidents);
-    id = opened.head?.logId ?? id;
-    segments.push(opened.segment);
+    const { head, ...opened } = await openSegment(folder, file, incidents);
+    id = head?.logId ?? id;
+    const before = opened.before ?? (await endOfPrevious(segments.at(-1), incidents));
+    segments.push({ ...opened, before, upTo: opened.base, after: before });
   }
   segments.forEach((segment, index) => {
     const next = segments[index + 1];
@@ -62,15 +63,14 @@ async function recoverInto(
     segment.after = next.before;
   });
   const last = segments.at(-1);
-  let head = last ? await findEnd(last, incidents) : 0;
-  let totals = last?.after ?? noTotals();
+  let { head, totals } = last ? await findEnd(last, incidents) : { head: 0, totals: noTotals() };
   const ahead = await furthestCursor(folder, names);
   if (ahead && ahead.position > head) {
     // Its frames were damaged after they had been delivered: their positions must not be used again.
     const detail = `${ahead.position - head} batches that were delivered already are gone`;
     incidents.logDamaged(last?.file ?? folder, detail);
-    ({ position: head, totals } = ahead);
   }
+  if (ahead && ahead.position >= head) ({ position: head, totals } = ahead);
   if (last) {
     // Up to where the next segment will begin, so that a reader steps over what is missing.
     last.upTo = head;
@@ -79,11 +79,13 @@ async function recoverInto(
   return { id, segments, head, totals };
 }
 
-async function openSegment(
-  folder: string,
-  file: string,
-  incidents: Incidents,
-): Promise<{ segment: Segment; head: SegmentHead | undefined }> {
+interface Opened extends Pick<Segment, "base" | "file" | "handle" | "end"> {
+  readonly head: SegmentHead | undefined;
+  /** Undefined where nothing in the file tells, as when a kill came before its head was written. */
+  readonly before: Totals | undefined;
+}
+
+async function openSegment(folder: string, file: string, incidents: Incidents): Promise<Opened> {
   const path = join(folder, file);
   const handle = await open(path, "r");
   try {
@@ -96,11 +98,10 @@ async function openSegment(
     if (!before) {
       // The first sound frame tells what the head should have told.
       const first = await new FrameScan({ handle, end: size }).next();
-      before = first?.head.before ?? noTotals();
+      before = first?.head.before;
       if (size > 0) incidents.logDamaged(file, "its head is damaged");
     }
-    const segment = { base, file, handle, before, end: size, upTo: base, after: before };
-    return { segment, head };
+    return { base, file, handle, head, before, end: size };
   } catch (error) {
     await handle.close();
     throw error;
@@ -108,7 +109,10 @@ async function openSegment(
 }
 
 /** Reads the last segment through; what follows its last sound frame was never acknowledged, or is damaged. */
-async function findEnd(segment: Segment, incidents: Incidents): Promise<number> {
+async function findEnd(
+  segment: Segment,
+  incidents: Incidents,
+): Promise<{ head: number; totals: Totals }> {
   const size = segment.end;
   const scan = new FrameScan(segment);
   let end = Math.min(size, headBytes);
@@ -122,7 +126,15 @@ async function findEnd(segment: Segment, incidents: Incidents): Promise<number> 
     incidents.logDamaged(segment.file, detail);
   }
   segment.end = end;
-  return Math.max(segment.upTo, scan.highest + 1);
+  const { highest } = scan;
+  // A last frame whose head is sound still tells how much was lost with its payload.
+  return highest && highest.position >= segment.upTo
+    ? { head: highest.position + 1, totals: after(highest) }
+    : { head: segment.upTo, totals: segment.after };
+}
+
+async function endOfPrevious(previous: Segment | undefined, incidents: Incidents): Promise<Totals> {
+  return previous ? (await findEnd(previous, incidents)).totals : noTotals();
 }
 
 async function furthestCursor(

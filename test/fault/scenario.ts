@@ -220,6 +220,9 @@ export class Scenario {
   }
 
   async #balance(collector: CollectorProcess): Promise<void> {
+    const inLog = await collector.metric("sonde_log_items_total");
+    const arrived = this.#ledger.itemsAt(this.#steady);
+    if (inLog !== arrived) this.#problems.push(`the log took ${inLog} items, ${arrived} arrived`);
     for (const output of ["steady", "picky"]) {
       for (const signal of signals) {
         const taken = await collector.metric("sonde_log_items_total", { signal });
@@ -227,7 +230,7 @@ export class Scenario {
         const labels = { output, signal };
         const done = await collector.metric("sonde_output_items_total", labels);
         const dropped = { ...labels, outcome: "dropped" };
-        if ((await collector.metric("sonde_output_items_total", dropped)) > 0) {
+        if ((await collector.metric("sonde_output_items_total", dropped)) !== 0) {
           this.#problems.push(`${output} ${signal}: items were dropped`);
         }
         if (taken - began === done && began === 0) continue;

@@ -30,14 +30,14 @@ export async function makeSmallDisk(path: string, size: string): Promise<SmallDi
   holder.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
   holder.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
   await until(`the disk is mounted`, () => said.includes("mounted"));
-  const enter = ["nsenter", "-t", String(holder.pid), "-U", "-m", "--preserve-credentials"];
+  const enterArgs = ["-t", String(holder.pid), "-U", "-m", "--preserve-credentials"];
   return {
     path,
     seen: join("/proc", String(holder.pid), "root", path),
-    under: [...enter, "--wd=/"],
+    under: ["nsenter", ...enterArgs, "--wd=/"],
     remount(how) {
-      const [program = "", ...args] = [...enter, "mount", "-o", `remount,${how}`, path];
-      const { status, stderr } = spawnSync(program, args, { encoding: "utf8" });
+      const args = [...enterArgs, "mount", "-o", `remount,${how}`, path];
+      const { status, stderr } = spawnSync("nsenter", args, { encoding: "utf8" });
       if (status !== 0) throw new Error(`remount: ${stderr}`);
     },
     remove: () => ended(holder),
