@@ -12,9 +12,10 @@ import { type Call, reading, type SeenCall, type Strace } from "./strace.ts";
 interface Point {
   readonly scenario: ScenarioName;
   readonly call: Call;
-  /** The how-manieth of its kind. */
-  readonly number: number;
+  /** In the data folder, with $$ for the process id. */
   readonly path: string;
+  /** The how-manieth of its kind on this path. */
+  readonly number: number;
 }
 
 type Fault = "EIO" | "ENOSPC" | "EMFILE" | "EACCES" | "SIGKILL";
@@ -36,8 +37,6 @@ interface Visited extends Visit {
 interface Survey {
   readonly points: readonly Point[];
   readonly visits: readonly Visit[];
-  /** Of each scenario: all that it touches in its data folder, with $$ for the process id. */
-  readonly paths: ReadonlyMap<ScenarioName, readonly string[]>;
   /** What the collector does although nothing fails; must be empty. */
   readonly problems: readonly string[];
 }
@@ -71,34 +70,27 @@ class Site {
 
 async function survey(site: Site): Promise<Survey> {
   const points: Point[] = [];
-  const paths = new Map<ScenarioName, readonly string[]>();
   const problems: string[] = [];
   for (const scenario of scenarioNames) {
-    const { data } = site;
     const observed = await site.run(scenario, {});
     problems.push(...observed.problems.map((problem) => `${scenario}: ${problem}`));
-    const own = observed.seen.filter(({ path }) => path.startsWith(data));
-    // A lock is made under a name with the process id, which is another one in the next run.
-    const names = own.map(({ path }) =>
-      path.slice(data.length).replace(/(?<=\/lock\.)\d+$/, "$$$$"),
-    );
-    paths.set(scenario, [...new Set(names)]);
-    points.push(...pointsOf(scenario, own, data));
+    points.push(...pointsOf(scenario, observed.seen, site.data));
   }
-  return { points, visits: points.flatMap(visitsOf), paths, problems };
+  return { points, visits: points.flatMap(visitsOf), problems };
 }
 
-/** How many are made of each call; where several threads make it, those of the one that makes most. */
+/** How often each call is made on each path, where several threads make it by the busiest. */
 function pointsOf(scenario: ScenarioName, seen: readonly SeenCall[], data: string): Point[] {
   const points = new Map<string, Point>();
   const counts = new Map<string, number>();
-  for (const { call, thread, path } of seen) {
-    const number = (counts.get(`${thread} ${call}`) ?? 0) + 1;
-    counts.set(`${thread} ${call}`, number);
-    const key = `${call} ${number}`;
-    if (!points.has(key)) {
-      points.set(key, { scenario, call, number, path: path.slice(data.length + 1) });
-    }
+  for (const { call, thread, path: whole } of seen) {
+    if (!whole.startsWith(data)) continue;
+    // A lock is made under a name with the process id, which is another one in the next run.
+    const path = whole.slice(data.length).replace(/(?<=\/lock\.)\d+/, "$$$$");
+    const number = (counts.get(`${thread} ${call} ${path}`) ?? 0) + 1;
+    counts.set(`${thread} ${call} ${path}`, number);
+    const key = `${call} ${path} ${number}`;
+    if (!points.has(key)) points.set(key, { scenario, call, path, number });
   }
   return [...points.values()];
 }
@@ -120,12 +112,14 @@ function faultsOf(call: Call): readonly Fault[] {
 /** What comes first differs a little from run to run, so a point may be missed: then once more. */
 const tries = 3;
 
-async function visit(site: Site, { paths }: Survey, asked: Visit): Promise<Visited> {
-  const { scenario } = asked.point;
-  const { again } = asked;
-  const own = paths.get(scenario)?.map((path) => `${site.data}${path}`) ?? [];
-  const strace = { paths: own, inject: injectionOf(asked) };
-  const kill = again && { paths: own, inject: injectionOf({ ...asked, point: again }) };
+async function visit(site: Site, asked: Visit): Promise<Visited> {
+  const { point, again } = asked;
+  const { scenario } = point;
+  const strace = { paths: [`${site.data}${point.path}`], inject: injectionOf(asked) };
+  const kill = again && {
+    paths: [`${site.data}${again.path}`],
+    inject: injectionOf({ ...asked, point: again }),
+  };
   for (let left = tries - 1; ; left--) {
     const observed = await site.run(scenario, strace, kill);
     const isKill = asked.fault === "SIGKILL";
@@ -173,7 +167,7 @@ export async function failEveryCall(options: SyscallOptions): Promise<SyscallRep
     const done: Visited[] = [];
     const lane = async (site: Site): Promise<void> => {
       for (let next = left.shift(); next; next = left.shift()) {
-        const visited = await visit(site, surveyed, next);
+        const visited = await visit(site, next);
         done.push(visited);
         for (const problem of problemsOf(visited)) progress(problem);
         if (done.length % 50 === 0) progress(`${done.length} visits`);
@@ -242,6 +236,7 @@ function spread<Thing>(things: readonly Thing[], count: number, seed = 0): Thing
 
 function nameOf({ point, fault, isLasting, again }: Visit): string {
   const what = fault === "SIGKILL" ? "killed" : `${fault}${isLasting ? " from there on" : ""}`;
-  const twice = again ? `, and killed again at ${again.call} ${again.number}` : "";
-  return `${point.scenario}: ${what} at ${point.call} ${point.number} (${point.path})${twice}`;
+  const at = ({ call, path, number }: Point): string => `${call} ${number} of data${path}`;
+  const twice = again ? `, and killed again at ${at(again)}` : "";
+  return `${point.scenario}: ${what} at ${at(point)}${twice}`;
 }
