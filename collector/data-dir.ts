@@ -3,14 +3,15 @@
 
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { syncParent } from "./log/sync-folder.ts";
 
 export async function prepareDataDir(given: string): Promise<void> {
   const folder = resolve(given);
   await make(folder);
-  const probe = join(folder, `.probe-${process.pid}`);
+  const probe = join(folder, ".probe"); // always the same, so that a crash leaves no more than one
   try {
     await writeFile(probe, "");
-    await rm(probe);
+    await rm(probe, { force: true });
   } catch (error) {
     throw explain(`cannot write to ${folder}`, error);
   }
@@ -29,6 +30,7 @@ async function make(folder: string): Promise<void> {
   if (dirname(folder) !== folder) await make(dirname(folder));
   try {
     await mkdir(folder, { mode: 0o700 });
+    await syncParent(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return; // someone else was quicker
     throw explain(`cannot make ${folder}`, error);

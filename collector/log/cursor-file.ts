@@ -7,7 +7,9 @@
 // frees are deleted: what a power cut takes from a cursor is delivered again, never lost.
 
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
+import { syncFolder } from "./sync-folder.ts";
 import type { Totals } from "./segment.ts";
 
 export interface CursorState {
@@ -23,6 +25,8 @@ export class CursorFile {
   #handle: FileHandle;
   #length: number;
   #isSynced = false;
+  /** Whether its name, too, would outlast a power cut. */
+  #isInFolder = false;
 
   private constructor(path: string, handle: FileHandle, length: number) {
     this.#path = path;
@@ -31,16 +35,18 @@ export class CursorFile {
   }
 
   static async open(path: string): Promise<{ file: CursorFile; state: CursorState | undefined }> {
-    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
+    const text = await textOf(path);
     const handle = await open(path, "a", 0o600);
     const length = Buffer.byteLength(text);
     const file = new CursorFile(path, handle, length);
     if (text !== "" && !text.endsWith("\n"))
       file.#length += (await handle.write("\n")).bytesWritten;
     return { file, state: lastSound(text) };
+  }
+
+  /** Where it stands, without a mind to move it. */
+  static async read(path: string): Promise<CursorState | undefined> {
+    return lastSound(await textOf(path));
   }
 
   async write(state: CursorState): Promise<void> {
@@ -54,30 +60,50 @@ export class CursorFile {
     this.#length += bytesWritten;
     if (bytesWritten === Buffer.byteLength(line)) return;
     this.#length = Infinity; // the torn line must not become part of the next: that one begins anew
-    throw new Error(`${this.#path}: only ${bytesWritten} bytes of a line could be written`);
+    const message = `${this.#path}: only ${bytesWritten} bytes of a line could be written`;
+    throw Object.assign(new Error(message), { code: "ENOSPC" });
   }
 
   async sync(): Promise<void> {
     if (this.#isSynced) return;
     await this.#handle.datasync();
+    if (!this.#isInFolder) await syncFolder(dirname(this.#path));
+    this.#isInFolder = true;
     this.#isSynced = true;
   }
 
   async close(): Promise<void> {
-    await this.sync();
-    await this.#handle.close();
+    try {
+      await this.sync();
+    } finally {
+      await this.#handle.close();
+    }
   }
 
   async #rewrite(line: string): Promise<void> {
     const temporary = `${this.#path}.new`;
     const handle = await open(temporary, "w", 0o600);
-    await handle.writeFile(line);
-    await handle.datasync();
-    await rename(temporary, this.#path);
-    await this.#handle.close();
+    try {
+      await handle.writeFile(line);
+      await handle.datasync();
+      await rename(temporary, this.#path);
+    } catch (error) {
+      await handle.close().catch(() => {});
+      throw error;
+    }
+    const old = this.#handle;
     this.#handle = handle;
     this.#length = Buffer.byteLength(line);
+    this.#isInFolder = false;
+    await old.close();
   }
+}
+
+async function textOf(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
 }
 
 function encode(state: CursorState): string {

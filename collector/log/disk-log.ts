@@ -4,6 +4,7 @@
 //   <folder>/0000000000000000.segment   frames of positions 0 …, at most about `segmentBytes`
 //   <folder>/0000000000004711.segment   frames of positions 4711 …; the last one is written to
 //   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
+//   <folder>/reserve                    room for what a full disk needs to become less full
 //
 // An append waits until its frame is on disk: everything that waits is written together, one fdatasync
 // serves it all, and only then does any of it resolve (group commit). Readers see only what is synced.
@@ -20,16 +21,18 @@
 //   say so are synced.
 
 import { writevSync } from "node:fs";
-import { mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { type Entry, type Log, type Position, type Reader, Refused } from "./log.ts";
-import { recover } from "./recover.ts";
+import { recover, type Recovered } from "./recover.ts";
+import { Reserve } from "./reserve.ts";
+import { makeFolder, syncFolder } from "./sync-folder.ts";
 import {
   addTo,
   encodeFrameHead,
@@ -76,6 +79,7 @@ export class DiskLog implements Log, Readable {
   readonly incidents: Incidents;
   readonly segments: Segment[];
   readonly tail: Tail;
+  readonly reserve: Reserve;
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
   readonly #readers = new Map<string, DiskReader>();
@@ -94,6 +98,7 @@ export class DiskLog implements Log, Readable {
     this.incidents = opened.options.incidents;
     this.segments = opened.segments;
     this.tail = new Tail(opened.options.tailBytes);
+    this.reserve = opened.reserve;
     this.#options = opened.options;
     this.#lock = opened.lock;
     this.#head = opened.head;
@@ -104,17 +109,28 @@ export class DiskLog implements Log, Readable {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
     const options = { nowMs: Date.now, tailBytes: defaultTailBytes, ...given, segmentBytes };
-    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const reserve = new Reserve(options.folder);
+    try {
+      await makeFolder(options.folder);
+      return await reserve.use(() => DiskLog.#open(options, reserve));
+    } catch (error) {
+      throw explain(options.folder, error);
+    }
+  }
+
+  static async #open(options: Required<DiskLogOptions>, reserve: Reserve): Promise<DiskLog> {
     const lock = await lockFolder(options.folder);
+    let recovered: Recovered | undefined;
     try {
       const names = await readdir(options.folder);
-      const recovered = await recover(options.folder, names, options.incidents);
+      recovered = await recover(options.folder, names, options.incidents);
       const id = recovered.id ?? randomBytes(8).toString("hex");
-      const log = new DiskLog({ ...recovered, id, options, lock });
+      const log = new DiskLog({ ...recovered, id, options, lock, reserve });
       await log.#startSegment();
       return log;
     } catch (error) {
-      await lock.release();
+      for (const { handle } of recovered?.segments ?? []) await handle.close().catch(() => {});
+      await lock.release().catch(() => {});
       throw error;
     }
   }
@@ -146,7 +162,10 @@ export class DiskLog implements Log, Readable {
 
   async reader(name: string): Promise<Reader> {
     if (this.#readers.has(name)) throw new Error(`the log has a reader "${name}" already`);
-    const reader = await DiskReader.open(this, name, join(this.#options.folder, `${name}.cursor`));
+    const path = join(this.#options.folder, `${name}.cursor`);
+    const reader = await DiskReader.open(this, name, path).catch((error: unknown) => {
+      throw explain(path, error);
+    });
     this.#readers.set(name, reader);
     return reader;
   }
@@ -155,10 +174,12 @@ export class DiskLog implements Log, Readable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#flushing;
-    for (const reader of this.#readers.values()) await reader.close();
+    // What cannot be synced any more costs a redelivery after a power cut, and is no reason to stay.
+    const late = (error: Error): void => this.incidents.logNotClosed(error.message);
+    for (const reader of this.#readers.values()) await reader.close().catch(late);
     await this.#deleting;
-    for (const segment of this.segments) await segment.handle.close();
-    await this.#lock.release();
+    for (const segment of this.segments) await segment.handle.close().catch(late);
+    await this.#lock.release().catch(late);
   }
 
   /** What no reader will ask for any more need not be kept. */
@@ -322,19 +343,11 @@ export class DiskLog implements Log, Readable {
       this.segments.pop();
       await last.handle.close();
     }
-    await rm(path, { force: true });
-    const handle = await open(path, "wx+", 0o600);
-    try {
-      const atMs = this.#options.nowMs();
-      await handle.write(encodeSegmentHead({ logId: this.id, base: this.#head, before, atMs }));
-      await handle.datasync();
-      await syncFolder(folder);
-    } catch (error) {
-      await handle.close();
-      await rm(path, { force: true }).catch(() => {});
-      throw error;
-    }
     const base = this.#head;
+    const atMs = this.#options.nowMs();
+    const head = encodeSegmentHead({ logId: this.id, base, before, atMs });
+    const handle = await this.reserve.use(() => createFile(path, head));
+    await this.reserve.keep();
     this.segments.push({ base, file, handle, before, end: headBytes, upTo: base, after: before });
     this.#needsSegment = false;
   }
@@ -348,8 +361,9 @@ export class DiskLog implements Log, Readable {
   async #deletePassed(): Promise<void> {
     if (this.#isClosed) return;
     const passed = this.#passed();
-    // Delivered data in the segment being written would otherwise count against the limit for good.
-    const isWasteful = this.#usedBytes() > this.#options.maxBytes / 2;
+    // Delivered data in the segment being written would otherwise count against the limit, or keep the
+    // disk full, for good.
+    const isWasteful = this.#needsSegment || this.#usedBytes() > this.#options.maxBytes / 2;
     const last = this.segments.at(-1);
     if (isWasteful && passed === this.#head && last && last.end > headBytes) {
       await this.#sealWhenIdle();
@@ -366,6 +380,7 @@ export class DiskLog implements Log, Readable {
       await segment.handle.close();
     }
     await syncFolder(this.#options.folder);
+    await this.reserve.keep();
   }
 
   /** The position that every reader has committed. */
@@ -391,6 +406,7 @@ interface Opened {
   readonly id: string;
   readonly options: Required<DiskLogOptions>;
   readonly lock: FolderLock;
+  readonly reserve: Reserve;
   readonly segments: Segment[];
   readonly head: Position;
   readonly totals: Totals;
@@ -403,6 +419,29 @@ interface Encoded {
   readonly totals: Totals;
 }
 
+/** On disk with what it begins with, or not there. */
+async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
+  await rm(path, { force: true });
+  const handle = await open(path, "wx+", 0o600);
+  try {
+    await handle.write(head);
+    await handle.datasync();
+    await syncFolder(dirname(path));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** An error of the system that a call on an open file met does not say which file that was. */
+function explain(what: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || message.includes(what)) return error as Error;
+  return new Error(`${what}: ${message}`, { cause: error });
+}
+
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {
   let left = count;
   let index = 0;
@@ -410,14 +449,4 @@ function behind(parts: Uint8Array[], count: number): Uint8Array[] {
   const rest = parts.slice(index);
   if (left > 0) rest[0] = rest[0]!.subarray(left);
   return rest;
-}
-
-/** Makes the creation or deletion of a file in it durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -6,6 +6,7 @@ import { CursorFile } from "./cursor-file.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
 import { type Piece, Pieces } from "./pieces.ts";
+import type { Reserve } from "./reserve.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
 import type { Tail } from "./tail.ts";
 import { Waiters } from "./waiters.ts";
@@ -18,6 +19,7 @@ export interface Readable {
   readonly totals: Totals;
   readonly tail: Tail;
   trimTail(): void;
+  readonly reserve: Reserve;
   committed(): Promise<void>;
 }
 
@@ -101,7 +103,8 @@ export class DiskReader implements Reader {
     const index = this.#handedOut.findIndex(({ position }) => position === upTo);
     const place = this.#handedOut[index];
     if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
-    await this.#file.write({ position: place.position, totals: place.totals, memo });
+    const state = { position: place.position, totals: place.totals, memo };
+    await this.#log.reserve.use(() => this.#file.write(state));
     for (const { pieces } of this.#handedOut.splice(0, index + 1)) {
       for (const piece of pieces) this.#pieces.release(piece);
     }

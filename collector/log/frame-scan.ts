@@ -25,8 +25,8 @@ export interface Scanned {
 export class FrameScan {
   /** How many damaged stretches were stepped over. */
   damages = 0;
-  /** The highest position in a sound head, its payload sound or not; −1 for none. */
-  highest = -1;
+  /** Of the sound heads the one with the highest position, its payload sound or not. */
+  highest: FrameHead | undefined;
   readonly #segment: Scanned;
   #at: number;
   readonly #pieces: Pieces;
@@ -50,7 +50,7 @@ export class FrameScan {
     if (position !== undefined && position !== head.position) return undefined;
     const payload = this.#piece.buffer.subarray(start + headBytes, end);
     if (!isSound(head, payload)) return undefined;
-    this.highest = Math.max(this.highest, head.position);
+    this.#note(head);
     this.#at = this.#pieceAt + end;
     return { head, payload, piece: this.#piece, end: this.#at };
   }
@@ -68,7 +68,7 @@ export class FrameScan {
       const start = this.#at - this.#pieceAt;
       const head = decodeFrameHead(this.#piece.buffer, start, this.#filled);
       if (head) {
-        this.highest = Math.max(this.highest, head.position);
+        this.#note(head);
         const size = headBytes + head.payloadBytes;
         const isWhole = await this.#has(size);
         if (isWhole && this.#isDamagedInside(head)) {
@@ -80,6 +80,10 @@ export class FrameScan {
       // No head, or one that says more than there is: cut off, or damaged.
       if (!(await this.#findHead())) return undefined;
     }
+  }
+
+  #note(head: FrameHead): void {
+    if (head.position > (this.highest?.position ?? -1)) this.highest = head;
   }
 
   #isDamagedInside(head: FrameHead): boolean {

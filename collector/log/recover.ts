@@ -30,12 +30,31 @@ export async function recover(
   incidents: Incidents,
 ): Promise<Recovered> {
   const segments: Segment[] = [];
+  try {
+    return await recoverInto(segments, { folder, names, incidents });
+  } catch (error) {
+    for (const { handle } of segments) await handle.close().catch(() => {});
+    throw error;
+  }
+}
+
+interface Found {
+  readonly folder: string;
+  readonly names: readonly string[];
+  readonly incidents: Incidents;
+}
+
+async function recoverInto(
+  segments: Segment[],
+  { folder, names, incidents }: Found,
+): Promise<Recovered> {
   let id: string | undefined;
   for (const file of names.toSorted()) {
     if (baseOf(file) === undefined) continue;
-    const opened = await openSegment(folder, file, incidents);
-    id = opened.head?.logId ?? id;
-    segments.push(opened.segment);
+    const { head, ...opened } = await openSegment(folder, file, incidents);
+    id = head?.logId ?? id;
+    const before = opened.before ?? (await endOfPrevious(segments.at(-1), incidents));
+    segments.push({ ...opened, before, upTo: opened.base, after: before });
   }
   segments.forEach((segment, index) => {
     const next = segments[index + 1];
@@ -44,15 +63,14 @@ export async function recover(
     segment.after = next.before;
   });
   const last = segments.at(-1);
-  let head = last ? await findEnd(last, incidents) : 0;
-  let totals = last?.after ?? noTotals();
+  let { head, totals } = last ? await findEnd(last, incidents) : { head: 0, totals: noTotals() };
   const ahead = await furthestCursor(folder, names);
   if (ahead && ahead.position > head) {
     // Its frames were damaged after they had been delivered: their positions must not be used again.
     const detail = `${ahead.position - head} batches that were delivered already are gone`;
     incidents.logDamaged(last?.file ?? folder, detail);
-    ({ position: head, totals } = ahead);
   }
+  if (ahead && ahead.position >= head) ({ position: head, totals } = ahead);
   if (last) {
     // Up to where the next segment will begin, so that a reader steps over what is missing.
     last.upTo = head;
@@ -61,30 +79,40 @@ export async function recover(
   return { id, segments, head, totals };
 }
 
-async function openSegment(
-  folder: string,
-  file: string,
-  incidents: Incidents,
-): Promise<{ segment: Segment; head: SegmentHead | undefined }> {
-  const handle = await open(join(folder, file), "r");
-  const bytes = Buffer.alloc(headBytes);
-  const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
-  const head = decodeSegmentHead(bytes.subarray(0, bytesRead), join(folder, file));
-  const { size } = await handle.stat();
-  const base = baseOf(file) ?? 0;
-  let before = head?.before;
-  if (!before) {
-    // The first sound frame tells what the head should have told.
-    const first = await new FrameScan({ handle, end: size }).next();
-    before = first?.head.before ?? noTotals();
-    if (size > 0) incidents.logDamaged(file, "its head is damaged");
+interface Opened extends Pick<Segment, "base" | "file" | "handle" | "end"> {
+  readonly head: SegmentHead | undefined;
+  /** Undefined where nothing in the file tells, as when a kill came before its head was written. */
+  readonly before: Totals | undefined;
+}
+
+async function openSegment(folder: string, file: string, incidents: Incidents): Promise<Opened> {
+  const path = join(folder, file);
+  const handle = await open(path, "r");
+  try {
+    const bytes = Buffer.alloc(headBytes);
+    const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
+    const head = decodeSegmentHead(bytes.subarray(0, bytesRead), path);
+    const { size } = await handle.stat();
+    const base = baseOf(file) ?? 0;
+    let before = head?.before;
+    if (!before) {
+      // The first sound frame tells what the head should have told.
+      const first = await new FrameScan({ handle, end: size }).next();
+      before = first?.head.before;
+      if (size > 0) incidents.logDamaged(file, "its head is damaged");
+    }
+    return { base, file, handle, head, before, end: size };
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
-  const segment = { base, file, handle, before, end: size, upTo: base, after: before };
-  return { segment, head };
 }
 
 /** Reads the last segment through; what follows its last sound frame was never acknowledged, or is damaged. */
-async function findEnd(segment: Segment, incidents: Incidents): Promise<number> {
+async function findEnd(
+  segment: Segment,
+  incidents: Incidents,
+): Promise<{ head: number; totals: Totals }> {
   const size = segment.end;
   const scan = new FrameScan(segment);
   let end = Math.min(size, headBytes);
@@ -98,7 +126,15 @@ async function findEnd(segment: Segment, incidents: Incidents): Promise<number> 
     incidents.logDamaged(segment.file, detail);
   }
   segment.end = end;
-  return Math.max(segment.upTo, scan.highest + 1);
+  const { highest } = scan;
+  // A last frame whose head is sound still tells how much was lost with its payload.
+  return highest && highest.position >= segment.upTo
+    ? { head: highest.position + 1, totals: after(highest) }
+    : { head: segment.upTo, totals: segment.after };
+}
+
+async function endOfPrevious(previous: Segment | undefined, incidents: Incidents): Promise<Totals> {
+  return previous ? (await findEnd(previous, incidents)).totals : noTotals();
 }
 
 async function furthestCursor(
@@ -108,8 +144,7 @@ async function furthestCursor(
   let furthest: { position: number; totals: Totals } | undefined;
   for (const name of names) {
     if (!name.endsWith(".cursor")) continue;
-    const { file, state } = await CursorFile.open(join(folder, name));
-    await file.close();
+    const state = await CursorFile.read(join(folder, name));
     if (state && state.position > (furthest?.position ?? -1)) furthest = state;
   }
   return furthest;

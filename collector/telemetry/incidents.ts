@@ -43,10 +43,15 @@ export class Incidents {
     this.#say("dead_letters_full", output, `output ${output}: its dead letters are full, ${what}`);
   }
 
-  /** An output throwing is our bug; the delivery is tried again all the same, since nothing may be lost. */
+  /**
+   * Our disk refused, which is trouble to be told in a line; or an output threw, which is our bug and
+   * needs its stack. The delivery is tried again all the same, since nothing may be lost.
+   */
   outputFailed(output: string, error: unknown): void {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#say("output_failed", output, `output ${output}: internal error: ${detail}`);
+    const { code, message, stack } = error as NodeJS.ErrnoException;
+    const isOfSystem = code !== undefined && message !== undefined;
+    const detail = isOfSystem ? message : `internal error: ${stack ?? String(error)}`;
+    this.#say("output_failed", output, `output ${output}: ${detail}`);
   }
 
   /** The output goes on without it; what it was for is in the detail. */
@@ -60,6 +65,10 @@ export class Incidents {
 
   logRefuses(reason: string, detail: string): void {
     this.#say("log_refuses", reason, `log: takes nothing (${reason}): ${detail}`);
+  }
+
+  logNotClosed(detail: string): void {
+    this.#say("log_not_closed", "", `log: not everything could be synced when closing: ${detail}`);
   }
 
   logNotTrimmed(detail: string): void {

@@ -1,6 +1,5 @@
 // An answer follows the sync: when fdatasync fails, nobody is told 200, and what was told 200 is there.
 
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +8,7 @@ import { startCollector } from "../support/collector-process.ts";
 import { sampleBatch } from "../support/otlp.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
-
-function isStraceAbsent(): boolean {
-  if (spawnSync("strace", ["-V"]).status === 0) return false;
-  if (process.env["CI"]) throw new Error("strace cannot be had");
-  process.stderr.write("\n  SKIPPED: strace cannot be had\n\n");
-  return true;
-}
+import { isStraceAbsent } from "./strace.ts";
 
 const failures = [
   { what: "fdatasync fails with EIO", call: "fdatasync", error: "EIO" },

@@ -32,6 +32,8 @@ export interface CollectorOptions {
   readonly args?: readonly string[];
   /** A command that runs it, such as strace with its options. */
   readonly under?: readonly string[];
+  /** Before it is ready: the moment to decide how it will end. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 /** What the process of a test sees of the environment: nothing of ours but this. */
@@ -58,21 +60,26 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     ...(options.args ?? []),
   ];
   const child = spawn(program, args, { env, cwd: dataDir, stdio: "pipe" });
+  options.onSpawn?.(child);
   const output = collect(child);
   const exited = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-    child.on("exit", (code, signal) => {
+    child.on("close", (code, signal) => {
       if (!options.dataDir) rmSync(dataDir, { recursive: true, force: true });
       resolve({ code, signal });
     });
   });
   const web = await until("the collector is ready", async () => {
-    if (child.exitCode !== null) throw new Error(`it ended: ${output.stderr}${output.stdout}`);
+    if (child.exitCode !== null || child.signalCode !== null) return "ended";
     const url = urlIn(output.stdout, "health and own metrics");
     return url && (await fetch(`${url}/readyz`)).ok && url;
   }).catch((error: Error) => {
     child.kill("SIGKILL");
     throw new Error(`${error.message}: ${output.stderr}`, { cause: error.cause });
   });
+  if (web === "ended") {
+    const { code, signal } = await exited;
+    throw new Error(`it ended (${signal ?? code}): ${output.stderr}${output.stdout}`);
+  }
   return {
     pid: child.pid ?? 0,
     dataDir,

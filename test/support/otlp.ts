@@ -270,13 +270,13 @@ function resourceOf(service: string): Record<string, AttributeValue> {
   };
 }
 
-interface Random {
+export interface Random {
   below(limit: number): number;
   hex(bytes: number): string;
 }
 
 /** A small generator (mulberry32) so that a seed always gives the same request. */
-function randomFrom(seed: number): Random {
+export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;

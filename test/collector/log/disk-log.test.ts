@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   copyFileSync,
-  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DiskLog, type DiskLogOptions } from "../../../collector/log/disk-log.ts";
 import { headBytes } from "../../../collector/log/segment.ts";
@@ -212,18 +212,27 @@ describe("after damage", () => {
     expect(again.waiting.batches).toBe(3);
   });
 
-  test("a segment of a version it does not know is left alone, with a clear message", async () => {
-    await fill(1);
-    const file = join(folder, segments()[0]!);
-    const { crc32 } = await import("node:zlib");
-    const bytes = readFileSync(file);
-    bytes.writeUInt32LE(7, 8);
-    bytes.writeUInt32LE(crc32(bytes.subarray(8, headBytes)), 4);
-    writeFileSync(file, bytes);
-    await expect(open()).rejects.toThrow(/has format 7, this version of sonde reads 1/);
-    expect(readFileSync(file)).toEqual(bytes);
-    expect(existsSync(join(folder, "lock"))).toBe(false);
-  });
+  test.each([0, 7])(
+    "a folder of version %i, which it does not know, is left as it is, with a clear message",
+    async (version) => {
+      await fill(3, { segmentBytes: 100 });
+      for (const name of segments().slice(1)) {
+        const file = join(folder, name);
+        const bytes = readFileSync(file);
+        bytes.writeUInt32LE(version, 8);
+        bytes.writeUInt32LE(crc32(bytes.subarray(8, headBytes)), 4);
+        writeFileSync(file, bytes);
+      }
+      const contents = (): Record<string, string> =>
+        Object.fromEntries(
+          readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "hex")]),
+        );
+      const before = contents();
+      const words = new RegExp(`segment has format ${version}, this version of sonde reads 1; use`);
+      await expect(open()).rejects.toThrow(words);
+      expect(contents()).toEqual(before);
+    },
+  );
 });
 
 describe("one folder", () => {
