@@ -6,8 +6,9 @@
 // would find an empty lock, take it for stale and take it away from its holder.
 
 import { constants, readFileSync } from "node:fs";
-import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -20,20 +21,26 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await rm(written, { force: true });
   await writeFile(written, `${process.pid} ${birthOf(process.pid)}\n`, { mode: 0o600 });
   try {
-    for (let attempt = 0; attempt < 3; attempt++) {
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
       if (await take(path, written)) return { release: () => rm(path, { force: true }) };
       const seen = await read(path);
-      const [pid, birth] = seen.trim().split(" ");
-      if (pid && isRunning(Number(pid), birth)) {
-        throw new Error(`${folder} is in use by process ${pid}; stop it or give another data_dir`);
+      if (seen === undefined) continue; // it has just been let go
+      const holder = runningHolder(seen);
+      if (holder) {
+        throw new Error(
+          `${folder} is in use by process ${holder}; stop it or give another data_dir`,
+        );
       }
-      await clear(path, seen);
+      await clear(path, { stale: seen, written });
     }
   } finally {
     await rm(written, { force: true });
   }
   throw new Error(`${folder} is in use: its lock file comes back; give another data_dir`);
 }
+
+const mostAttempts = 100;
+const pauseMs = 10;
 
 /** False when somebody else has it. */
 async function take(path: string, written: string): Promise<boolean> {
@@ -50,24 +57,43 @@ async function take(path: string, written: string): Promise<boolean> {
   }
 }
 
-async function read(path: string): Promise<string> {
+/** Undefined where there is none. */
+async function read(path: string): Promise<string | undefined> {
   return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+    if (error.code === "ENOENT") return undefined;
     throw error;
   });
 }
 
-/** Takes a stale lock away; of two who find the same one, the slower must not take the other's new one. */
-async function clear(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}.stale`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return; // it is gone: someone else was quicker
+interface Stale {
+  readonly stale: string;
+  /** The file to link to. */
+  readonly written: string;
+}
+
+/**
+ * Takes a stale lock away, one process at a time: whoever found it together with another, and comes
+ * later, must not take away the lock that the other one has made since.
+ */
+async function clear(path: string, { stale, written }: Stale): Promise<void> {
+  const guard = `${path}.clearing`;
+  if (await take(guard, written)) {
+    try {
+      if ((await read(path)) === stale) await rm(path, { force: true });
+    } finally {
+      await rm(guard, { force: true });
+    }
+    return;
   }
-  const isStale = (await readFile(aside, "utf8").catch(() => undefined)) === stale;
-  if (isStale) await rm(aside, { force: true });
-  else await rename(aside, path);
+  const seen = await read(guard);
+  // Killed between these few calls: then, and only then, two who clear at once are not kept apart.
+  if (seen !== undefined && runningHolder(seen) === undefined) await rm(guard, { force: true });
+  else await sleep(pauseMs);
+}
+
+function runningHolder(lock: string): string | undefined {
+  const [pid, birth] = lock.trim().split(" ");
+  return pid && isRunning(Number(pid), birth) ? pid : undefined;
 }
 
 function isRunning(pid: number, birth: string | undefined): boolean {
