@@ -29,7 +29,8 @@ import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
-import { type Entry, type Log, type Position, type Reader, Refused } from "./log.ts";
+import { Inbox, type Pending, stretchesOf } from "./inbox.ts";
+import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
 import { makeFolder, syncFolder } from "./sync-folder.ts";
@@ -57,22 +58,11 @@ export interface DiskLogOptions {
 
 const defaultSegmentBytes = 64 << 20;
 const defaultTailBytes = 8 << 20;
-/** Bounds what one fdatasync waits for, and the vectors of one write. */
-const groupBytes = 16 << 20;
-const groupBatches = 400;
-/** Below it a payload is copied beside its head: one piece is cheaper to write than many. */
-const copyBelowBytes = 8 << 10;
 /**
  * Up to this size a group is written without a thread: it only goes into the page cache, which takes less
  * time than to wake another thread. The sync, which waits for the disk, never blocks.
  */
 const writeAtOnceBytes = 512 << 10;
-
-interface Pending {
-  readonly batch: Batch;
-  readonly resolve: (position: Position) => void;
-  readonly reject: (refused: Refused) => void;
-}
 
 export class DiskLog implements Log, Readable {
   readonly id: string;
@@ -83,8 +73,7 @@ export class DiskLog implements Log, Readable {
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
   readonly #readers = new Map<string, DiskReader>();
-  #pending: Pending[] = [];
-  #pendingBytes = 0;
+  readonly #inbox = new Inbox();
   #flushing: Promise<void> | undefined;
   #deleting: Promise<void> = Promise.resolve();
   #head: Position;
@@ -154,8 +143,7 @@ export class DiskLog implements Log, Readable {
         reject(refused);
         return;
       }
-      this.#pending.push({ batch, resolve, reject });
-      this.#pendingBytes += headBytes + batch.bytes.length;
+      this.#inbox.add(batch, { resolve, reject });
       this.#flushing ??= this.#flush();
     });
   }
@@ -199,7 +187,7 @@ export class DiskLog implements Log, Readable {
 
   /** Of all segments, on disk or about to be. */
   #usedBytes(): number {
-    return this.segments.reduce((sum, segment) => sum + segment.end, this.#pendingBytes);
+    return this.segments.reduce((sum, segment) => sum + segment.end, this.#inbox.sizeBytes);
   }
 
   #refusal(batch: Batch): Refused | undefined {
@@ -220,9 +208,9 @@ export class DiskLog implements Log, Readable {
   // ── writing ────────────────────────────────────────────────────────────────────────────────────
 
   async #flush(): Promise<void> {
-    while (this.#pending.length > 0) {
+    while (this.#inbox.length > 0) {
       await this.#gather();
-      const group = this.#takeGroup();
+      const group = this.#inbox.takeGroup();
       try {
         await this.#write(group);
       } catch (error) {
@@ -231,7 +219,10 @@ export class DiskLog implements Log, Readable {
         const refused = new Refused("failed", `the log cannot be written: ${code ?? message}`, {
           cause: error,
         });
-        for (const { reject } of group) reject(refused);
+        for (const { reject, piece } of group) {
+          piece?.release();
+          reject(refused);
+        }
       }
     }
     this.#flushing = undefined;
@@ -241,21 +232,10 @@ export class DiskLog implements Log, Readable {
   async #gather(): Promise<void> {
     const mostTurns = 8;
     for (let turn = 0, before = -1; turn < mostTurns; turn++) {
-      if (this.#pending.length === before || this.#pendingBytes >= groupBytes) return;
-      before = this.#pending.length;
+      if (this.#inbox.length === before || this.#inbox.isGroup) return;
+      before = this.#inbox.length;
       await immediate();
     }
-  }
-
-  #takeGroup(): Pending[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#pending.length && count < groupBatches && bytes < groupBytes) {
-      bytes += headBytes + this.#pending[count]!.batch.bytes.length;
-      count++;
-    }
-    this.#pendingBytes -= bytes;
-    return this.#pending.splice(0, count);
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
@@ -264,49 +244,24 @@ export class DiskLog implements Log, Readable {
     }
     const segment = this.#last();
     const atMs = this.#options.nowMs();
-    const { parts, entries, totals } = this.#encode(group, atMs);
-    const written = await this.#writeDown(segment, parts);
+    let totals = this.#totals;
+    group.forEach(({ batch, head }, index) => {
+      encodeFrameHead(head, { position: this.#head + index, batch, before: totals, atMs });
+      totals = addTo(totals, batch);
+    });
+    const written = await this.#writeDown(segment, stretchesOf(group));
     segment.end += written;
     segment.upTo = this.#head + group.length;
     segment.after = totals;
+    const first = this.#head;
     this.#head = segment.upTo;
     this.#totals = totals;
-    for (const entry of entries) this.tail.push(entry);
-    entries.forEach(({ position }, index) => group[index]!.resolve(position));
+    group.forEach(({ batch, piece, resolve }, index) => {
+      this.tail.push({ position: first + index, batch, atMs }, piece);
+      resolve(first + index);
+    });
     for (const reader of this.#readers.values()) reader.wake();
     this.trimTail();
-  }
-
-  /** The frames as few pieces; what readers will get shares their memory. */
-  #encode(group: readonly Pending[], atMs: number): Encoded {
-    const isCopied = ({ batch }: Pending): boolean => batch.bytes.length < copyBelowBytes;
-    const ownBytes = group.reduce(
-      (sum, one) => sum + headBytes + (isCopied(one) ? one.batch.bytes.length : 0),
-      0,
-    );
-    const own = Buffer.allocUnsafe(ownBytes);
-    const parts: Uint8Array[] = [];
-    const entries: Entry[] = [];
-    let totals = this.#totals;
-    let begin = 0;
-    let at = 0;
-    for (const one of group) {
-      let { batch } = one;
-      const position = this.#head + entries.length;
-      encodeFrameHead(own.subarray(at, at + headBytes), { position, batch, before: totals, atMs });
-      at += headBytes;
-      totals = addTo(totals, batch);
-      if (isCopied(one)) {
-        own.set(batch.bytes, at);
-        batch = { ...batch, bytes: own.subarray(at, (at += batch.bytes.length)) };
-      } else {
-        parts.push(own.subarray(begin, at), batch.bytes);
-        begin = at;
-      }
-      entries.push({ position, batch, atMs });
-    }
-    if (at > begin) parts.push(own.subarray(begin, at));
-    return { parts, entries, totals };
   }
 
   /** Returns once all is synced; otherwise the segment is as if nothing had been written. */
@@ -409,13 +364,6 @@ interface Opened {
   readonly reserve: Reserve;
   readonly segments: Segment[];
   readonly head: Position;
-  readonly totals: Totals;
-}
-
-interface Encoded {
-  readonly parts: Uint8Array[];
-  readonly entries: readonly Entry[];
-  /** Behind the last of them. */
   readonly totals: Totals;
 }
 

@@ -3,12 +3,12 @@
 import type { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal, signals } from "../wire/batch.ts";
 import { CursorFile } from "./cursor-file.ts";
-import { type Frame, FrameScan } from "./frame-scan.ts";
+import { type Frame, FrameScan, piecesForReading } from "./frame-scan.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
-import { type Piece, Pieces } from "./pieces.ts";
+import type { Piece } from "./pieces.ts";
 import type { Reserve } from "./reserve.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
-import type { Tail } from "./tail.ts";
+import type { Kept, Tail } from "./tail.ts";
 import { Waiters } from "./waiters.ts";
 
 /** What the log shows its readers. */
@@ -40,7 +40,7 @@ export class DiskReader implements Reader {
   #at: Place;
   /** Not committed yet. */
   readonly #handedOut: HandedOut[] = [];
-  readonly #pieces = new Pieces();
+  readonly #pieces = piecesForReading();
   #scan: FrameScan | undefined;
   #segment: Segment | undefined;
   /** Read, but too large for the slice before it. */
@@ -106,7 +106,7 @@ export class DiskReader implements Reader {
     const state = { position: place.position, totals: place.totals, memo };
     await this.#log.reserve.use(() => this.#file.write(state));
     for (const { pieces } of this.#handedOut.splice(0, index + 1)) {
-      for (const piece of pieces) this.#pieces.release(piece);
+      for (const piece of pieces) piece.release();
     }
     this.#committed = place;
     this.#memo = memo;
@@ -147,24 +147,24 @@ export class DiskReader implements Reader {
     const first = this.#log.tail.at(from.position);
     if (!first || this.#ahead) return undefined;
     const entries: Entry[] = [];
+    const pieces: Piece[] = [];
     const items = { ...from.totals.items };
     let count = 0;
     let bytes = 0;
-    for (let entry: Entry | undefined = first; entry;) {
-      const { batch } = entry;
+    for (let kept: Kept | undefined = first; kept;) {
+      const { batch, position } = kept.entry;
       count += batch.items;
+      const isFull = count > maxItems || bytes + batch.bytes.length > maxBytes;
+      if (entries.length > 0 && isFull) break;
       bytes += batch.bytes.length;
-      if (entries.length > 0 && (count > maxItems || bytes > maxBytes)) {
-        bytes -= batch.bytes.length;
-        break;
-      }
-      entries.push(entry);
       items[batch.signal] += batch.items;
-      entry = this.#log.tail.at(entry.position + 1);
+      entries.push(kept.entry);
+      if (kept.piece) use(kept.piece, pieces);
+      kept = this.#log.tail.at(position + 1);
     }
     const upTo = from.position + entries.length;
     this.#at = { position: upTo, totals: { items, bytes: from.totals.bytes + bytes } };
-    this.#handedOut.push({ ...this.#at, oldestAtMs: first.atMs, pieces: [] });
+    this.#handedOut.push({ ...this.#at, oldestAtMs: first.entry.atMs, pieces });
     this.#log.trimTail();
     return { from: from.position, upTo, entries, lost: noItems() };
   }
@@ -186,10 +186,7 @@ export class DiskReader implements Reader {
         this.#ahead = frame;
         break;
       }
-      if (pieces.at(-1) !== piece) {
-        pieces.push(piece);
-        piece.users++;
-      }
+      use(piece, pieces);
       const batch = { signal: head.signal, bytes: payload, items: head.items };
       entries.push({ position: head.position, batch, atMs: head.atMs });
       this.#at = { position: head.position + 1, totals: after(head) };
@@ -273,6 +270,13 @@ interface Opened {
   readonly file: CursorFile;
   readonly memo: string | undefined;
   readonly place: Place;
+}
+
+/** Once for all entries of a slice that lie in it. */
+function use(piece: Piece, pieces: Piece[]): void {
+  if (pieces.at(-1) === piece) return;
+  pieces.push(piece);
+  piece.retain();
 }
 
 function difference(more: PerSignal, less: PerSignal): PerSignal {

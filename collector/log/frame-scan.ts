@@ -3,7 +3,7 @@
 // sound one. Whoever scans learns of the gap from the positions and totals of the frame that follows.
 
 import type { FileHandle } from "node:fs/promises";
-import { type Piece, Pieces } from "./pieces.ts";
+import { Piece, Pieces } from "./pieces.ts";
 import { decodeFrameHead, findFrameHead, type FrameHead, headBytes, isSound } from "./segment.ts";
 
 export interface Frame {
@@ -22,6 +22,11 @@ export interface Scanned {
   readonly end: number;
 }
 
+/** Read at a time: large enough for the call not to matter, small enough to be kept by every reader. */
+export function piecesForReading(): Pieces {
+  return new Pieces({ sizeBytes: 256 << 10, keptBytes: 8 << 20 });
+}
+
 export class FrameScan {
   /** How many damaged stretches were stepped over. */
   damages = 0;
@@ -30,12 +35,12 @@ export class FrameScan {
   readonly #segment: Scanned;
   #at: number;
   readonly #pieces: Pieces;
-  #piece: Piece = { buffer: Buffer.alloc(0), users: 1 };
+  #piece = new Piece(0);
   /** Where in the file the piece begins, and how much of it is filled. */
   #pieceAt = 0;
   #filled = 0;
 
-  constructor(segment: Scanned, pieces = new Pieces()) {
+  constructor(segment: Scanned, pieces = piecesForReading()) {
     this.#segment = segment;
     this.#pieces = pieces;
     this.#at = headBytes;
@@ -56,7 +61,7 @@ export class FrameScan {
   }
 
   close(): void {
-    this.#pieces.release(this.#piece);
+    this.#piece.release();
   }
 
   /** Undefined at the end; more may come later if the segment grows. */
@@ -118,7 +123,7 @@ export class FrameScan {
     const { handle } = this.#segment;
     const size = Math.min(piece.buffer.length, left);
     const { bytesRead } = await handle.read(piece.buffer, 0, size, this.#at);
-    this.#pieces.release(this.#piece);
+    this.#piece.release();
     this.#piece = piece;
     this.#filled = bytesRead;
     this.#pieceAt = this.#at;

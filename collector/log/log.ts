@@ -55,11 +55,18 @@ export interface Reader {
   commit(upTo: Position, memo: string): Promise<void>;
 }
 
+/** Copying costs little beside what else a batch costs, and less than memory that is never used again. */
+export const copiedBelowBytes = 256 << 10;
+
 export interface Log {
   /** Goes into document ids, so it is made once per log and kept with it. */
   readonly id: string;
   /** Items appended since the log began. */
   readonly appended: PerSignal;
+  /**
+   * A batch below `copiedBelowBytes` is copied before this returns, so that its memory may be used again
+   * at once; the memory of a larger one belongs to the log from now on.
+   */
   append(batch: Batch): Promise<Position>;
   /** A name not seen before begins with the oldest batch that is still held. */
   reader(name: string): Promise<Reader>;

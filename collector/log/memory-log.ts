@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { type Batch, noItems, type PerSignal } from "../wire/batch.ts";
 import type { Entry, Limits, Log, Position, Reader, Slice, Waiting } from "./log.ts";
-import { Refused } from "./log.ts";
+import { copiedBelowBytes, Refused } from "./log.ts";
 import { Waiters } from "./waiters.ts";
 
 export interface MemoryLogOptions {
@@ -43,7 +43,9 @@ export class MemoryLog implements Log {
       );
     }
     const position = this.head;
-    this.#entries.push({ position, batch, atMs: this.#nowMs() });
+    const isCopied = size < copiedBelowBytes;
+    const kept = isCopied ? { ...batch, bytes: Buffer.from(batch.bytes) } : batch;
+    this.#entries.push({ position, batch: kept, atMs: this.#nowMs() });
     this.#bytes += size;
     this.appended[batch.signal] += batch.items;
     for (const reader of this.#readers.values()) reader.wake();

@@ -1,29 +1,55 @@
-// The memory that segments are read into, used again once nobody needs what is in it. Buffers that are
-// left to the garbage collector come back late: a reader of 1 GiB held over 200 MiB of them at a time.
-
-export const pieceBytes = 256 << 10;
-
-export interface Piece {
-  readonly buffer: Buffer;
-  /** Who reads from it; with none left it may be filled anew. */
-  users: number;
-}
-
-/** What one reader keeps at most for another time. */
-const mostKept = 32;
+// Memory for what passes through the log, used again once nobody needs what is in it. Buffers that are
+// left to the garbage collector come back late and cost a collection of the whole heap: a reader of
+// 1 GiB held over 200 MiB of them at a time.
 
 export class Pieces {
-  readonly #unused: Buffer[] = [];
+  /** Of a usual piece. */
+  readonly sizeBytes: number;
+  readonly #mostUnused: number;
+  readonly #unused: Piece[] = [];
 
-  /** With one user. */
-  take(sizeBytes: number): Piece {
-    if (sizeBytes > pieceBytes) return { buffer: Buffer.allocUnsafeSlow(sizeBytes), users: 1 };
-    return { buffer: this.#unused.pop() ?? Buffer.allocUnsafeSlow(pieceBytes), users: 1 };
+  constructor({
+    sizeBytes,
+    keptBytes,
+  }: {
+    readonly sizeBytes: number;
+    readonly keptBytes: number;
+  }) {
+    this.sizeBytes = sizeBytes;
+    this.#mostUnused = Math.ceil(keptBytes / sizeBytes);
   }
 
-  release(piece: Piece): void {
-    piece.users--;
-    if (piece.users > 0 || piece.buffer.length !== pieceBytes) return;
-    if (this.#unused.length < mostKept) this.#unused.push(piece.buffer);
+  /** With one user. */
+  take(atLeastBytes = 0): Piece {
+    if (atLeastBytes > this.sizeBytes) return new Piece(atLeastBytes);
+    const piece = this.#unused.pop() ?? new Piece(this.sizeBytes, this);
+    piece.retain();
+    return piece;
+  }
+
+  /** For a piece that nobody uses any more. */
+  keep(piece: Piece): void {
+    if (this.#unused.length < this.#mostUnused) this.#unused.push(piece);
+  }
+}
+
+export class Piece {
+  readonly buffer: Buffer;
+  readonly #pieces: Pieces | undefined;
+  #users = 0;
+
+  /** Without `pieces` it is used once. */
+  constructor(sizeBytes: number, pieces?: Pieces) {
+    this.buffer = Buffer.allocUnsafeSlow(sizeBytes);
+    this.#pieces = pieces;
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) this.#pieces?.keep(this);
   }
 }

@@ -2,11 +2,18 @@
 // nor check again what has just been synced. Whoever is further behind reads the segments.
 
 import type { Entry, Position } from "./log.ts";
+import type { Piece } from "./pieces.ts";
+
+export interface Kept {
+  readonly entry: Entry;
+  /** The memory that it lies in; undefined for memory that is its own. */
+  readonly piece: Piece | undefined;
+}
 
 export class Tail {
   readonly #maxBytes: number;
-  #entries: Entry[] = [];
-  /** How many at the front of `#entries` are forgotten already. */
+  #kept: Kept[] = [];
+  /** How many at the front of `#kept` are forgotten already. */
   #forgotten = 0;
   #bytes = 0;
 
@@ -14,35 +21,36 @@ export class Tail {
     this.#maxBytes = maxBytes;
   }
 
-  push(entry: Entry): void {
-    this.#entries.push(entry);
+  /** Takes over one use of the piece. */
+  push(entry: Entry, piece: Piece | undefined): void {
+    this.#kept.push({ entry, piece });
     this.#bytes += sizeOf(entry);
     while (this.#bytes > this.#maxBytes) this.#forgetFirst();
   }
 
   /** Undefined for what it does not hold, or no longer. */
-  at(position: Position): Entry | undefined {
-    const first = this.#entries[this.#forgotten];
-    return first && position >= first.position
-      ? this.#entries[this.#forgotten + position - first.position]
-      : undefined;
+  at(position: Position): Kept | undefined {
+    const first = this.#kept[this.#forgotten]?.entry.position ?? Infinity;
+    return position >= first ? this.#kept[this.#forgotten + position - first] : undefined;
   }
 
   /** Nobody will ask for what lies before `position`. */
   forget(position: Position): void {
     for (;;) {
-      const first = this.#entries[this.#forgotten];
-      if (!first || first.position >= position) return;
+      const first = this.#kept[this.#forgotten];
+      if (!first || first.entry.position >= position) return;
       this.#forgetFirst();
     }
   }
 
   #forgetFirst(): void {
-    this.#bytes -= sizeOf(this.#entries[this.#forgotten]!);
+    const { entry, piece } = this.#kept[this.#forgotten]!;
+    this.#bytes -= sizeOf(entry);
+    piece?.release();
     this.#forgotten++;
     // Half of the array at a time, or each step would move all that follow.
-    if (this.#forgotten * 2 >= this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#forgotten);
+    if (this.#forgotten * 2 >= this.#kept.length) {
+      this.#kept = this.#kept.slice(this.#forgotten);
       this.#forgotten = 0;
     }
   }

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import type { Limits, Log, Slice } from "../../collector/log/log.ts";
-import { Refused } from "../../collector/log/log.ts";
+import { copiedBelowBytes, Refused } from "../../collector/log/log.ts";
 import type { Batch, Signal } from "../../collector/wire/batch.ts";
 
 export function batchOf(text: string, items = 1, signal: Signal = "traces"): Batch {
@@ -165,6 +165,24 @@ export function logContract(name: string, open: (maxBytes: number) => Promise<Lo
       await reader.commit(slice!.upTo, "");
       expect(await log.append(batchOf("x".repeat(500)))).toBe(taken);
       expect(texts(await reader.next(unlimited()))).toEqual(["x".repeat(500)]);
+    });
+
+    test("the memory of a small batch may be used again as soon as append has returned", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const small = Buffer.alloc(copiedBelowBytes - 1, "a");
+      const large = Buffer.alloc(copiedBelowBytes, "b");
+      const appended = [small, large, small].map((bytes) => {
+        const taken = log.append({ signal: "logs", bytes, items: 1 });
+        if (bytes === small) small.fill("c");
+        return taken;
+      });
+      await Promise.all(appended);
+      small.fill("d");
+      const slice = await reader.next(unlimited());
+      const firsts = slice!.entries.map(({ batch }) => String.fromCharCode(batch.bytes[0]!));
+      expect(firsts).toEqual(["a", "b", "c"]);
+      for (const { batch } of slice!.entries) expect(new Set(batch.bytes).size).toBe(1);
     });
 
     test("the bytes of a slice stay as they are until it is committed, whatever is read meanwhile", async () => {
