@@ -47,8 +47,7 @@ export function readCredentials(paths: Paths, cwd = process.cwd()): Credentials 
   const { tls_cert: cert, tls_key: key, tls_client_ca: ca, auth_token_file: tokenFile } = texts;
   const token = tokenFile?.replace(/\r?\n$/, "");
   const wrongToken = token === undefined ? undefined : problemOfToken(token);
-  if (wrongToken)
-    problems.push({ name: "auth_token_file", words: `names a file that ${wrongToken}` });
+  if (wrongToken) problems.push({ name: "auth_token_file", words: wrongToken });
   if (ca !== undefined) problems.push(...problemsOfClientCa(ca));
   if (cert !== undefined && key !== undefined) problems.push(...problemsOfPair(cert, key, paths));
   if (problems.length > 0) return problems;

@@ -113,7 +113,7 @@ export function sendsTokenInClear({ host, authToken, authTokenFile, tlsCert }: C
 }
 
 function isOrigin(origin: string): boolean {
-  return origin === "*" || URL.parse(origin)?.origin === origin;
+  return origin === "*" || (URL.parse(origin)?.origin === origin && !origin.includes("*"));
 }
 
 function isHost(host: string): boolean {

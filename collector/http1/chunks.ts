@@ -21,7 +21,8 @@ export class Chunks {
   #size = 0;
   #digits = 0;
   #lineBytes = 0;
-  #nameBytes = 0;
+  /** Of a trailer. */
+  #name = "";
   #wasCarriageReturn = false;
 
   /**
@@ -59,9 +60,7 @@ export class Chunks {
       case "extension":
         return isTokenByte(byte) || isExtensionByte(byte);
       case "trailer name":
-        if (byte === 0x3a) this.#state = "trailer value";
-        else this.#nameBytes++;
-        return byte === 0x3a ? this.#nameBytes > 0 : isTokenByte(byte);
+        return this.#nameByte(byte);
       case "trailer value":
         return byte >= 0x20 ? byte !== 0x7f : byte === 0x09;
       default:
@@ -77,6 +76,15 @@ export class Chunks {
     const digit = hexDigit(byte);
     this.#size = this.#size * 16 + digit;
     return digit >= 0 && ++this.#digits <= maxSizeDigits;
+  }
+
+  #nameByte(byte: number): boolean {
+    if (byte === 0x3a) {
+      this.#state = "trailer value";
+      return this.#name !== "" && !isFraming.test(this.#name);
+    }
+    this.#name += String.fromCharCode(byte);
+    return isTokenByte(byte);
   }
 
   #endLine(): boolean {
@@ -97,14 +105,17 @@ export class Chunks {
         this.#lineBytes = 0;
         return { state: this.#size > 0 ? "data" : "trailer name", isSound: this.#digits > 0 };
       case "trailer name": // an empty line, or one without a colon
-        this.isDone = this.#nameBytes === 0;
+        this.isDone = this.#name === "";
         return { state: "trailer name", isSound: this.isDone };
       default:
-        this.#nameBytes = 0;
+        this.#name = "";
         return { state: "trailer name", isSound: true };
     }
   }
 }
+
+/** Behind the body nothing can say how long it is. */
+const isFraming = /^(content-length|transfer-encoding)$/i;
 
 /** = ; and the quotes of a value. */
 const isExtensionByte = (byte: number): boolean => byte === 0x3d || byte === 0x3b || byte === 0x22;

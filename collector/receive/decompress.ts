@@ -122,7 +122,7 @@ function inPieces(body: Buffer, coding: Coding, room: Room): Promise<Buffer | An
 }
 
 function broken({ name }: Coding, { message }: Error): Answer {
-  return { kind: "invalid", message: `the body is not ${name}: ${message}` };
+  return { kind: "invalid", message: `the body cannot be read as ${name}: ${message}` };
 }
 
 // ── taking turns ─────────────────────────────────────────────────────────────────────────────────

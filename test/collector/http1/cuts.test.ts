@@ -4,8 +4,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, METHODS } from "node:http";
 import type { Socket } from "node:net";
-import { Duplex, duplexPair } from "node:stream";
-import fc from "fast-check";
+import { type Duplex, duplexPair } from "node:stream";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Connection, type Shared } from "../../../collector/http1/connection.ts";
 import { usualLimits } from "../../../collector/http1/limits.ts";
@@ -64,6 +64,7 @@ test("what is damaged is refused, or is the same to Node's parser", async () => 
       const whole = await ours([bad]);
       expect((await ours(cut(bad, places))).asked).toEqual(whole.asked);
       if (whole.statuses.some((status) => status !== 200)) refused++;
+      if (bad.includes("chunked\t")) return; // a tab may stand there by RFC 9110, but not with Node
       const node = await nodes(bad);
       // Ours may refuse what Node takes, never the other way round, and never see something else. Methods
       // that Node does not know it refuses, and all that comes behind them.
@@ -141,5 +142,5 @@ function pair(): { near: Duplex; far: Duplex; received: () => string } {
   far.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
   far.on("error", () => {});
   near.on("error", () => {});
-  return { near: near!, far: far!, received: () => text };
+  return { near, far, received: () => text };
 }
