@@ -11,6 +11,7 @@ const maxSizeDigits = 8;
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const semicolon = 0x3b;
 
 type State = "size" | "extension" | "data" | "behind data" | "trailer name" | "trailer value";
 
@@ -24,6 +25,8 @@ export class Chunks {
   /** Of a trailer. */
   #name = "";
   #wasCarriageReturn = false;
+  /** The last one of a line. */
+  #byte = 0;
 
   /**
    * Reads from `from` on and hands pieces of the body to `take`, which says whether it wants more. The
@@ -49,16 +52,19 @@ export class Chunks {
       this.#wasCarriageReturn = false;
       return byte === lineFeed && this.#endLine();
     }
+    const before = this.#byte;
+    this.#byte = byte;
     if (byte === carriageReturn) {
       this.#wasCarriageReturn = true;
-      return true;
+      return this.#state !== "extension" || before !== semicolon;
     }
     if (++this.#lineBytes > maxLineBytes) return false;
     switch (this.#state) {
       case "size":
         return this.#sizeByte(byte);
       case "extension":
-        return isTokenByte(byte) || isExtensionByte(byte);
+        // A name stands behind each semicolon.
+        return isTokenByte(byte) || (isExtensionByte(byte) && before !== semicolon);
       case "trailer name":
         return this.#nameByte(byte);
       case "trailer value":
@@ -69,7 +75,7 @@ export class Chunks {
   }
 
   #sizeByte(byte: number): boolean {
-    if (byte === 0x3b) {
+    if (byte === semicolon) {
       this.#state = "extension";
       return this.#digits > 0;
     }
@@ -118,7 +124,8 @@ export class Chunks {
 const isFraming = /^(content-length|transfer-encoding)$/i;
 
 /** = ; and the quotes of a value. */
-const isExtensionByte = (byte: number): boolean => byte === 0x3d || byte === 0x3b || byte === 0x22;
+const isExtensionByte = (byte: number): boolean =>
+  byte === 0x3d || byte === semicolon || byte === 0x22;
 
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;

@@ -195,6 +195,7 @@ describe("a body", () => {
     ["a bare line feed behind the data", "5\r\nhello\n0\r\n\r\n"],
     ["more data than was said", "5\r\nhello!\r\n"],
     ["an extension of 4 KiB", `5;${"x".repeat(4096)}\r\nhello\r\n`],
+    ["an extension without a name", "5;\r\nhello\r\n"],
     ["an extension with a control character", "5;\u0001\r\nhello\r\n"],
     ["a trailer without a colon", "0\r\ntrailer\r\n\r\n"],
     ["a trailer that says another length", "0\r\nContent-Length: 3\r\n\r\n"],
