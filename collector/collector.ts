@@ -2,8 +2,9 @@
 // take anything, and receivers stop before outputs do.
 
 import { join } from "node:path";
+import { type Gate, openAccess } from "./access.ts";
 import { openOutput } from "./components.ts";
-import type { Config } from "./config/schema.ts";
+import { type Config, sendsTokenInClear } from "./config/schema.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type HealthServer, startHealth } from "./health.ts";
 import type { Log } from "./log/log.ts";
@@ -32,6 +33,7 @@ export class Collector {
   readonly #config: Config;
   readonly #incidents: Incidents;
   readonly #ready: (what: string, url: string) => void;
+  #access: Gate = openAccess;
   #log: Log | undefined;
   readonly #feeds: Feed[] = [];
   readonly #receivers: RunningReceiver[] = [];
@@ -65,19 +67,30 @@ export class Collector {
     await Promise.all(this.#feeds.map((feed) => feed.stop(deadline)));
     await this.#log?.close();
     await this.#health?.stop();
+    this.#access.close();
   }
 
   async #start(): Promise<void> {
     const { requestMaxBytes, requestsMaxBytes } = this.#config;
     const receiverModules = loadReceivers(this.#config);
+    await this.#openAccess();
     await prepareDataDir(this.#config.dataDir);
     const log = (this.#log = await this.#openLog());
-    const intake = new Intake({ log, requestMaxBytes, requestsMaxBytes });
+    const readers = () => this.#feeds.map(({ reader }) => reader);
+    const intake = new Intake({ log, readers, requestMaxBytes, requestsMaxBytes });
     for (const output of this.#config.outputs) await this.#openFeed(log, output);
     await this.#startHealth(log, intake);
     for (const feed of this.#feeds) feed.start();
     await this.#startReceivers(intake, await receiverModules);
     this.#isReady = true;
+  }
+
+  async #openAccess(): Promise<void> {
+    const { host, authToken, authTokenFile, tlsCert } = this.#config;
+    if ([authToken, authTokenFile, tlsCert].every((setting) => setting === undefined)) return;
+    const { openGuard } = await import("./access/guard.ts");
+    this.#access = openGuard(this.#config, this.#incidents);
+    if (sendsTokenInClear(this.#config)) this.#incidents.tokenInClear(host);
   }
 
   async #openLog(): Promise<Log> {
@@ -99,6 +112,7 @@ export class Collector {
       logId: log.id,
       incidents,
       host: this.#config.host,
+      access: this.#access,
       ready: this.#ready,
     };
     const output = await openOutput(config, context);
@@ -124,6 +138,7 @@ export class Collector {
         metrics: () => ownMetrics({ version, intake, receivers: names, log, feeds, incidents }),
       },
       { host, port: webPort, setting: "web_port" },
+      this.#access,
     );
     this.#ready("health and own metrics", this.#health.url);
   }
@@ -132,10 +147,14 @@ export class Collector {
     intake: Intake,
     { http, grpc }: Awaited<ReturnType<typeof loadReceivers>>,
   ): Promise<void> {
-    const { host, otlpHttpPort, otlpGrpcPort } = this.#config;
+    const { host, otlpHttpPort, otlpGrpcPort, corsOrigins, maxConnections } = this.#config;
+    const access = this.#access;
+    const incidents = this.#incidents;
     if (http && otlpHttpPort !== "off") {
       const where = { host, port: otlpHttpPort, setting: "otlp_http_port" };
-      const receiver = await http.startOtlpHttp(intake, where);
+      const limits = { maxConnections };
+      const options = { access, corsOrigins, limits, incidents };
+      const receiver = await http.startOtlpHttp(intake, where, options);
       this.#receivers.push({ name: "otlp_http", ...receiver });
       this.#ready("OTLP/HTTP", receiver.url);
     }

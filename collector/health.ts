@@ -1,7 +1,8 @@
 // The web port, as far as it goes today: whether the process works, whether it takes data, how each
 // part is, and the collector's own metrics.
 
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Gate, openAccess, unauthorized } from "./access.ts";
 import { authority, listen, type Listening } from "./listen.ts";
 import type { Log } from "./log/log.ts";
 import { contentType } from "./telemetry/exposition.ts";
@@ -24,20 +25,48 @@ export interface HealthServer {
 /** An output that has failed for longer makes /health answer 503. */
 const failingLimitMs = 60_000;
 
-export async function startHealth(sources: HealthSources, where: Listening): Promise<HealthServer> {
-  const server = createServer((request, response) => {
+const serverOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+};
+const maxConnections = 256;
+
+export async function startHealth(
+  sources: HealthSources,
+  where: Listening,
+  access: Gate = openAccess,
+): Promise<HealthServer> {
+  const server = access.createHttpServer(serverOptions, (request, response) => {
     response.on("error", () => {});
-    answer(sources, request, response);
+    request.resume();
+    if (mayAsk(access, request)) answer(sources, request, response);
+    else refuse(response);
   });
+  server.maxConnections = maxConnections;
   const port = await listen(server, where);
+  server.on("error", () => {}); // such as too many open files: it goes on listening
   return {
-    url: `http://${authority(where.host, port)}`,
+    url: `${access.isTls ? "https" : "http"}://${authority(where.host, port)}`,
     stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
     },
   };
+}
+
+/** Whoever asks only whether it lives, as an orchestrator does, need not have the token. */
+function mayAsk(access: Gate, { url, headers }: IncomingMessage): boolean {
+  const path = url?.split("?", 1)[0];
+  return path === "/healthz" || path === "/readyz" || access.allows(headers.authorization);
+}
+
+function refuse(response: ServerResponse): void {
+  const { status, headers, why } = unauthorized;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  send(response, { status, type: "text/plain", body: `${why}\n` });
 }
 
 function answer(sources: HealthSources, request: IncomingMessage, response: ServerResponse): void {

@@ -57,6 +57,7 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
     if (settings) outputs.push({ section, settings });
   }
   if (values) compare(draft, values, outputs);
+  if (values) await checkFiles(draft, values, cwd);
   if (!values || draft.problems.length > 0) throw new ConfigError(lines(draft));
 
   const configs = outputs
@@ -160,6 +161,19 @@ function compare(draft: Draft, values: General, outputs: readonly ParsedOutput[]
     const other = taken.get(port);
     if (other === undefined) taken.set(port, yamlName(section.output?.name, setting));
     else draft.add(placeOf(section, setting), `${port} is the port of ${other} already`);
+  }
+}
+
+/** What is wrong with the files that say who may come in; loading TLS is left to those who use it. */
+async function checkFiles(draft: Draft, values: General, cwd: string): Promise<void> {
+  const { tls_cert, tls_key, tls_client_ca, auth_token_file } = values;
+  const paths = { tls_cert, tls_key, tls_client_ca, auth_token_file };
+  if (Object.values(paths).every((path) => path === undefined)) return;
+  const { readCredentials } = await import("../access/files.ts");
+  const read = readCredentials(paths, cwd);
+  if (!Array.isArray(read)) return;
+  for (const { name, words } of read) {
+    draft.add(placeOf(draft.general, name), describe(values[name], words, false));
   }
 }
 

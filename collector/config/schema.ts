@@ -4,7 +4,8 @@
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import type { OutputConfig } from "../components.ts";
-import { bytes, port } from "./fields.ts";
+import { problemOfToken } from "../access/token.ts";
+import { bytes, path, port } from "./fields.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -16,6 +17,20 @@ export const general = z.strictObject({
   host: z.string().refine(isHost, "is not a host name or address").default("127.0.0.1"),
   /** Listen where other machines can reach us although nobody is asked who they are. */
   allow_unauthenticated: z.boolean().default(false),
+  /** The bearer token that every listener asks for. */
+  auth_token: z
+    .string()
+    .refine((token) => problemOfToken(token) === undefined, {
+      error: ({ input }) => problemOfToken(String(input)),
+    })
+    .optional(),
+  /** A file that has it instead, and is read again when it changes. */
+  auth_token_file: path().optional(),
+  /** In PEM form, for every listener; read again when the files change. */
+  tls_cert: path().optional(),
+  tls_key: path().optional(),
+  /** Clients must have a certificate of one of these authorities. */
+  tls_client_ca: path().optional(),
   otlp_grpc_port: port().default(4317),
   otlp_http_port: port().default(4318),
   /** The page, the API, health and the collector's own metrics. */
@@ -27,6 +42,12 @@ export const general = z.strictObject({
   request_max_bytes: bytes({ min: KiB, max: GiB }).default(64 * MiB),
   /** Of all requests that are being taken at a time. */
   requests_max_bytes: bytes({ min: KiB, max: 64 * GiB }).default(256 * MiB),
+  /** Of OTLP/HTTP. */
+  max_connections: z.int().min(1).max(1_000_000).default(10_000),
+  /** Web pages that may send by OTLP/HTTP: their origins, or "*". */
+  cors_origins: z
+    .array(z.string().refine(isOrigin, 'is not an origin such as https://shop.example, or "*"'))
+    .default([]),
 });
 
 export type General = z.output<typeof general>;
@@ -53,11 +74,26 @@ function camelCase(name: string): string {
 export function contradictions(settings: General): { name: keyof General; words: string }[] {
   const found: { name: keyof General; words: string }[] = [];
   const { host, request_max_bytes: one, requests_max_bytes: all } = settings;
-  if (!settings.allow_unauthenticated && !isLoopback(host)) {
+  if (!settings.allow_unauthenticated && !asksWhoComes(settings) && !isLoopback(host)) {
     const words =
-      "can be reached from other machines, and this version asks nobody who they are; " +
-      "if that is wanted, set allow_unauthenticated (SONDE_ALLOW_UNAUTHENTICATED) to true";
+      "can be reached from other machines, and nobody is asked who they are; set auth_token " +
+      "(SONDE_AUTH_TOKEN) or tls_client_ca (SONDE_TLS_CLIENT_CA), or, if everybody may come in, " +
+      "allow_unauthenticated (SONDE_ALLOW_UNAUTHENTICATED) to true";
     found.push({ name: "host", words });
+  }
+  if (settings.auth_token !== undefined && settings.auth_token_file !== undefined) {
+    found.push({
+      name: "auth_token_file",
+      words: "is too much beside auth_token; give one of them",
+    });
+  }
+  const { tls_cert: cert, tls_key: key } = settings;
+  if (cert !== undefined && key === undefined) {
+    found.push({ name: "tls_cert", words: "needs its key, tls_key (SONDE_TLS_KEY)" });
+  }
+  for (const name of ["tls_key", "tls_client_ca"] as const) {
+    if (settings[name] === undefined || cert !== undefined) continue;
+    found.push({ name, words: "needs a certificate, tls_cert (SONDE_TLS_CERT)" });
   }
   if (one > all) {
     const words = `is too small, at least request_max_bytes (${one}) is needed`;
@@ -66,11 +102,25 @@ export function contradictions(settings: General): { name: keyof General; words:
   return found;
 }
 
+function asksWhoComes({ auth_token, auth_token_file, tls_client_ca }: General): boolean {
+  return [auth_token, auth_token_file, tls_client_ca].some((setting) => setting !== undefined);
+}
+
+/** Whether the token can be read by whoever is on the way: from other machines, without TLS. */
+export function sendsTokenInClear({ host, authToken, authTokenFile, tlsCert }: Config): boolean {
+  const hasToken = authToken !== undefined || authTokenFile !== undefined;
+  return hasToken && tlsCert === undefined && !isLoopback(host);
+}
+
+function isOrigin(origin: string): boolean {
+  return origin === "*" || (URL.parse(origin)?.origin === origin && !origin.includes("*"));
+}
+
 function isHost(host: string): boolean {
   return isIP(host) !== 0 || /^(?!-)[a-z\d-]{1,63}(\.[a-z\d-]{1,63}){0,20}\.?$/i.test(host);
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const family = isIP(host);
   if (family === 0) return /^localhost\.?$/i.test(host);
   const loopback = new BlockList();
@@ -81,7 +131,6 @@ function isLoopback(host: string): boolean {
 
 /** Promised, but not here yet: to take them silently would be a lie. With all that begins so. */
 export const unavailable = [
-  "auth_token",
   "outputs.file",
   "outputs.kafka",
   "outputs.loki",
@@ -89,7 +138,6 @@ export const unavailable = [
   "outputs.store",
   "steps",
   "store",
-  "tls",
   "when_full",
 ] as const;
 

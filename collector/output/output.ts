@@ -1,6 +1,7 @@
 // What an output is. The loop that feeds one — read, deliver, retry, commit, keep the books — is in
 // feed.ts; a destination only has to say what became of a delivery.
 
+import type { Gate } from "../access.ts";
 import type { Entry } from "../log/log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
@@ -94,6 +95,8 @@ export interface OutputContext {
   readonly incidents: Incidents;
   /** Where a listener of the output's own may listen. */
   readonly host: string;
+  /** Who may come in there; everybody if it does not say. */
+  readonly access?: Gate;
   /** The output tells what it listens on, for the ready lines. */
   readonly ready: (what: string, url: string) => void;
 }

@@ -5,6 +5,7 @@ import { type Log, Refused } from "../log/log.ts";
 import type { Batch, Signal } from "../wire/batch.ts";
 import { salvage } from "../wire/salvage.ts";
 import { describeProblem, validate } from "../wire/validate.ts";
+import { type Drained, DrainRate } from "./drain-rate.ts";
 
 export type Answer =
   /** `partial`: some items were invalid and left out; the sender must not send them again. */
@@ -18,10 +19,15 @@ export type Answer =
 export type ReceiverName = "otlp_http" | "otlp_grpc";
 export type ItemOutcome = "accepted" | "refused" | "invalid";
 
+/** When it is not room in the log that is missing. */
 const retryAfterS = 5;
+/** Requests in flight are answered within a sync of the log or two. */
+const heldRetryAfterS = 1;
 
 export interface IntakeOptions {
   readonly log: Log;
+  /** Those of the log, for how fast it drains. */
+  readonly readers?: () => Iterable<Drained>;
   /** Of one request, after decompression. */
   readonly requestMaxBytes: number;
   /** Of all requests in flight together. */
@@ -32,10 +38,12 @@ export class Intake {
   readonly requestMaxBytes: number;
   readonly #log: Log;
   readonly #requestsMaxBytes: number;
+  readonly #drainRate: DrainRate;
   readonly #counts = new Map<string, number>();
   #heldBytes = 0;
 
-  constructor({ log, requestMaxBytes, requestsMaxBytes }: IntakeOptions) {
+  constructor({ log, readers = () => [], requestMaxBytes, requestsMaxBytes }: IntakeOptions) {
+    this.#drainRate = new DrainRate({ readers });
     this.#log = log;
     this.requestMaxBytes = requestMaxBytes;
     this.#requestsMaxBytes = requestsMaxBytes;
@@ -45,15 +53,32 @@ export class Intake {
     return this.#heldBytes;
   }
 
-  /** Asks for room for a request's bytes before they are read; `undefined` when there is room. */
-  hold(bytes: number): Answer | undefined {
-    if (this.#heldBytes + bytes > this.#requestsMaxBytes && this.#heldBytes > 0) {
-      const limit = `requests_max_bytes is ${this.#requestsMaxBytes}`;
-      const message = `requests in flight hold ${this.#heldBytes} bytes, ${limit}`;
-      return { kind: "unavailable", message, retryAfterS: 1 };
-    }
-    this.#heldBytes += bytes;
-    return undefined;
+  /** What to say to a request that announces so many bytes; they are not held by that. */
+  refusalOf(bytes: number): Answer | undefined {
+    return bytes > this.requestMaxBytes ? this.tooLarge() : this.#refusal(bytes, 0);
+  }
+
+  /**
+   * Asks for room for a request's bytes before they are read; `undefined` when there is room. `already` is
+   * what the same request holds: one alone always finds room, whatever it grows to.
+   */
+  hold(bytes: number, already = 0): Answer | undefined {
+    const refused = this.#refusal(bytes, already);
+    if (!refused) this.#heldBytes += bytes;
+    return refused;
+  }
+
+  #refusal(bytes: number, already: number): Answer | undefined {
+    const isAlone = this.#heldBytes === already;
+    if (this.#heldBytes + bytes <= this.#requestsMaxBytes || isAlone) return undefined;
+    const limit = `requests_max_bytes is ${this.#requestsMaxBytes}`;
+    const message = `requests in flight hold ${this.#heldBytes} bytes, ${limit}`;
+    return { kind: "unavailable", message, retryAfterS: heldRetryAfterS };
+  }
+
+  tooLarge(): Answer {
+    const limit = `request_max_bytes, ${this.requestMaxBytes} after decompression`;
+    return { kind: "too_large", message: `the request is larger than ${limit}` };
   }
 
   release(bytes: number): void {
@@ -86,8 +111,11 @@ export class Intake {
       if (!(error instanceof Refused)) throw error;
       this.count(receiver, signal, { outcome: "refused", items });
       if (error.reason === "too_large") return { kind: "too_large", message: error.message };
-      return { kind: "unavailable", message: error.message, retryAfterS };
+      const isFull = error.reason === "full";
+      const afterS = isFull ? this.#drainRate.secondsFor(batch.bytes.length) : retryAfterS;
+      return { kind: "unavailable", message: error.message, retryAfterS: afterS };
     }
+    this.#drainRate.appended(batch.bytes.length);
     this.count(receiver, signal, { outcome: "accepted", items });
     return { kind: "accepted" };
   }

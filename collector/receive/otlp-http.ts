@@ -1,255 +1,251 @@
-// OTLP over HTTP: protobuf or JSON, gzip or not. The answer, good or bad, comes in the request's own
-// encoding, as the specification wants.
+// OTLP over HTTP: protobuf or JSON, compressed or not. Whatever can be refused is refused by its head,
+// before its body is read; what of a body is held in memory is accounted for while it comes.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { gunzip } from "node:zlib";
-import { authority, listen, type Listening } from "../listen.ts";
+import { type Access, openAccess, unauthorized } from "../access.ts";
+import type { Application, Body } from "../http1/application.ts";
+import type { Head } from "../http1/head.ts";
+import type { Limits } from "../http1/limits.ts";
+import { Reply } from "../http1/reply.ts";
+import { startHttp1 } from "../http1/server.ts";
+import { authority, type Listening } from "../listen.ts";
+import { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
 import { fromJson, JsonError } from "../wire/from-json.ts";
+import { Cors, type CorsHeaders } from "./cors.ts";
+import { type Compression, compressions, decompress } from "./decompress.ts";
 import type { Answer, Intake, Receiver } from "./intake.ts";
-import { encodeStatus, rpcCodes, type RpcStatus, statusOf } from "./rpc-status.ts";
+import { type Encoding, encodings, refusal, replyTo } from "./replies.ts";
+import { rpcCodes, type RpcStatus } from "./rpc-status.ts";
 
-const paths: Readonly<Record<string, Signal>> = {
-  "/v1/traces": "traces",
-  "/v1/metrics": "metrics",
-  "/v1/logs": "logs",
-};
+export interface OtlpHttpOptions {
+  readonly access?: Access;
+  /** Origins of the web pages that may send. */
+  readonly corsOrigins?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  /** Requests that are being taken at a time; past it, senders are to slow down. */
+  readonly maxInFlight?: number;
+  readonly incidents?: Incidents;
+}
 
-/** Longer than the intervals at which SDKs export, so that they do not meet a connection being closed. */
-const keepAliveMs = 75_000;
-const headersTimeoutMs = 20_000;
-const requestTimeoutMs = 60_000;
-
-const encodings = ["application/x-protobuf", "application/json"] as const;
-type Encoding = (typeof encodings)[number];
-
-export async function startOtlpHttp(intake: Intake, where: Listening): Promise<Receiver> {
-  const server = createServer(
-    {
-      keepAliveTimeout: keepAliveMs,
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: 5_000,
-    },
-    (request, response) => {
-      response.on("error", () => {}); // the client has gone; nobody is left to tell
-      void serve(intake, request, response);
-    },
-  );
-  const port = await listen(server, where);
+export async function startOtlpHttp(
+  intake: Intake,
+  where: Listening,
+  options: OtlpHttpOptions = {},
+): Promise<Receiver> {
+  const { access = openAccess, limits = {} } = options;
+  const application = new OtlpHttp(intake, { access, ...options });
+  const server = await startHttp1({ where, access, application, limits });
   return {
-    url: `http://${authority(where.host, port)}`,
-    stop: (deadline) => stop(server, deadline),
+    url: `${access.isTls ? "https" : "http"}://${authority(where.host, server.port)}`,
+    stop: (deadline) => server.stop(deadline),
   };
 }
 
-/** What is wrong with a request before its bytes are looked at, or what became of them. */
-interface Refusal {
-  readonly status: number;
-  readonly rpc: RpcStatus;
+const paths: ReadonlyMap<string, Signal> = new Map([
+  ["/v1/traces", "traces"],
+  ["/v1/metrics", "metrics"],
+  ["/v1/logs", "logs"],
+]);
+
+const usualMaxInFlight = 16_384;
+
+/** What a request is, as far as its head says. */
+interface Plan {
+  readonly signal: Signal;
+  readonly encoding: Encoding;
+  readonly compression: Compression | undefined;
+  readonly cors: CorsHeaders;
 }
 
-async function serve(
-  intake: Intake,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const type = request.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
-  const encoding = encodings.find((known) => known === type);
-  try {
-    const refusal = await handle(intake, request, encoding);
-    if (refusal) refuse(response, refusal, encoding);
-    else accept(response, encoding ?? "application/x-protobuf");
-  } catch (error) {
-    const { message } = error as Error;
-    const rpc = { code: rpcCodes.internal, message: `internal error: ${message}` };
-    if (!request.destroyed || request.complete) refuse(response, { status: 500, rpc }, encoding);
-  }
-}
+class OtlpHttp implements Application {
+  readonly intake: Intake;
+  readonly incidents: Incidents;
+  inFlight = 0;
+  readonly #access: Access;
+  readonly #cors: Cors;
+  readonly #maxInFlight: number;
 
-async function handle(
-  intake: Intake,
-  request: IncomingMessage,
-  encoding: Encoding | undefined,
-): Promise<Refusal | undefined> {
-  const path = request.url?.split("?", 1)[0] ?? "";
-  const signal = Object.hasOwn(paths, path) ? paths[path] : undefined;
-  if (!signal) {
-    const message = `no such path; OTLP/HTTP is at POST ${Object.keys(paths).join(", ")}`;
-    return { status: 404, rpc: { code: rpcCodes.notFound, message } };
+  constructor(intake: Intake, options: OtlpHttpOptions & { readonly access: Access }) {
+    this.intake = intake;
+    this.incidents = options.incidents ?? new Incidents();
+    this.#access = options.access;
+    this.#cors = new Cors(options.corsOrigins ?? []);
+    this.#maxInFlight = options.maxInFlight ?? usualMaxInFlight;
   }
-  if (request.method !== "POST") {
-    const message = `${request.method} is not taken here, POST is`;
-    return { status: 405, rpc: { code: rpcCodes.unimplemented, message } };
-  }
-  if (!encoding) {
-    const given = JSON.stringify(request.headers["content-type"] ?? "");
-    const message = `content-type ${given.slice(0, 100)}: give ${encodings.join(" or ")}`;
-    return { status: 415, rpc: { code: rpcCodes.invalidArgument, message } };
-  }
-  const compression = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
-  if (compression !== "identity" && compression !== "gzip") {
-    const message = `content-encoding ${JSON.stringify(compression).slice(0, 100)}: give gzip or none`;
-    return { status: 415, rpc: { code: rpcCodes.invalidArgument, message } };
-  }
-  const answer = await read(intake, request, (body) =>
-    takeBody(intake, body, { signal, encoding, isGzip: compression === "gzip" }),
-  );
-  return answer.kind === "accepted" ? undefined : refusalOf(answer);
-}
 
-function refusalOf(answer: Exclude<Answer, { kind: "accepted" }>): Refusal {
-  const status = { invalid: 400, too_large: 413, unavailable: 503 }[answer.kind];
-  return { status, rpc: statusOf(answer) };
-}
+  begin(head: Head, length: number | undefined): Reply | Body {
+    const encoding = encodingOf(head);
+    const cors = this.#cors.headersFor(head);
+    if (!cors) return refusal(403, foreignPage, encoding);
+    const planned = this.#plan(head, encoding, cors);
+    const refused = planned instanceof Reply ? planned : this.#refusal(planned.encoding, length);
+    if (refused) return withHeaders(refused, cors);
+    return new Incoming(this, planned as Plan); // had it been a reply, it would be the refusal
+  }
 
-// ── body ─────────────────────────────────────────────────────────────────────────────────────────
+  #plan(head: Head, encoding: Encoding | undefined, cors: CorsHeaders): Plan | Reply {
+    const { method, path, headers } = head;
+    const isPreflight = method === "OPTIONS" && headers.has("access-control-request-method");
+    if (isPreflight && headers.has("origin")) return this.#cors.preflight(head, cors);
+    if (!this.#access.allows(headers.get("authorization"))) {
+      return refusal(unauthorized.status, noToken, encoding).with(unauthorized.headers);
+    }
+    const signal = paths.get(path);
+    if (!signal) return refusal(404, noSuchPath, encoding);
+    if (method !== "POST") {
+      const rpc = { code: rpcCodes.unimplemented, message: `${method} is not taken here, POST is` };
+      return refusal(405, rpc, encoding).with({ allow: "POST" });
+    }
+    if (!encoding) return refusal(415, wrongType(headers.get("content-type")), encoding);
+    const compression = compressionOf(headers.get("content-encoding"));
+    if (compression === "unknown") {
+      const rpc = wrongCompression(headers.get("content-encoding"));
+      return refusal(415, rpc, encoding).with({ "accept-encoding": compressions.join(", ") });
+    }
+    return { signal, encoding, compression, cors };
+  }
 
-/** Reads the body and hands it on; what it holds in memory meanwhile is accounted for. */
-async function read(
-  intake: Intake,
-  request: IncomingMessage,
-  use: (body: Buffer) => Promise<Answer>,
-): Promise<Answer> {
-  const declared = Number(request.headers["content-length"] ?? 0);
-  if (declared > intake.requestMaxBytes) return tooLarge(intake);
-  const hold = new Hold(intake);
-  try {
-    const body = hold.growTo(declared) ?? (await collect(request, hold));
-    return Buffer.isBuffer(body) ? await use(body) : body;
-  } finally {
-    hold.release();
+  /** Of one more request, or of one of this size. */
+  #refusal(encoding: Encoding, length: number | undefined): Reply | undefined {
+    if (this.inFlight >= this.#maxInFlight) {
+      const message = `${this.inFlight} requests are being taken, which is as many as can be`;
+      const rpc = { code: rpcCodes.resourceExhausted, message, retryAfterS: 1 };
+      return refusal(429, rpc, encoding);
+    }
+    const refused = length === undefined ? undefined : this.intake.refusalOf(length);
+    return refused && replyTo(refused, "traces", encoding);
   }
 }
 
-/** The bytes of one request that are accounted for. */
-class Hold {
-  readonly #intake: Intake;
-  #bytes = 0;
+/** A request that was let in, from its first byte to its answer. */
+class Incoming implements Body {
+  readonly #receiver: OtlpHttp;
+  readonly #plan: Plan;
+  #bodyBytes = 0;
+  #heldBytes = 0;
 
-  constructor(intake: Intake) {
-    this.#intake = intake;
+  constructor(receiver: OtlpHttp, plan: Plan) {
+    this.#receiver = receiver;
+    this.#plan = plan;
+    receiver.inFlight++;
   }
 
-  /** What to answer when there is no room for so many. */
-  growTo(bytes: number): Answer | undefined {
-    if (bytes > this.#intake.requestMaxBytes) return tooLarge(this.#intake);
-    if (bytes <= this.#bytes) return undefined;
-    const refused = this.#intake.hold(bytes - this.#bytes);
-    if (!refused) this.#bytes = bytes;
+  hold(bytes: number): Reply | undefined {
+    const { intake } = this.#receiver;
+    this.#bodyBytes += bytes;
+    const isTooLarge = this.#bodyBytes > intake.requestMaxBytes;
+    const refused = isTooLarge ? intake.tooLarge() : this.#hold(bytes);
+    if (!refused) return undefined;
+    this.abandon();
+    return this.#replyTo(refused);
+  }
+
+  async end(body: Buffer): Promise<Reply> {
+    try {
+      return this.#replyTo(await this.#take(body));
+    } catch (error) {
+      this.#receiver.incidents.receiverFailed("otlp_http", error);
+      const rpc = {
+        code: rpcCodes.internal,
+        message: "internal error; the collector's log has it",
+      };
+      return withHeaders(refusal(500, rpc, this.#plan.encoding), this.#plan.cors);
+    } finally {
+      this.abandon();
+    }
+  }
+
+  abandon(): void {
+    this.#receiver.inFlight--;
+    this.#receiver.intake.release(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
+  #hold(bytes: number): Answer | undefined {
+    const refused = this.#receiver.intake.hold(bytes, this.#heldBytes);
+    if (!refused) this.#heldBytes += bytes;
     return refused;
   }
 
-  release(): void {
-    this.#intake.release(this.#bytes);
-  }
-}
-
-/** By events: an async iterator costs several times as much for a small body. */
-function collect(request: IncomingMessage, hold: Hold): Promise<Buffer | Answer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      const refused = hold.growTo(size);
-      if (refused) {
-        request.removeAllListeners("data").pause();
-        resolve(refused);
-      } else chunks.push(chunk);
-    });
-    request.on("end", () => {
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
-    });
-    request.on("error", reject); // also when the client goes away in the middle
-  });
-}
-
-interface Body {
-  readonly signal: Signal;
-  readonly encoding: Encoding;
-  readonly isGzip: boolean;
-}
-
-async function takeBody(
-  intake: Intake,
-  body: Buffer,
-  { signal, encoding, isGzip }: Body,
-): Promise<Answer> {
-  const plain = isGzip ? await unzip(intake, body) : body;
-  if (!Buffer.isBuffer(plain)) return invalid(intake, signal, plain);
-  const extra = isGzip ? plain.length : 0;
-  const refused = intake.hold(extra);
-  if (refused) return refused;
-  try {
-    const bytes = encoding === "application/json" ? fromJson(signal, plain) : plain;
+  async #take(body: Buffer): Promise<Answer> {
+    const { intake } = this.#receiver;
+    const { signal, encoding, compression } = this.#plan;
+    let bytes: Uint8Array = body;
+    if (compression) {
+      const plain = await decompress(body, compression, {
+        maxBytes: intake.requestMaxBytes,
+        hold: (more) => this.#hold(more),
+        tooLarge: () => intake.tooLarge(),
+      });
+      if (!Buffer.isBuffer(plain)) return this.#uncounted(plain);
+      bytes = plain;
+    }
+    if (encoding === "application/json" && bytes.length > 0) {
+      try {
+        bytes = fromJson(signal, bytes);
+      } catch (error) {
+        if (!(error instanceof JsonError)) throw error;
+        return this.#uncounted({ kind: "invalid", message: error.message });
+      }
+    }
     return await intake.take("otlp_http", signal, bytes);
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error;
-    return invalid(intake, signal, { kind: "invalid", message: error.message });
-  } finally {
-    intake.release(extra);
+  }
+
+  /** How many items are lost by it nobody can tell. */
+  #uncounted(answer: Answer): Answer {
+    if (answer.kind !== "unavailable") {
+      this.#receiver.intake.count("otlp_http", this.#plan.signal, { outcome: "invalid", items: 1 });
+    }
+    return answer;
+  }
+
+  #replyTo(answer: Answer): Reply {
+    const { signal, encoding, cors } = this.#plan;
+    return withHeaders(replyTo(answer, signal, encoding), cors);
   }
 }
 
-function invalid(intake: Intake, signal: Signal, answer: Answer): Answer {
-  intake.count("otlp_http", signal, { outcome: "invalid", items: 1 });
-  return answer;
+function withHeaders(reply: Reply, cors: CorsHeaders): Reply {
+  return Object.keys(cors).length === 0 ? reply : reply.with(cors);
 }
 
-function unzip(intake: Intake, body: Buffer): Promise<Buffer | Answer> {
-  return new Promise((resolve) => {
-    gunzip(body, { maxOutputLength: intake.requestMaxBytes }, (error, plain) => {
-      if (!error) resolve(plain);
-      else if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
-        resolve(tooLarge(intake));
-      } else resolve({ kind: "invalid", message: `the body is not gzip: ${error.message}` });
-    });
-  });
+// ── heads ────────────────────────────────────────────────────────────────────────────────────────
+
+function encodingOf({ headers }: Head): Encoding | undefined {
+  const type = headers.get("content-type") ?? "";
+  const known = encodings.find((encoding) => encoding === type);
+  if (known) return known;
+  const bare = type.split(";", 1)[0]!.trim().toLowerCase();
+  return encodings.find((encoding) => encoding === bare);
 }
 
-function tooLarge({ requestMaxBytes }: Intake): Answer {
-  const message = `the request is larger than request_max_bytes, ${requestMaxBytes} after decompression`;
-  return { kind: "too_large", message };
+function compressionOf(header: string | undefined): Compression | "unknown" | undefined {
+  const name = header?.toLowerCase() ?? "";
+  if (name === "" || name === "identity") return undefined;
+  const plain = name === "x-gzip" ? "gzip" : name;
+  return compressions.find((known) => known === plain) ?? "unknown";
 }
 
-// ── answers ──────────────────────────────────────────────────────────────────────────────────────
+const noSuchPath: RpcStatus = {
+  code: rpcCodes.notFound,
+  message: `no such path; OTLP/HTTP is at POST ${[...paths.keys()].join(", ")}`,
+};
 
-function accept(response: ServerResponse, encoding: Encoding): void {
-  const body = encoding === "application/json" ? "{}" : "";
-  response.writeHead(200, { "content-type": encoding, "content-length": body.length });
-  response.end(body);
+const noToken: RpcStatus = { code: rpcCodes.unauthenticated, message: unauthorized.why };
+
+const foreignPage: RpcStatus = {
+  code: rpcCodes.permissionDenied,
+  message: "this web page may not send here; cors_origins names those that may",
+};
+
+function wrongType(given = ""): RpcStatus {
+  const message = `content-type ${quote(given)}: give ${encodings.join(" or ")}`;
+  return { code: rpcCodes.invalidArgument, message };
 }
 
-function refuse(
-  response: ServerResponse,
-  { status, rpc }: Refusal,
-  encoding: Encoding | undefined,
-): void {
-  if (response.headersSent) return;
-  const { code, message } = rpc;
-  const body =
-    encoding === "application/x-protobuf" ? encodeStatus(rpc) : JSON.stringify({ code, message });
-  const type = encoding ?? "application/json";
-  response.setHeader("content-type", type);
-  response.setHeader("content-length", Buffer.byteLength(body));
-  if (status === 405) response.setHeader("allow", "POST");
-  if (rpc.retryAfterS !== undefined) response.setHeader("retry-after", rpc.retryAfterS);
-  const { req: request } = response;
-  // A body that is not wanted is not read to its end either.
-  if (!request.complete) response.setHeader("connection", "close");
-  response.statusCode = status;
-  response.end(body, () => {
-    if (!request.complete) request.destroy();
-  });
+function wrongCompression(given = ""): RpcStatus {
+  const message = `content-encoding ${quote(given)}: give one of ${compressions.join(", ")} or none`;
+  return { code: rpcCodes.invalidArgument, message };
 }
 
-async function stop(server: Server, deadline: AbortSignal): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const cut = (): void => server.closeAllConnections();
-  if (deadline.aborted) cut();
-  deadline.addEventListener("abort", cut, { once: true });
-  await closed;
-  deadline.removeEventListener("abort", cut);
-}
+const quote = (text: string): string => JSON.stringify(text.slice(0, 100));

@@ -59,6 +59,23 @@ export class Incidents {
     this.#say("template_not_installed", output, `output ${output}: index template: ${detail}`);
   }
 
+  /** What was read before stays in force. */
+  credentialsNotReplaced(setting: string, detail: string): void {
+    this.#say("credentials_not_replaced", setting, `${setting}: not taken over: ${detail}`);
+  }
+
+  tokenInClear(host: string): void {
+    const advice = "set tls_cert and tls_key, or make sure that something before it speaks TLS";
+    const message = `host ${host}: the token that clients send is not encrypted; ${advice}`;
+    this.#say("token_in_clear", "", message);
+  }
+
+  /** A receiver throwing is our bug; the sender is told to keep what it has. */
+  receiverFailed(receiver: string, error: unknown): void {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#say("receiver_failed", receiver, `receiver ${receiver}: internal error: ${detail}`);
+  }
+
   logDamaged(file: string, detail: string): void {
     this.#say("log_damaged", `${file} ${detail}`, `log: damage in ${file}: ${detail}`);
   }

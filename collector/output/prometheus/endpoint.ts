@@ -1,10 +1,11 @@
 // The HTTP side of /metrics: a listener that a slow, odd or hostile client cannot hold up.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { createGzip } from "node:zlib";
+import { type Gate, unauthorized } from "../../access.ts";
 import { authority, listen } from "../../listen.ts";
 import { contentType } from "../../telemetry/exposition.ts";
 
@@ -18,6 +19,7 @@ interface EndpointOptions {
   readonly port: number;
   /** Made for each scrape; others get a turn after each piece. */
   readonly text: () => Iterable<string>;
+  readonly access: Gate;
 }
 
 const path = "/metrics";
@@ -35,13 +37,16 @@ const serverOptions = {
   maxHeaderSize: 16_384,
 };
 
-export async function serveMetrics({ host, port, text }: EndpointOptions): Promise<Endpoint> {
+export async function serveMetrics(options: EndpointOptions): Promise<Endpoint> {
+  const { host, port, text, access } = options;
   let scrapes = 0;
-  const server = createServer(serverOptions, (request, response) => {
+  const server = access.createHttpServer(serverOptions, (request, response) => {
     request.on("error", () => response.destroy());
     response.on("error", () => {});
     request.resume();
-    const refusal = refusalOf(request) ?? (scrapes >= maxScrapes ? busy : undefined);
+    const isAllowed = access.allows(request.headers.authorization);
+    const refused = isAllowed ? refusalOf(request) : unauthorized;
+    const refusal = refused ?? (scrapes >= maxScrapes ? busy : undefined);
     if (refusal) {
       refuse(response, refusal);
       return;
@@ -57,7 +62,7 @@ export async function serveMetrics({ host, port, text }: EndpointOptions): Promi
   const taken = await listen(server, { host, port, setting: "outputs.prometheus.port" });
   server.on("error", () => {}); // such as too many open files: it goes on listening
   return {
-    url: `http://${authority(host, taken)}${path}`,
+    url: `${access.isTls ? "https" : "http"}://${authority(host, taken)}${path}`,
     close: closing(server),
   };
 }

@@ -2,6 +2,7 @@
 // /metrics. What is in memory is the present state only; nothing is kept for a scrape that did not come.
 
 import { setImmediate } from "node:timers/promises";
+import { openAccess } from "../../access.ts";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
 import { type Endpoint, serveMetrics } from "./endpoint.ts";
 import { Fold } from "./fold.ts";
@@ -19,7 +20,8 @@ export async function open(settings: Settings, context: OutputContext): Promise<
   let endpoint: Endpoint | undefined;
   if (settings.port !== "off") {
     const text = (): Iterable<string> => metrics.scrape();
-    endpoint = await serveMetrics({ host: context.host, port: settings.port, text });
+    const { host, access = openAccess } = context;
+    endpoint = await serveMetrics({ host, port: settings.port, text, access });
     context.ready("Prometheus metrics", endpoint.url);
   }
   const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);

@@ -15,6 +15,8 @@ describe("without any settings", () => {
       logMaxBytes: 4 * 1024 ** 3,
       requestMaxBytes: 64 * 1024 ** 2,
       requestsMaxBytes: 256 * 1024 ** 2,
+      maxConnections: 10_000,
+      corsOrigins: [],
       outputs: [
         {
           name: "prometheus",
@@ -261,9 +263,9 @@ describe("the listening address", () => {
     "%s is refused unless it is allowed",
     async (host) => {
       expect(await problems({ env: { SONDE_HOST: host } })).toEqual([
-        `SONDE_HOST: "${host}" can be reached from other machines, and this version asks nobody ` +
-          "who they are; if that is wanted, set allow_unauthenticated " +
-          "(SONDE_ALLOW_UNAUTHENTICATED) to true",
+        `SONDE_HOST: "${host}" can be reached from other machines, and nobody is asked who they ` +
+          "are; set auth_token (SONDE_AUTH_TOKEN) or tls_client_ca (SONDE_TLS_CLIENT_CA), or, if " +
+          "everybody may come in, allow_unauthenticated (SONDE_ALLOW_UNAUTHENTICATED) to true",
       ]);
       const env = { SONDE_HOST: host, SONDE_ALLOW_UNAUTHENTICATED: "true" };
       expect((await load({ env })).config).toMatchObject({ host, allowUnauthenticated: true });

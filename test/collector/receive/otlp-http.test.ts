@@ -5,7 +5,10 @@ import { MemoryLog } from "../../../collector/log/memory-log.ts";
 import { Intake, type Receiver } from "../../../collector/receive/intake.ts";
 import { startOtlpHttp } from "../../../collector/receive/otlp-http.ts";
 import { signals } from "../../../collector/wire/batch.ts";
-import { decodeStatus, sampleBatch, sampleRequest } from "../../support/otlp.ts";
+import { Incidents } from "../../../collector/telemetry/incidents.ts";
+import { decodeMessage, decodeStatus, sampleBatch, sampleRequest } from "../../support/otlp.ts";
+import { RawClient } from "../../support/raw-http.ts";
+import { until } from "../../support/until.ts";
 
 const protobuf = "application/x-protobuf";
 const json = "application/json";
@@ -15,10 +18,19 @@ let log: MemoryLog;
 let intake: Intake;
 let receiver: Receiver;
 
-async function start({ logMaxBytes = 1 << 30, requestMaxBytes = 1 << 20 } = {}): Promise<void> {
+let told: string[];
+
+async function start({
+  logMaxBytes = 1 << 30,
+  requestMaxBytes = 1 << 20,
+  requestsMaxBytes = 8 << 20,
+  maxInFlight = 1000,
+} = {}): Promise<void> {
   log = new MemoryLog({ maxBytes: logMaxBytes });
-  intake = new Intake({ log, requestMaxBytes, requestsMaxBytes: 8 << 20 });
-  receiver = await startOtlpHttp(intake, where);
+  intake = new Intake({ log, requestMaxBytes, requestsMaxBytes });
+  told = [];
+  const incidents = new Incidents({ write: (line) => told.push(line) });
+  receiver = await startOtlpHttp(intake, where, { maxInFlight, incidents });
 }
 
 const stop = (): Promise<void> => receiver.stop(AbortSignal.abort());
@@ -74,16 +86,6 @@ describe("what it takes", () => {
     expect(log.appended[signal]).toBe(5);
   });
 
-  test("gzip, of both", async () => {
-    const gzip = { "content-encoding": "gzip" };
-    const { bytes } = sampleBatch("logs", { items: 3 });
-    const text = JSON.stringify(sampleRequest("logs", { items: 4 }));
-    const path = "/v1/logs";
-    expect((await post(gzipSync(bytes), { path, headers: gzip })).status).toBe(200);
-    expect((await post(gzipSync(text), { path, type: json, headers: gzip })).status).toBe(200);
-    expect(log.appended.logs).toBe(7);
-  });
-
   test("an empty request", async () => {
     expect((await post("")).status).toBe(200);
     expect((await post("{}", { type: json })).status).toBe(200);
@@ -98,11 +100,25 @@ describe("what it refuses, and nothing of it is kept", () => {
     const response = await post(Buffer.from([0x0a, 0x05, 0x12]));
     expect(response.status).toBe(400);
     expect(response.headers.get("content-type")).toBe(protobuf);
-    expect(decodeStatus(new Uint8Array(await response.arrayBuffer()))).toEqual({
+    const message = "resource_spans[0]: length 5, but only 1 bytes remain (at byte 1)";
+    expect(decodeStatus(new Uint8Array(await response.arrayBuffer()))).toMatchObject({
       code: 3,
-      message: "resource_spans[0]: length 5, but only 1 bytes remain (at byte 1)",
+      message,
     });
-    expect(intake.itemsOf("otlp_http", "traces", "invalid")).toBe(1);
+    const inJson = await post('{"resourceSpans":1}', { type: json });
+    expect(inJson.headers.get("content-type")).toBe(json);
+    const said = (await inJson.json()) as { message: string };
+    expect(said).toEqual({
+      code: 3,
+      message: expect.stringContaining("resourceSpans"),
+      details: [
+        {
+          "@type": "type.googleapis.com/google.rpc.BadRequest",
+          fieldViolations: [{ description: said.message }],
+        },
+      ],
+    });
+    expect(intake.itemsOf("otlp_http", "traces", "invalid")).toBe(2);
   });
 
   test("JSON that is none, or not OTLP: 400 with the place", async () => {
@@ -126,10 +142,17 @@ describe("what it refuses, and nothing of it is kept", () => {
     }
   });
 
-  test("another compression: 415", async () => {
-    const response = await post("x", { headers: { "content-encoding": "br" } });
-    expect(response.status).toBe(415);
-  });
+  test.each(["br", "gzip, gzip", "gzip,identity", "x"])(
+    "content-encoding %s: 415, and it says which are taken",
+    async (encoding) => {
+      for (const type of [protobuf, json]) {
+        const response = await post("x", { type, headers: { "content-encoding": encoding } });
+        expect(response.status).toBe(415);
+        expect(response.headers.get("content-type")).toBe(type);
+        expect(response.headers.get("accept-encoding")).toBe("gzip, deflate, zstd");
+      }
+    },
+  );
 
   test("gzip that is none: 400", async () => {
     const response = await post("not gzip", { headers: { "content-encoding": "gzip" } });
@@ -147,6 +170,16 @@ describe("what it refuses, and nothing of it is kept", () => {
     const response = await fetch(`${receiver.url}/v1/traces`);
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe("POST");
+  });
+
+  test("in JSON as in protobuf, and people who send neither get JSON", async () => {
+    for (const type of [protobuf, json]) {
+      const missing = await post("", { path: "/nowhere", type });
+      expect([missing.status, missing.headers.get("content-type")]).toEqual([404, type]);
+    }
+    const asked = await fetch(`${receiver.url}/v1/traces`);
+    expect(asked.headers.get("content-type")).toBe(json);
+    expect(await asked.json()).toEqual({ code: 12, message: "GET is not taken here, POST is" });
   });
 
   test("a request above the limit, said in advance, found while reading, or after decompression: 413", async () => {
@@ -176,7 +209,16 @@ describe("what it refuses, and nothing of it is kept", () => {
     expect(decodeStatus(new Uint8Array(await response.arrayBuffer())).message).toContain(
       "log is full",
     );
-    expect(intake.itemsOf("otlp_http", "traces", "refused")).toBe(12);
+    const inJson = await post(JSON.stringify(sampleRequest("traces", { items: 12 })), {
+      type: json,
+    });
+    expect(inJson.status).toBe(503);
+    const seconds = inJson.headers.get("retry-after");
+    expect(await inJson.json()).toMatchObject({
+      code: 14,
+      details: [{ retryDelay: `${seconds}s` }],
+    });
+    expect(intake.itemsOf("otlp_http", "traces", "refused")).toBe(24);
     log.appended.traces = 0; // the first one, which was taken
   });
 });
@@ -198,6 +240,77 @@ test("a client that goes away in the middle leaves nothing behind", async () => 
   await new Promise((resolve) => socket.once("close", resolve));
   const { bytes } = sampleBatch("traces", { items: 1 });
   expect((await post(bytes)).status).toBe(200);
+});
+
+test("a body that comes slowly holds what has come of it, and nothing for what was announced", async () => {
+  const { bytes } = sampleBatch("traces", { items: 200 });
+  const client = await RawClient.connect(Number(new URL(receiver.url).port));
+  const head = `POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: ${protobuf}\r\n`;
+  client.send(`${head}content-length: ${bytes.length}\r\n\r\n`);
+  client.send(bytes.subarray(0, 50_000));
+  await until("it has come", () => intake.heldBytes === 50_000);
+  client.send(bytes.subarray(50_000));
+  expect((await client.answer()).status).toBe(200);
+  client.socket.destroy();
+});
+
+describe("past what may be in flight", () => {
+  test("memory that other requests hold: 503, and room again when they are gone", async () => {
+    await stop();
+    await start({ requestsMaxBytes: 100_000 });
+    const { bytes } = sampleBatch("traces", { items: 200 });
+    expect(intake.hold(50_000)).toBeUndefined();
+    const response = await post(bytes);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("1");
+    intake.release(50_000);
+    expect((await post(bytes)).status).toBe(200);
+  });
+
+  test("one request more than there may be: 429 with Retry-After, in both encodings", async () => {
+    await stop();
+    await start({ maxInFlight: 1 });
+    const { bytes } = sampleBatch("traces", { items: 1 });
+    const client = await RawClient.connect(Number(new URL(receiver.url).port));
+    const head = `POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: ${protobuf}\r\n`;
+    client.send(`${head}content-length: 2\r\n\r\n\0`);
+    await until("it is there", () => intake.heldBytes === 1);
+    for (const type of [protobuf, json]) {
+      const response = await post(type === json ? "{}" : bytes, { type });
+      expect(response.status).toBe(429);
+      expect(response.headers.get("retry-after")).toBe("1");
+      expect(response.headers.get("content-type")).toBe(type);
+    }
+    client.socket.destroy();
+    await until("it is gone", async () => (await post(bytes)).status === 200);
+  });
+});
+
+test("what was taken in part only is said with 200, in both encodings", async () => {
+  const partial = { rejected: 3, message: "3 spans have no trace id" };
+  intake.take = () => Promise.resolve({ kind: "accepted", partial });
+  const inJson = await post("{}", { type: json, path: "/v1/metrics" });
+  expect(inJson.status).toBe(200);
+  expect(await inJson.json()).toEqual({
+    partialSuccess: { rejectedDataPoints: "3", errorMessage: partial.message },
+  });
+  const response = await post(sampleBatch("traces").bytes);
+  expect(response.status).toBe(200);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  expect(decodeMessage("ExportTraceServiceResponse", bytes)).toEqual({
+    partialSuccess: { rejectedSpans: "3", errorMessage: partial.message },
+  });
+});
+
+test("a bug of ours is 500, told to whoever runs it, and to nobody else what it was", async () => {
+  intake.take = () => Promise.reject(new Error("the secret of the bug"));
+  for (const type of [protobuf, json]) {
+    const response = await post(type === json ? "{}" : "", { type });
+    expect(response.status).toBe(500);
+    expect(response.headers.get("content-type")).toBe(type);
+    expect(await response.text()).not.toContain("secret");
+  }
+  expect(told.join("\n")).toContain("the secret of the bug");
 });
 
 test("a taken port is said in words that help", async () => {
