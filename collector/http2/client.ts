@@ -1,0 +1,111 @@
+// A gRPC client of unary calls to one server: one connection, made when it is needed and again when it is
+// lost. It tries nothing twice; that is for its caller, who knows what a second try may do.
+
+import { connect, isIP } from "node:net";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { ClientCall, type GrpcAnswer, type GrpcRequest } from "./client-call.ts";
+import { ClientConnection } from "./client-connection.ts";
+
+export interface GrpcClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** With TLS if given, `{}` for the usual. */
+  readonly tls?: ConnectionOptions | undefined;
+}
+
+/** For the system to find the server, and for the server to speak HTTP/2. */
+const connectMs = 20_000;
+const tcpKeepaliveMs = 60_000;
+
+export class GrpcClient {
+  readonly #options: GrpcClientOptions;
+  #connection: ClientConnection | undefined;
+  /** Left to come to their end. */
+  readonly #leaving = new Set<ClientConnection>();
+  readonly #waiting = new Set<ClientCall>();
+  readonly #owners = new WeakMap<ClientCall, ClientConnection>();
+  #isClosed = false;
+
+  constructor(options: GrpcClientOptions) {
+    this.#options = options;
+  }
+
+  call(request: GrpcRequest): Promise<GrpcAnswer> {
+    return new Promise((resolve) => {
+      if (request.signal.aborted || this.#isClosed) {
+        resolve({ kind: "failed", reason: "unreachable", detail: "given up" });
+        return;
+      }
+      const call = new ClientCall(request, resolve, (cut, why) => {
+        this.#waiting.delete(cut);
+        this.#owners.get(cut)?.cancel(cut, why);
+      });
+      this.#waiting.add(call);
+      this.#advance();
+    });
+  }
+
+  /** Calls under way fail. */
+  close(): void {
+    this.#isClosed = true;
+    this.#failWaiting("closed");
+    const connections = [...this.#leaving, ...(this.#connection ? [this.#connection] : [])];
+    for (const connection of connections) connection.destroy("closed");
+  }
+
+  #advance(): void {
+    if (this.#waiting.size === 0 || this.#isClosed) return;
+    const connection = (this.#connection ??= this.#connect());
+    for (const call of this.#waiting) {
+      if (!connection.hasRoom) return;
+      this.#waiting.delete(call);
+      this.#owners.set(call, connection);
+      connection.begin(call);
+    }
+  }
+
+  #failWaiting(why: string): void {
+    for (const call of this.#waiting) call.fail("unreachable", why);
+    this.#waiting.clear();
+  }
+
+  #connect(): ClientConnection {
+    const { host, port, tls } = this.#options;
+    const socket = tls
+      ? connectTls({ ALPNProtocols: ["h2"], ...serverName(host), ...tls, host, port })
+      : connect({ host, port });
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, tcpKeepaliveMs);
+    const connection: ClientConnection = new ClientConnection(socket, {
+      hasRoom: () => this.#advance(),
+      closing: () => {
+        this.#leaving.add(connection);
+        this.#lost(connection);
+        this.#advance();
+      },
+      closed: (reason) => {
+        clearTimeout(late);
+        this.#leaving.delete(connection);
+        this.#lost(connection);
+        // Those that wait would wait for a server that is not there.
+        if (connection.isSettled) this.#advance();
+        else this.#failWaiting(reason);
+      },
+    });
+    const late = setTimeout(() => {
+      if (!connection.isSettled) connection.destroy(`no connection within ${connectMs} ms`);
+    }, connectMs).unref();
+    if (tls) socket.once("secureConnect", () => connection.start());
+    else connection.start();
+    return connection;
+  }
+
+  #lost(connection: ClientConnection): void {
+    if (this.#connection === connection) this.#connection = undefined;
+  }
+}
+
+/** The name that the server proves to be; an address cannot be asked for. */
+function serverName(host: string): { servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {};
+}
