@@ -21,7 +21,7 @@ export interface ConnectionEvents {
   /** Calls may be made, or more of them. */
   hasRoom(): void;
   /** No more calls may be made; those under way still come to their end. */
-  closing(): void;
+  closing(reason: string): void;
   closed(reason: string): void;
 }
 
@@ -53,6 +53,11 @@ export class ClientConnection implements Streams {
   /** The server has spoken HTTP/2. */
   get isSettled(): boolean {
     return this.#link.isSettled;
+  }
+
+  /** It has been of use: a call was made on it. */
+  get wasUsed(): boolean {
+    return this.#nextId > 1;
   }
 
   get hasRoom(): boolean {
@@ -87,11 +92,6 @@ export class ClientConnection implements Streams {
     if (why === "late" && this.#link.lastReceivedMs < call.startedMs) this.#ask();
   }
 
-  /** Ends when the calls under way have. */
-  leave(): void {
-    this.#leave();
-  }
-
   destroy(reason: string): void {
     this.#link.destroy(reason);
   }
@@ -103,10 +103,11 @@ export class ClientConnection implements Streams {
     this.#probe.unref();
   }
 
-  #leave(): void {
+  /** No new calls; the connection ends when those under way have. */
+  #leave(reason = "closed"): void {
     if (!this.#isLeaving) {
       this.#isLeaving = true;
-      this.#events.closing();
+      this.#events.closing(reason);
     }
     if (this.#calls.size > 0 || this.#link.isClosed) return;
     this.#link.out.goaway(0, errorCodes.none);
@@ -186,7 +187,7 @@ export class ClientConnection implements Streams {
   #finish(call: ClientCall): void {
     this.#link.patience.earn(perAnswer);
     // A server may answer before it has taken all; what is left is not sent.
-    if (call.body) this.#link.out.reset(call.id, errorCodes.none);
+    if (call.body) this.#link.out.reset(call.id, errorCodes.cancel);
     call.finish();
     this.#remove(call);
   }
@@ -230,14 +231,15 @@ export class ClientConnection implements Streams {
   }
 
   goaway(lastStream: number, code: number, message: string): void {
-    const why = `the server closes the connection${message ? `: ${message}` : ""}`;
+    const end = code === errorCodes.none ? "" : `, HTTP/2 error ${code}`;
+    const why = `the server closes the connection${message ? `: ${message}` : ""}${end}`;
     for (const call of this.#calls.values()) {
       if (call.id <= lastStream) continue;
       this.#calls.delete(call.id);
       this.#link.out.forget(call);
-      call.fail("unreachable", code === errorCodes.none ? why : `${why}, HTTP/2 error ${code}`);
+      call.fail("unreachable", why);
     }
-    this.#leave();
+    this.#leave(why);
   }
 
   closed(reason: string): void {

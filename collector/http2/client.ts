@@ -78,18 +78,14 @@ export class GrpcClient {
     socket.setKeepAlive(true, tcpKeepaliveMs);
     const connection: ClientConnection = new ClientConnection(socket, {
       hasRoom: () => this.#advance(),
-      closing: () => {
+      closing: (reason) => {
         this.#leaving.add(connection);
-        this.#lost(connection);
-        this.#advance();
+        this.#lost(connection, reason);
       },
       closed: (reason) => {
         clearTimeout(late);
         this.#leaving.delete(connection);
-        this.#lost(connection);
-        // Those that wait would wait for a server that is not there.
-        if (connection.isSettled) this.#advance();
-        else this.#failWaiting(reason);
+        this.#lost(connection, reason);
       },
     });
     const late = setTimeout(() => {
@@ -100,8 +96,12 @@ export class GrpcClient {
     return connection;
   }
 
-  #lost(connection: ClientConnection): void {
-    if (this.#connection === connection) this.#connection = undefined;
+  #lost(connection: ClientConnection, reason: string): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    // A server that takes no calls is not asked again at once.
+    if (connection.wasUsed) this.#advance();
+    else this.#failWaiting(reason);
   }
 }
 

@@ -85,7 +85,7 @@ export class Link implements FrameSink {
     this.#receiveWindow = options.receiveWindowBytes;
     socket.on("drain", () => this.#drained());
     socket.on("end", () => this.end("the peer has closed the connection"));
-    socket.on("error", (error: Error) => this.end(error.message));
+    socket.on("error", (error: Error) => this.end(describe(error)));
     socket.on("close", () => this.end("the connection broke off"));
   }
 
@@ -119,7 +119,6 @@ export class Link implements FrameSink {
     } catch (error) {
       this.fail(error);
     }
-    if (this.out.isCongested && !this.#isEnding) this.#socket.pause();
   }
 
   #drained(): void {
@@ -295,6 +294,12 @@ export class Link implements FrameSink {
     this.out.forgetAll();
     this.#streams.closed(reason);
   }
+}
+
+/** Several addresses tried: Node gives an AggregateError without a message of its own. */
+function describe(error: NodeJS.ErrnoException): string {
+  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : error;
+  return first?.message || error.code || "connection failed";
 }
 
 function lengthIs({ start, end }: Frame, length: number, name: string): void {

@@ -36,7 +36,7 @@ export interface Body {
 }
 
 const perFrameSent = 2;
-/** A peer that reads so much less than it asks for is not read from, and gets no more bodies. */
+/** What the socket may hold before bodies wait. */
 const mostWaitingBytes = 1 << 20;
 
 export class Outgoing {

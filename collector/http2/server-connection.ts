@@ -132,6 +132,8 @@ export class ServerConnection implements Streams {
     if (this.#prefaceRead < preface.length) return;
     if (at > 0) this.#link.start();
     this.#link.read(chunk, at);
+    // A client that reads so much less than it asks for is not read from, until it has.
+    if (this.#link.out.isCongested && !this.#link.isClosed) this.#socket.pause();
   }
 
   /** The two ports of OTLP are easily mistaken for one another. */
