@@ -58,6 +58,7 @@ export class GrpcClient {
     const connection = (this.#connection ??= this.#connect());
     for (const call of this.#waiting) {
       if (!connection.hasRoom) return;
+      if (call.request.signal.aborted) continue; // given up together with the one that made room
       this.#waiting.delete(call);
       this.#owners.set(call, connection);
       connection.begin(call);

@@ -43,7 +43,8 @@ const maxDetailsBytes = 2_048;
 /** The headers that say so. */
 export function headersOfStatus({ code, message, details }: GrpcStatus): readonly Header[] {
   const headers: Header[] = [["grpc-status", String(code)]];
-  if (message) headers.push(["grpc-message", percentEncode(message.slice(0, maxMessageCharacters))]);
+  if (message)
+    headers.push(["grpc-message", percentEncode(message.slice(0, maxMessageCharacters))]);
   if (details && details.length <= maxDetailsBytes) {
     headers.push(["grpc-status-details-bin", encodeBinary(details)]);
   }

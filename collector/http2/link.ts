@@ -66,7 +66,8 @@ export class Link implements FrameSink {
   readonly #decoder: HeaderDecoder;
   readonly #settings: LinkOptions["settings"];
   readonly #receiveWindowBytes: number;
-  #receiveWindow: number;
+  /** Since the peer was last told that it may go on. */
+  #takenBytes = 0;
   #isSettled = false;
   #isEnding = false;
   #isClosed = false;
@@ -82,7 +83,6 @@ export class Link implements FrameSink {
     this.#decoder = new HeaderDecoder(options.maxHeaderListBytes);
     this.#settings = options.settings;
     this.#receiveWindowBytes = options.receiveWindowBytes;
-    this.#receiveWindow = options.receiveWindowBytes;
     socket.on("drain", () => this.#drained());
     socket.on("end", () => this.end("the peer has closed the connection"));
     socket.on("error", (error: Error) => this.end(describe(error)));
@@ -134,11 +134,7 @@ export class Link implements FrameSink {
     if (this.#block.expects !== 0) throw interrupted();
     if (stream === 0) throw onNoStream("DATA");
     if (length === 0 && !isLast) this.patience.spend();
-    this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) {
-      const what = `more than the ${this.#receiveWindowBytes} bytes of the connection's window`;
-      throw new ConnectionError(errorCodes.flowControl, what);
-    }
+    this.#takenBytes += length;
     this.#streams.dataBegins(stream, length, isLast);
   }
 
@@ -146,13 +142,15 @@ export class Link implements FrameSink {
     this.#streams.data(chunk, start, end);
   }
 
-  /** What is not kept is given back as well: only the account of what requests hold bounds memory. */
+  /**
+   * What is not kept is given back as well: only the account of what requests hold bounds memory. A peer
+   * that does not wait for it gains nothing, so nobody looks.
+   */
   dataEnds(): void {
     this.#streams.dataEnds();
-    const taken = this.#receiveWindowBytes - this.#receiveWindow;
-    if (taken * 2 < this.#receiveWindowBytes) return;
-    this.#receiveWindow = this.#receiveWindowBytes;
-    this.out.windowUpdate(0, taken);
+    if (this.#takenBytes * 2 < this.#receiveWindowBytes) return;
+    this.out.windowUpdate(0, this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   frame(frame: Frame): void {
@@ -169,7 +167,8 @@ export class Link implements FrameSink {
         if (this.#block.begin(frame)) this.#headers(stream);
         return;
       case frameTypes.continuation:
-        if (expects === 0) throw new ConnectionError(errorCodes.protocol, "CONTINUATION of nothing");
+        if (expects === 0)
+          throw new ConnectionError(errorCodes.protocol, "CONTINUATION of nothing");
         if (this.#block.continue(frame)) this.#headers(stream);
         return;
       case frameTypes.settings:

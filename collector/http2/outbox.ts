@@ -93,16 +93,24 @@ export class Outbox {
 
   /** Room for so many bytes in the slab, which the caller fills: where it begins. */
   #room(length: number): number {
-    if (this.#slab.length - this.#end < length) {
-      this.#cut();
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, length));
-      this.#start = 0;
-      this.#end = 0;
-    }
+    if (this.#slab.length - this.#end < length) this.#renew(length);
     const at = this.#end;
     this.#end += length;
     this.#schedule();
     return at;
+  }
+
+  /** What has not been handed over goes along if it is little: one piece in a write costs least. */
+  #renew(length: number): void {
+    const waiting = this.#slab.subarray(this.#start, this.#end);
+    const goesAlong = waiting.length + length <= this.#slabBytes / 2;
+    if (!goesAlong) this.#cut();
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, length));
+    this.#start = 0;
+    this.#end = 0;
+    if (!goesAlong) return;
+    this.#slab.set(waiting);
+    this.#end = waiting.length;
   }
 
   /** What stands in the slab becomes a piece, so that something else can follow it. */

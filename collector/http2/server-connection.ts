@@ -173,11 +173,8 @@ export class ServerConnection implements Streams {
       link.out.reset(id, errorCodes.protocol);
       return;
     }
-    const stream = new ServerStream(id, this.#head, {
-      service: this.#service,
-      send: link.out.peer.initialWindowBytes,
-      receive: this.#limits.streamWindowBytes,
-    });
+    const stream = new ServerStream(id, this.#head, this.#service);
+    stream.sendWindow = link.out.peer.initialWindowBytes;
     stream.hasEnded = isLast;
     this.#streams.set(id, stream);
     this.#begin(stream, list);
@@ -222,10 +219,7 @@ export class ServerConnection implements Streams {
     if (stream.hasEnded) {
       throw new ConnectionError(errorCodes.streamClosed, "DATA on a stream that has ended");
     }
-    stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) {
-      throw new ConnectionError(errorCodes.flowControl, "more DATA than the stream's window");
-    }
+    stream.takenBytes += length;
     stream.hasEnded = isLast;
     this.#current = stream;
   }
@@ -246,11 +240,9 @@ export class ServerConnection implements Streams {
       this.#complete(stream);
       return;
     }
-    const { streamWindowBytes } = this.#limits;
-    const taken = streamWindowBytes - stream.receiveWindow;
-    if (taken * 2 < streamWindowBytes) return;
-    stream.receiveWindow = streamWindowBytes;
-    this.#link.out.windowUpdate(stream.id, taken);
+    if (stream.takenBytes * 2 < this.#limits.streamWindowBytes) return;
+    this.#link.out.windowUpdate(stream.id, stream.takenBytes);
+    stream.takenBytes = 0;
   }
 
   /** All of a request has come. */

@@ -4,8 +4,9 @@ export interface ServerLimits {
   readonly maxConnections: number;
   /** Calls under way on one connection; those that a client has given up count until they return. */
   readonly maxStreams: number;
-  // What a client may send before it hears that it was taken. That is at once: a message's memory is
-  // asked for at its beginning, so these bound nothing but the speed on a slow line.
+  // What a client may send before it hears that it was taken; at least the 65,535 that it assumes. It
+  // hears so at once: memory is asked for at the beginning of a message, so these bound nothing but the
+  // speed on a long line.
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   readonly headerListBytes: number;

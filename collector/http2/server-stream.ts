@@ -13,8 +13,9 @@ export class ServerStream implements Sending, MessageAdmission {
   readonly id: number;
   readonly head: RequestHead;
   readonly reader = new MessageReader();
-  sendWindow: number;
-  receiveWindow: number;
+  sendWindow = 0;
+  /** Since the client was last told that it may go on. */
+  takenBytes = 0;
   body: Body | undefined;
   /** The client has nothing more to send. */
   hasEnded = false;
@@ -27,15 +28,9 @@ export class ServerStream implements Sending, MessageAdmission {
 
   readonly #service: GrpcService;
 
-  constructor(
-    id: number,
-    head: RequestHead,
-    { service, send, receive }: { service: GrpcService; send: number; receive: number },
-  ) {
+  constructor(id: number, head: RequestHead, service: GrpcService) {
     this.id = id;
     this.head = head;
-    this.sendWindow = send;
-    this.receiveWindow = receive;
     this.#service = service;
   }
 

@@ -12,7 +12,8 @@ export function serviceAskedFor(message: Uint8Array): string | undefined {
   // Its only field is 1, a string: small enough to be read strictly instead of walked.
   if (message.length === 0) return "";
   const length = message[1];
-  if (message[0] !== 0x0a || length === undefined || length !== message.length - 2) return undefined;
+  if (message[0] !== 0x0a || length === undefined || length !== message.length - 2)
+    return undefined;
   const request = new Cursor(message);
   request.next();
   return request.text();

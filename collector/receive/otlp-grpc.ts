@@ -61,7 +61,8 @@ class OtlpService implements GrpcService {
   admit({ path, encoding, authorization }: RequestHead): GrpcStatus | undefined {
     if (path === healthPath) return undefined;
     if (!this.#access.allows(authorization)) {
-      const message = "authorization: give Bearer and the token that this collector was started with";
+      const message =
+        "authorization: give Bearer and the token that this collector was started with";
       return { code: grpcCodes.unauthenticated, message };
     }
     if (!signalOfPath.has(path)) {
