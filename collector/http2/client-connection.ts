@@ -12,8 +12,7 @@ import { ConnectionError, errorCodes, preface, settingIds } from "./protocol.ts"
 const receiveWindowBytes = 1 << 20;
 const headerListBytes = 16_384;
 const slabBytes = 32_768;
-/** For a server that has said nothing while a call ran out of time. */
-const probeMs = 5_000;
+const usualProbeMs = 5_000;
 /** Stream ids are used once; a connection that has used half of them is left for a new one. */
 const lastId = 1 << 30;
 
@@ -28,6 +27,7 @@ export interface ConnectionEvents {
 export class ClientConnection implements Streams {
   readonly #link: Link;
   readonly #events: ConnectionEvents;
+  readonly #probeMs: number;
   readonly #calls = new Map<number, ClientCall>();
   #nextId = 1;
   #isLeaving = false;
@@ -36,8 +36,9 @@ export class ClientConnection implements Streams {
   #isLastData = false;
   #probe: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, events: ConnectionEvents) {
+  constructor(socket: Socket, events: ConnectionEvents, probeMs = usualProbeMs) {
     this.#events = events;
+    this.#probeMs = probeMs;
     this.#link = new Link(socket, this, {
       settings: [
         [settingIds.enablePush, 0],
@@ -99,7 +100,7 @@ export class ClientConnection implements Streams {
   #ask(): void {
     if (this.#probe || this.#link.isClosed) return;
     this.#link.out.ping();
-    this.#probe = setTimeout(() => this.destroy("the server does not answer"), probeMs);
+    this.#probe = setTimeout(() => this.destroy("the server does not answer"), this.#probeMs);
     this.#probe.unref();
   }
 

@@ -4,13 +4,15 @@
 import { connect, isIP } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { ClientCall, type GrpcAnswer, type GrpcRequest } from "./client-call.ts";
-import { ClientConnection } from "./client-connection.ts";
+import { ClientConnection, type ConnectionEvents } from "./client-connection.ts";
 
 export interface GrpcClientOptions {
   readonly host: string;
   readonly port: number;
-  /** With TLS if given, `{}` for the usual. */
-  readonly tls?: ConnectionOptions | undefined;
+  /** With TLS if given; asked for each connection, so that certificates may change. */
+  readonly tls?: (() => ConnectionOptions) | undefined;
+  /** How long a ping may take that is sent when a call has run out of time without a word. */
+  readonly probeMs?: number;
 }
 
 /** For the system to find the server, and for the server to speak HTTP/2. */
@@ -71,13 +73,13 @@ export class GrpcClient {
   }
 
   #connect(): ClientConnection {
-    const { host, port, tls } = this.#options;
+    const { host, port, tls, probeMs } = this.#options;
     const socket = tls
-      ? connectTls({ ALPNProtocols: ["h2"], ...serverName(host), ...tls, host, port })
+      ? connectTls({ ALPNProtocols: ["h2"], ...serverName(host), ...tls(), host, port })
       : connect({ host, port });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, tcpKeepaliveMs);
-    const connection: ClientConnection = new ClientConnection(socket, {
+    const events: ConnectionEvents = {
       hasRoom: () => this.#advance(),
       closing: (reason) => {
         this.#leaving.add(connection);
@@ -88,7 +90,8 @@ export class GrpcClient {
         this.#leaving.delete(connection);
         this.#lost(connection, reason);
       },
-    });
+    };
+    const connection = new ClientConnection(socket, events, probeMs);
     const late = setTimeout(() => {
       if (!connection.isSettled) connection.destroy(`no connection within ${connectMs} ms`);
     }, connectMs).unref();

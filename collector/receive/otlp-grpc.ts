@@ -31,10 +31,10 @@ export async function startOtlpGrpc(
   intake: Intake,
   where: Listening,
   access: Access = openAccess,
-  limits: ServerLimits = usualServerLimits,
+  limits: Partial<ServerLimits> = {},
 ): Promise<Receiver> {
   const service = new OtlpService(intake, access);
-  const server = new GrpcServer(service, limits);
+  const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
   const listener = access.createServer(["h2"]);
   listener.on(access.connectionEvent, (socket: Socket) => server.accept(socket));
   const port = await listen(listener, where);

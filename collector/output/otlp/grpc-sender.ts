@@ -22,8 +22,11 @@ const paths: Readonly<Record<Signal, string>> = {
 
 const compress = promisify(gzip);
 
-/** `tls` is how the server of a grpcs:// address is to be spoken to, where it is not the usual. */
-export function grpcSender(settings: SenderSettings, tls: ConnectionOptions = {}): Sender {
+/** `tls` says how the server of a grpcs:// address is to be spoken to, asked for each connection. */
+export function grpcSender(
+  settings: SenderSettings,
+  tls: () => ConnectionOptions = () => ({}),
+): Sender {
   const { endpoint, compression, timeoutMs } = settings;
   const isTls = endpoint.startsWith("grpcs:");
   const url = new URL(endpoint.replace(/^grpc/, "http"));

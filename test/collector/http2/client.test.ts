@@ -1,13 +1,18 @@
 import * as grpc from "@grpc/grpc-js";
 import { createServer as createHttp2Server, type Http2Server } from "node:http2";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, test } from "vitest";
-import { GrpcClient } from "../../../collector/http2/client.ts";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { GrpcClient, type GrpcClientOptions } from "../../../collector/http2/client.ts";
 import type { GrpcAnswer, GrpcRequest } from "../../../collector/http2/client-call.ts";
 import { encodeHeaders, type Header } from "../../../collector/http2/header-encoder.ts";
 import { errorCodes, frameTypes } from "../../../collector/http2/protocol.ts";
+import { makeAuthority } from "../../support/certificates.ts";
 import { startEcho } from "../../support/grpc-echo.ts";
 import {
   data,
@@ -45,8 +50,8 @@ async function listening(server: Server | Http2Server): Promise<number> {
   return (server.address() as AddressInfo).port; // a TCP server's address is never a string
 }
 
-function clientTo(port: number): GrpcClient {
-  const client = new GrpcClient({ host: "127.0.0.1", port });
+function clientTo(port: number, more: Partial<GrpcClientOptions> = {}): GrpcClient {
+  const client = new GrpcClient({ host: "127.0.0.1", port, probeMs: 200, ...more });
   closing.push(() => client.close());
   return client;
 }
@@ -170,6 +175,45 @@ describe("foreign servers", () => {
     );
     const answer = await call(client, { parts });
     expect(answer).toMatchObject({ ...isOk, message: Buffer.concat(parts) });
+  });
+});
+
+describe("TLS", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-tls-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const authority = makeAuthority(folder, "authority");
+  const { cert, key } = authority.issue("server");
+  const ca = readFileSync(authority.cert);
+
+  async function secured(protocols: string[]): Promise<number> {
+    const pair = { cert: readFileSync(cert), key: readFileSync(key) };
+    const echo = await startEcho();
+    closing.push(() => void echo.close());
+    const server = createTlsServer({ ...pair, ALPNProtocols: protocols });
+    server.on("secureConnection", (socket) => echo.server.accept(socket));
+    return await listening(server);
+  }
+
+  test("a large message, to a server that proves who it is", async () => {
+    const client = clientTo(await secured(["h2"]), { tls: () => ({ ca }) });
+    const parts = [Buffer.alloc(300_000, 7)];
+    expect(await call(client, { parts: [Buffer.alloc(60_000, 7)] })).toMatchObject(isOk);
+    expect(await call(client, { parts })).toMatchObject({ reason: "bad_answer" }); // too large for us
+  });
+
+  test.each<[string, () => object, RegExp]>([
+    ["that nobody vouches for", () => ({}), /unable to|self.signed|verify/i],
+    ["with another name", () => ({ ca, servername: "other" }), /altnames/i],
+  ])("a server %s: unreachable, in words that help", async (_, tls, words) => {
+    const client = clientTo(await secured(["h2"]), { tls });
+    const answer = await call(client);
+    expect(answer).toMatchObject({ kind: "failed", reason: "unreachable" });
+    expect(answer.kind === "failed" && answer.detail).toMatch(words);
+  });
+
+  test("a server that speaks HTTP/1 only", async () => {
+    const client = clientTo(await secured(["http/1.1"]), { tls: () => ({ ca }) });
+    expect(await call(client)).toMatchObject({ kind: "failed", reason: "unreachable" });
   });
 });
 
