@@ -2,7 +2,7 @@
 // windows let them through.
 
 import { noTable } from "./header-encoder.ts";
-import { Outbox, type Template } from "./outbox.ts";
+import type { Outbox, Template } from "./outbox.ts";
 import type { Patience } from "./patience.ts";
 import {
   ConnectionError,
@@ -149,7 +149,8 @@ export class Outgoing {
 
   #transmit(sending: Sending): boolean {
     const { body } = sending;
-    while (body && body.remaining > 0) {
+    if (!body) return true;
+    while (body.remaining > 0) {
       const room = Math.min(sending.sendWindow, this.window, this.peer.maxFrameBytes);
       if (room <= 0 || this.isCongested) return false;
       const length = Math.min(room, body.remaining);
@@ -161,8 +162,8 @@ export class Outgoing {
       this.#patience.earn(perFrameSent); // the peer will tell us that it has taken it
     }
     sending.body = undefined;
-    if (body?.trailers) this.headers(sending.id, body.trailers, true);
-    body?.sent?.();
+    if (body.trailers) this.headers(sending.id, body.trailers, true);
+    body.sent?.();
     return true;
   }
 

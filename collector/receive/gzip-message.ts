@@ -4,6 +4,7 @@
 import { gunzip } from "node:zlib";
 import type { Answer, Intake } from "./intake.ts";
 
+const gzipMagic = 0x1f8b;
 const smallestGzip = 18; // head, trailer and nothing between
 
 /** What `use` answers to the content; what that holds in memory meanwhile is accounted for. */
@@ -13,6 +14,7 @@ export async function unpack(
   use: (content: Buffer) => Promise<Answer>,
 ): Promise<Answer> {
   if (packed.length < smallestGzip) return notGzip("it is cut off");
+  if (packed.readUInt16BE(0) !== gzipMagic) return notGzip("it does not begin as gzip does");
   const declared = packed.readUInt32LE(packed.length - 4);
   const answer = await unpackWithin(intake, packed, { most: declared, use });
   // Several streams in a row are gzip too, and the size is that of the last. Nobody is known to send it.

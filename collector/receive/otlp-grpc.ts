@@ -99,9 +99,14 @@ class OtlpService implements GrpcService {
     if (!signal) return this.#health(message);
     if (!isCompressed) return replyOf(await this.#intake.take("otlp_grpc", signal, message));
     if (head.encoding !== "gzip") return notAnnounced;
-    const answer = await unpack(this.#intake, message, (content) =>
-      this.#intake.take("otlp_grpc", signal, content),
-    );
+    let isUnpacked = false;
+    const answer = await unpack(this.#intake, message, (content) => {
+      isUnpacked = true;
+      return this.#intake.take("otlp_grpc", signal, content);
+    });
+    if (answer.kind === "invalid" && !isUnpacked) {
+      this.#intake.count("otlp_grpc", signal, { outcome: "invalid", items: 1 });
+    }
     return replyOf(answer);
   }
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { HeaderDecoder, type HeaderList } from "../../../collector/http2/header-decoder.ts";
 import { encodeHeaders, noTable } from "../../../collector/http2/header-encoder.ts";
