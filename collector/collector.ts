@@ -167,7 +167,7 @@ export class Collector {
   }
 }
 
-/** Begun early, because loading grpc-js takes longer than anything else at start. */
+/** Begun early: loading takes longer than anything else at start. */
 async function loadReceivers({ otlpHttpPort, otlpGrpcPort }: Config) {
   const [http, grpc] = await Promise.all([
     otlpHttpPort === "off" ? undefined : import("./receive/otlp-http.ts"),

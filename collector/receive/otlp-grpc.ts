@@ -1,9 +1,18 @@
-// OTLP over gRPC. The messages are taken as bytes: grpc-js is given no schema.
+// OTLP over gRPC: the three export services, and the health service beside them.
 
-import * as grpc from "@grpc/grpc-js";
-import { authority, explainListening, type Listening } from "../listen.ts";
+import type { Socket } from "node:net";
+import { type Access, openAccess } from "../access.ts";
+import type { GrpcReply, GrpcService } from "../http2/grpc-service.ts";
+import { type GrpcStatus, grpcCodes } from "../http2/grpc-status.ts";
+import type { RequestHead } from "../http2/request-head.ts";
+import { GrpcServer } from "../http2/server.ts";
+import { type ServerLimits, usualServerLimits } from "../http2/server-limits.ts";
+import { authority, listen, type Listening } from "../listen.ts";
 import type { Signal } from "../wire/batch.ts";
-import type { Intake, Receiver } from "./intake.ts";
+import { encodeResponse } from "./export-response.ts";
+import { unpack } from "./gzip-message.ts";
+import { encodeHealth, healthPath, serviceAskedFor } from "./health-service.ts";
+import type { Answer, Intake, Receiver } from "./intake.ts";
 import { encodeStatus, statusOf } from "./rpc-status.ts";
 
 const services: Readonly<Record<Signal, string>> = {
@@ -12,89 +21,117 @@ const services: Readonly<Record<Signal, string>> = {
   logs: "opentelemetry.proto.collector.logs.v1.LogsService",
 };
 
-const accepted = Buffer.alloc(0); // an Export…ServiceResponse with nothing in it
+const signalOfPath = new Map<string, Signal>(
+  (Object.keys(services) as Signal[]).map((signal) => [`/${services[signal]}/Export`, signal]),
+);
 
-export async function startOtlpGrpc(intake: Intake, where: Listening): Promise<Receiver> {
-  grpc.setLogVerbosity(grpc.logVerbosity.NONE); // what it would write, the errors say better
-  const server = new grpc.Server({
-    "grpc.max_receive_message_length": intake.requestMaxBytes,
-    "grpc.keepalive_time_ms": 60_000,
-    "grpc.keepalive_timeout_ms": 20_000,
-  });
-  for (const signal of Object.keys(services) as Signal[]) {
-    server.addService(serviceOf(services[signal]), { export: exporterOf(intake, signal) });
-  }
-  const port = await bind(server, where);
+const longestHealthBytes = 1_024;
+
+export async function startOtlpGrpc(
+  intake: Intake,
+  where: Listening,
+  access: Access = openAccess,
+  limits: Partial<ServerLimits> = {},
+): Promise<Receiver> {
+  const service = new OtlpService(intake, access);
+  const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
+  const listener = access.createServer(["h2"]);
+  listener.on(access.connectionEvent, (socket: Socket) => server.accept(socket));
+  const port = await listen(listener, where);
   return {
-    url: `grpc://${authority(where.host, port)}`,
-    stop: (deadline) => stop(server, deadline),
-  };
-}
-
-const asBytes = (bytes: Buffer): Buffer => bytes;
-
-function serviceOf(name: string): grpc.ServiceDefinition {
-  return {
-    export: {
-      path: `/${name}/Export`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asBytes,
-      requestDeserialize: asBytes,
-      responseSerialize: asBytes,
-      responseDeserialize: asBytes,
+    url: `${access.isTls ? "grpcs" : "grpc"}://${authority(where.host, port)}`,
+    async stop(deadline) {
+      service.isServing = false;
+      listener.close();
+      await server.stop(deadline);
     },
   };
 }
 
-function exporterOf(intake: Intake, signal: Signal): grpc.handleUnaryCall<Buffer, Buffer> {
-  return (call, answer) => {
-    const bytes = call.request;
-    const refused = intake.hold(bytes.length);
-    if (refused && refused.kind !== "accepted") {
-      answer(errorOf(refused));
-      return;
+class OtlpService implements GrpcService {
+  isServing = true;
+  readonly #intake: Intake;
+  readonly #access: Access;
+
+  constructor(intake: Intake, access: Access) {
+    this.#intake = intake;
+    this.#access = access;
+  }
+
+  admit({ path, encoding, authorization }: RequestHead): GrpcStatus | undefined {
+    if (path === healthPath) return undefined;
+    if (!this.#access.allows(authorization)) {
+      const message =
+        "authorization: give Bearer and the token that this collector was started with";
+      return { code: grpcCodes.unauthenticated, message };
     }
-    intake
-      .take("otlp_grpc", signal, bytes)
-      .then(
-        (taken) => (taken.kind === "accepted" ? answer(null, accepted) : answer(errorOf(taken))),
-        (error: Error) => answer({ code: grpc.status.INTERNAL, details: error.message }),
-      )
-      .finally(() => intake.release(bytes.length));
-  };
-}
+    if (!signalOfPath.has(path)) {
+      const message = `no such method: ${path.slice(0, 200)}`;
+      return { code: grpcCodes.unimplemented, message };
+    }
+    if (encoding !== "identity" && encoding !== "gzip") {
+      const message = `grpc-encoding ${encoding.slice(0, 100)}: give gzip or identity`;
+      return { code: grpcCodes.unimplemented, message };
+    }
+    return undefined;
+  }
 
-function errorOf(refused: Parameters<typeof statusOf>[0]): Partial<grpc.StatusObject> {
-  const status = statusOf(refused);
-  const metadata = new grpc.Metadata();
-  metadata.set("grpc-status-details-bin", Buffer.from(encodeStatus(status)));
-  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- google.rpc.Code numbers them alike
-  const code = status.code as grpc.status;
-  return { code, details: status.message, metadata };
-}
+  hold(bytes: number, { path }: RequestHead): GrpcStatus | undefined {
+    const { requestMaxBytes } = this.#intake;
+    if (path === healthPath && bytes > longestHealthBytes) {
+      const message = `a message of ${bytes} bytes, at most ${longestHealthBytes} are taken here`;
+      return { code: grpcCodes.resourceExhausted, message };
+    }
+    if (bytes > requestMaxBytes) {
+      const message = `a message of ${bytes} bytes, request_max_bytes is ${requestMaxBytes}`;
+      return { code: grpcCodes.resourceExhausted, message };
+    }
+    const refused = this.#intake.hold(bytes);
+    return refused && statusFor(refused);
+  }
 
-function bind(server: grpc.Server, where: Listening): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const credentials = grpc.ServerCredentials.createInsecure();
-    server.bindAsync(authority(where.host, where.port), credentials, (error, port) => {
-      if (!error) resolve(port);
-      else {
-        const code = /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1]; // it gives the system's error as text
-        reject(new Error(explainListening({ code, message: error.message }, where)));
-      }
+  release(bytes: number): void {
+    this.#intake.release(bytes);
+  }
+
+  async call(head: RequestHead, message: Buffer, isCompressed: boolean): Promise<GrpcReply> {
+    const signal = signalOfPath.get(head.path);
+    if (!signal) return this.#health(message);
+    if (!isCompressed) return replyOf(await this.#intake.take("otlp_grpc", signal, message));
+    if (head.encoding !== "gzip") return notAnnounced;
+    let isUnpacked = false;
+    const answer = await unpack(this.#intake, message, (content) => {
+      isUnpacked = true;
+      return this.#intake.take("otlp_grpc", signal, content);
     });
-  });
+    if (answer.kind === "invalid" && !isUnpacked) {
+      this.#intake.count("otlp_grpc", signal, { outcome: "invalid", items: 1 });
+    }
+    return replyOf(answer);
+  }
+
+  #health(message: Buffer): GrpcReply {
+    const asked = serviceAskedFor(message);
+    if (asked === "" || Object.values(services).some((name) => name === asked)) {
+      return { kind: "message", message: encodeHealth(this.isServing) };
+    }
+    const status = { code: grpcCodes.notFound, message: "no such service here" };
+    return { kind: "status", status };
+  }
 }
 
-function stop(server: grpc.Server, deadline: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = (): void => server.forceShutdown();
-    if (deadline.aborted) cut();
-    deadline.addEventListener("abort", cut, { once: true });
-    server.tryShutdown(() => {
-      deadline.removeEventListener("abort", cut);
-      resolve();
-    });
-  });
+const notAnnounced: GrpcReply = {
+  kind: "status",
+  status: { code: grpcCodes.internal, message: "a compressed message without grpc-encoding" },
+};
+
+function replyOf(answer: Answer): GrpcReply {
+  if (answer.kind === "accepted") return { kind: "message", message: encodeResponse(answer) };
+  return { kind: "status", status: statusFor(answer) };
+}
+
+function statusFor(answer: Answer): GrpcStatus {
+  if (answer.kind === "accepted") return { code: grpcCodes.ok, message: "" };
+  const status = statusOf(answer);
+  return { code: status.code, message: status.message, details: encodeStatus(status) };
 }

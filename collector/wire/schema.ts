@@ -320,8 +320,29 @@ export const ExportResponse = message("ExportResponse", [
   ],
 ]);
 
-/** google.rpc.Status, without its details. */
+/** google.rpc.Status. */
 export const RpcStatus = message("RpcStatus", [
   [1, "code", "int32"],
   [2, "message", "string"],
+  [
+    3,
+    "details",
+    message("Any", [
+      [1, "type_url", "string"],
+      [2, "value", "bytes"],
+    ]),
+    "repeated",
+  ],
+]);
+
+/** google.rpc.RetryInfo, one of its details. */
+export const RetryInfo = message("RetryInfo", [
+  [
+    1,
+    "retry_delay",
+    message("Duration", [
+      [1, "seconds", "int64"],
+      [2, "nanos", "int32"],
+    ]),
+  ],
 ]);

@@ -1,10 +1,18 @@
 // OTLP over gRPC, as a client: bytes in, bytes out, sorted as over HTTP.
 
-import * as grpc from "@grpc/grpc-js";
+import type { ConnectionOptions } from "node:tls";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { GrpcClient } from "../../http2/client.ts";
+import type { GrpcAnswer } from "../../http2/client-call.ts";
+import { type GrpcStatus, grpcCodes, nameOfCode } from "../../http2/grpc-status.ts";
+import { encodeHeaders, type Header } from "../../http2/header-encoder.ts";
+import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
 import type { Outcome } from "../output.ts";
 import { outcomeOfSuccess, reject, retry } from "./answer.ts";
 import type { Sender, SenderSettings } from "./http-sender.ts";
+import { retryDelayMs } from "./retry-info.ts";
 
 const paths: Readonly<Record<Signal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -12,86 +20,95 @@ const paths: Readonly<Record<Signal, string>> = {
   logs: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 };
 
-const longestAnswerBytes = 64 << 10;
-const asIs = (bytes: Buffer): Buffer => bytes;
+const compress = promisify(gzip);
 
-export function grpcSender({ endpoint, headers, compression, timeoutMs }: SenderSettings): Sender {
+/** `tls` says how the server of a grpcs:// address is to be spoken to, asked for each connection. */
+export function grpcSender(
+  settings: SenderSettings,
+  tls: () => ConnectionOptions = () => ({}),
+): Sender {
+  const { endpoint, compression, timeoutMs } = settings;
   const isTls = endpoint.startsWith("grpcs:");
-  const address = endpoint.replace(/^grpcs?:\/\//, "").replace(/\/$/, "");
-  const client = new grpc.Client(
-    address,
-    isTls ? grpc.credentials.createSsl() : grpc.credentials.createInsecure(),
-    {
-      "grpc.max_receive_message_length": longestAnswerBytes,
-      "grpc.default_compression_algorithm":
-        compression === "gzip"
-          ? grpc.compressionAlgorithms.gzip
-          : grpc.compressionAlgorithms.identity,
-      // We wait between tries ourselves; a channel that waits longer would keep a server that is
-      // back waiting too.
-      "grpc.initial_reconnect_backoff_ms": 100,
-      "grpc.max_reconnect_backoff_ms": 1_000,
-    },
-  );
-  const metadata = new grpc.Metadata();
-  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  const url = new URL(endpoint.replace(/^grpc/, "http"));
+  const client = new GrpcClient({
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port || (isTls ? 443 : 80)), // URL leaves these out
+    tls: isTls ? tls : undefined,
+  });
+  const heads = headsOf(settings, url.host);
+  const isCompressed = compression === "gzip";
 
   return {
-    send: ({ signal, entries, items }, abort) =>
-      new Promise((resolve) => {
-        const only = entries[0];
-        const message =
-          entries.length === 1 && only
-            ? Buffer.from(
-                only.batch.bytes.buffer,
-                only.batch.bytes.byteOffset,
-                only.batch.bytes.length,
-              )
-            : Buffer.concat(entries.map(({ batch }) => batch.bytes));
-        const deadline = Date.now() + timeoutMs;
-        const call = client.makeUnaryRequest(
-          paths[signal],
-          asIs,
-          asIs,
-          message,
-          metadata,
-          { deadline },
-          (error, answer) => {
-            abort.removeEventListener("abort", cancel);
-            resolve(
-              error ? outcomeOfError(error, items) : outcomeOfSuccess(answer ?? Buffer.alloc(0)),
-            );
-          },
-        );
-        const cancel = (): void => call.cancel();
-        abort.addEventListener("abort", cancel, { once: true });
-        if (abort.aborted) cancel();
-      }),
+    async send({ signal, entries, items }, abort) {
+      const plain = entries.map(({ batch }) => batch.bytes);
+      const parts = isCompressed ? [await compress(Buffer.concat(plain))] : plain;
+      const head = heads[signal];
+      const answer = await client.call({ head, parts, isCompressed, timeoutMs, signal: abort });
+      return outcomeOf(answer, items);
+    },
     close: () => client.close(),
   };
 }
 
-function outcomeOfError({ code, details, metadata }: grpc.ServiceError, items: number): Outcome {
-  const detail = `gRPC ${grpc.status[code] ?? code}: ${details}`.slice(0, 500);
-  const mayComeBack = metadata.get("grpc-status-details-bin").length > 0; // RetryInfo stands there
+/** For each signal the headers are always the same, so they are made once. */
+function headsOf(
+  { endpoint, headers, compression, timeoutMs }: SenderSettings,
+  authority: string,
+): Readonly<Record<Signal, Buffer>> {
+  const head = (path: string): Buffer =>
+    encodeHeaders([
+      [":method", "POST"],
+      [":scheme", endpoint.startsWith("grpcs:") ? "https" : "http"],
+      [":path", path],
+      [":authority", authority],
+      ["te", "trailers"],
+      ["content-type", "application/grpc"],
+      ["user-agent", `sonde/${packageVersion()}`],
+      ["grpc-timeout", `${timeoutMs}m`],
+      ["grpc-accept-encoding", "identity,gzip"],
+      ...(compression === "gzip" ? [["grpc-encoding", "gzip"] as const] : []),
+      ...customHeaders(headers),
+    ]);
+  return { traces: head(paths.traces), metrics: head(paths.metrics), logs: head(paths.logs) };
+}
+
+/** In lower case, as HTTP/2 wants names; those that are the protocol's own are not for users to set. */
+function customHeaders(headers: SenderSettings["headers"]): Header[] {
+  const reserved = /^(grpc-.*|te|content-type|connection|host|transfer-encoding|user-agent)$/;
+  return Object.entries(headers)
+    .map(([name, value]): Header => [name.toLowerCase(), value])
+    .filter(([name]) => !reserved.test(name));
+}
+
+function outcomeOf(answer: GrpcAnswer, items: number): Outcome {
+  if (answer.kind === "failed") return retry(answer.reason, answer.detail);
+  const { status, message } = answer;
+  return status.code === grpcCodes.ok ? outcomeOfSuccess(message) : outcomeOfError(status, items);
+}
+
+function outcomeOfError({ code, message, details }: GrpcStatus, items: number): Outcome {
+  const detail = `gRPC ${nameOfCode(code)}: ${message}`.slice(0, 500);
+  const afterMs = details && retryDelayMs(details);
   switch (code) {
-    case grpc.status.UNAVAILABLE:
-      return retry(mayComeBack ? "busy" : "unreachable", detail);
-    case grpc.status.DEADLINE_EXCEEDED:
+    case grpcCodes.unavailable:
+      return afterMs === undefined ? retry("unreachable", detail) : retry("busy", detail, afterMs);
+    case grpcCodes.deadlineExceeded:
       return retry("timeout", detail);
-    case grpc.status.RESOURCE_EXHAUSTED:
-      return mayComeBack ? retry("busy", detail) : reject("too_large", detail, items);
-    case grpc.status.UNAUTHENTICATED:
-    case grpc.status.PERMISSION_DENIED:
+    case grpcCodes.resourceExhausted: // of a quota, if it says when to come back; else of a limit on size
+      return afterMs === undefined
+        ? reject("too_large", detail, items)
+        : retry("busy", detail, afterMs);
+    case grpcCodes.unauthenticated:
+    case grpcCodes.permissionDenied:
       return retry("unauthorized", detail);
-    case grpc.status.UNIMPLEMENTED:
-    case grpc.status.NOT_FOUND:
+    case grpcCodes.unimplemented:
+    case grpcCodes.notFound:
       return retry("not_found", detail);
-    case grpc.status.INVALID_ARGUMENT:
-    case grpc.status.FAILED_PRECONDITION:
-    case grpc.status.ALREADY_EXISTS:
+    case grpcCodes.invalidArgument:
+    case grpcCodes.failedPrecondition:
+    case grpcCodes.alreadyExists:
       return reject("bad_data", detail, items);
-    default:
+    default: // CANCELLED, ABORTED, OUT_OF_RANGE, DATA_LOSS by OTLP; the others may be mended
       return retry("server_error", detail);
   }
 }

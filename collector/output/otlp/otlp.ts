@@ -20,7 +20,7 @@ export async function open(settings: OtlpSettings, _context: OutputContext): Pro
   };
 }
 
-/** grpc-js is loaded only by those who use it. */
+/** Only the transport that is used is loaded. */
 async function senderFor(settings: OtlpSettings): Promise<Sender> {
   const { endpoint, headers, compression, timeout_ms: timeoutMs } = settings;
   const senderSettings = { endpoint, headers, compression, timeoutMs };

@@ -1,0 +1,65 @@
+// A gRPC service of our server's that answers with what it was sent, and keeps the accounts that a
+// real one keeps: what it holds must come back to nothing.
+
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import type { GrpcReply, GrpcService } from "../../collector/http2/grpc-service.ts";
+import { type GrpcStatus, grpcCodes } from "../../collector/http2/grpc-status.ts";
+import type { RequestHead } from "../../collector/http2/request-head.ts";
+import { GrpcServer } from "../../collector/http2/server.ts";
+import { type ServerLimits, usualServerLimits } from "../../collector/http2/server-limits.ts";
+
+export class EchoService implements GrpcService {
+  heldBytes = 0;
+  calls = 0;
+  /** Of one message. */
+  maxBytes = 8 << 20;
+  /** Calls wait for it. */
+  gate: Promise<void> | undefined;
+
+  admit({ path }: RequestHead): GrpcStatus | undefined {
+    if (path === "/echo") return undefined;
+    return { code: grpcCodes.unimplemented, message: `no ${path}` };
+  }
+
+  hold(bytes: number): GrpcStatus | undefined {
+    if (bytes > this.maxBytes) return { code: grpcCodes.resourceExhausted, message: "too large" };
+    this.heldBytes += bytes;
+    return undefined;
+  }
+
+  release(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
+  async call(_head: RequestHead, message: Buffer): Promise<GrpcReply> {
+    this.calls++;
+    await this.gate;
+    if (message.toString() === "throw") throw new Error("it was asked to");
+    return { kind: "message", message };
+  }
+}
+
+export interface Echo {
+  readonly url: string;
+  readonly service: EchoService;
+  readonly server: GrpcServer;
+  close(): Promise<void>;
+}
+
+export async function startEcho(limits: Partial<ServerLimits> = {}): Promise<Echo> {
+  const service = new EchoService();
+  const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
+  const listener = createServer((socket) => server.accept(socket));
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+  const { port } = listener.address() as AddressInfo; // a TCP server's address is never a string
+  return {
+    url: `http://127.0.0.1:${port}`,
+    service,
+    server,
+    async close() {
+      listener.close();
+      await server.stop(AbortSignal.abort());
+    },
+  };
+}
