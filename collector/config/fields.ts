@@ -36,6 +36,11 @@ export function bytes({ min, max }: Range): z.ZodType<number, number | string> {
     .meta({ unit: "bytes" });
 }
 
+/** Of a file: never a secret, whatever its name. */
+export function path(): z.ZodString {
+  return z.string().min(1).meta({ secret: false });
+}
+
 /** What an output takes. */
 export function signals(): z.ZodArray<z.ZodEnum<{ [S in (typeof all)[number]]: S }>> {
   return z.array(z.enum(all)).min(1, "is empty; leave it out for the default");
@@ -61,6 +66,7 @@ export function* layers(schema: z.core.$ZodType): Generator<z.core.$ZodType> {
 const secretName = /(^|_)(password|token|secret|key|headers)$/;
 
 export function isSecret(name: string, schema: z.core.$ZodType): boolean {
+  if (hasMark(schema, "secret", false)) return false;
   return secretName.test(name) || hasMark(schema, "secret", true);
 }
 

@@ -54,6 +54,11 @@ export class Incidents {
     this.#say("template_not_installed", output, `output ${output}: index template: ${detail}`);
   }
 
+  /** What was read before stays in force. */
+  credentialsNotReplaced(setting: string, detail: string): void {
+    this.#say("credentials_not_replaced", setting, `${setting}: not taken over: ${detail}`);
+  }
+
   logDamaged(file: string, detail: string): void {
     this.#say("log_damaged", `${file} ${detail}`, `log: damage in ${file}: ${detail}`);
   }

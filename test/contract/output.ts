@@ -29,11 +29,12 @@ export const outputContext = (more: Partial<OutputContext> = {}): OutputContext 
   ...more,
 });
 
-export function deliveryOf(signal: Signal, items: readonly number[]): Delivery {
-  const entries = items.map((count, position) => ({
-    position,
+/** Batches of so many items, from a position on. */
+export function deliveryOf(signal: Signal, items: readonly number[], from = 0): Delivery {
+  const entries = items.map((count, index) => ({
+    position: from + index,
     atMs: 1_790_000_000_000,
-    batch: sampleBatch(signal, { items: count, seed: position + 1 }),
+    batch: sampleBatch(signal, { items: count, seed: from + index + 1 }),
   }));
   const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
   return { signal, entries, items: items.reduce((sum, count) => sum + count, 0), bytes };
@@ -78,6 +79,19 @@ export function outputContract(name: string, open: () => Promise<Opened>): void 
       expect(opened.output.maxItems).toBeGreaterThanOrEqual(512);
       expect(opened.output.maxBytes).toBeGreaterThanOrEqual(1 << 20);
     });
+
+    test("several deliveries at a time arrive too, where it says that it takes so many", () =>
+      eachWanted(async (signal) => {
+        const { maxInFlight = 1 } = opened.output;
+        expect(maxInFlight).toBeGreaterThanOrEqual(1);
+        const counts = Array.from({ length: maxInFlight }, (_, index) => index + 1);
+        // Positions go on from one to the next, as those of consecutive slices do.
+        const deliveries = counts.map((count) => deliveryOf(signal, [count], count));
+        const outcomes = deliveries.map((delivery) => opened.output.deliver(delivery, never));
+        expect(await Promise.all(outcomes)).toEqual(counts.map(() => ({ kind: "delivered" })));
+        const items = counts.reduce((sum, count) => sum + count, 0);
+        expect(await opened.arrived(signal)).toBeOneOf([undefined, items]);
+      }));
 
     test("a delivery that was cut off beforehand has an outcome, not an error", () =>
       eachWanted(async (signal) => {

@@ -12,7 +12,7 @@ import { startServer } from "./elasticsearch-server.ts";
 
 const away = { status: 503, body: "away" };
 
-for (const compression of ["none", "gzip"]) {
+for (const compression of ["none", "gzip", "zstd"]) {
   outputContract(`otlp over HTTP, compression ${compression}`, async () => {
     const sink = await startSink();
     const settings = otlpSettings.parse({ endpoint: sink.url, compression });
