@@ -82,7 +82,6 @@ function isLoopback(host: string): boolean {
 /** Promised, but not here yet: to take them silently would be a lie. With all that begins so. */
 export const unavailable = [
   "auth_token",
-  "outputs.file",
   "outputs.kafka",
   "outputs.loki",
   "outputs.remote_write",
@@ -93,7 +92,7 @@ export const unavailable = [
   "when_full",
 ] as const;
 
-/** Of any output. */
+/** Of those outputs that do not have them. */
 export const unavailableOfOutputs = ["steps", "certificate", "client_certificate", "client_key"];
 
 /** Variables with our prefix that are not for the collector: the SDK's, the tests', Kubernetes'. */

@@ -64,7 +64,8 @@ export function readMaterial(settings: TlsSettings): TlsMaterial {
 function readCertificate(path: string): string {
   const text = readFileSync(path, "utf8");
   try {
-    return new X509Certificate(text) && text;
+    void new X509Certificate(text);
+    return text;
   } catch (error) {
     throw new Error("there is no certificate in PEM form in it", { cause: error });
   }

@@ -75,7 +75,7 @@ describe("a mistake in the file", () => {
     [
       "outputs:\n  mine: {}",
       "2 outputs.mine: no such output type; " +
-        "there are debug, elasticsearch, jaeger, otlp, prometheus",
+        "there are debug, elasticsearch, file, jaeger, otlp, prometheus",
     ],
     [
       "outputs:\n  mine:\n    type: otpl",
