@@ -39,7 +39,7 @@ export class AppendFile {
     return this.#size;
   }
 
-  /** All of it or nothing; it may be tried again. */
+  /** All of it or nothing; it may be tried again. Not before the last one has ended. */
   async append(pieces: Iterable<Uint8Array>): Promise<void> {
     if (this.#isTorn) await this.#cutBack();
     this.#isTorn = true;

@@ -36,6 +36,7 @@ export class DeadLetters {
   readonly #path: string;
   readonly #maxBytes: number;
   #file: AppendFile | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, maxBytes = defaultMaxBytes) {
     this.#path = path;
@@ -43,7 +44,18 @@ export class DeadLetters {
   }
 
   /** False when the file has reached its limit and the letters were not kept. */
-  async write(letters: readonly DeadLetter[]): Promise<boolean> {
+  write(letters: readonly DeadLetter[]): Promise<boolean> {
+    // Several deliveries may have letters at a time; the file is written by one after the other.
+    const written = this.#last.then(() => this.#write(letters));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  async #write(letters: readonly DeadLetter[]): Promise<boolean> {
     const lines = letters.map((letter) =>
       Buffer.from(
         `${JSON.stringify({ ...letter, detail: letter.detail.slice(0, longestDetail) })}\n`,
@@ -54,10 +66,6 @@ export class DeadLetters {
     if (file.sizeBytes + size > this.#maxBytes) return false;
     await file.append([Buffer.concat(lines)]);
     return true;
-  }
-
-  async close(): Promise<void> {
-    await this.#file?.close();
   }
 
   async #open(): Promise<AppendFile> {
