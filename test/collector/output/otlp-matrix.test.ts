@@ -252,7 +252,7 @@ describe("a server that", () => {
         take();
         answer(response);
       };
-      const feed = await startFeed("troubled", server.url);
+      const feed = await startFeed("troubled", server.url, 500);
       await append();
       await expectOthersUndisturbed();
       await until("all is delivered", () => isDrained(feed));
