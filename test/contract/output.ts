@@ -1,6 +1,7 @@
 // What every output does. Each calls this with a way to open one against its destination.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { deliveryOf as wholeOf, partsOf } from "../../collector/output/delivery.ts";
 import {
   type Delivery,
   type Output,
@@ -36,8 +37,7 @@ export function deliveryOf(signal: Signal, items: readonly number[], from = 0): 
     atMs: 1_790_000_000_000,
     batch: sampleBatch(signal, { items: count, seed: from + index + 1 }),
   }));
-  const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
-  return { signal, entries, items: items.reduce((sum, count) => sum + count, 0), bytes };
+  return wholeOf(signal, entries);
 }
 
 const never = new AbortController().signal;
@@ -91,6 +91,19 @@ export function outputContract(name: string, open: () => Promise<Opened>): void 
         expect(await Promise.all(outcomes)).toEqual(counts.map(() => ({ kind: "delivered" })));
         const items = counts.reduce((sum, count) => sum + count, 0);
         expect(await opened.arrived(signal)).toBeOneOf([undefined, items]);
+      }));
+
+    test("a batch in parts arrives as a whole, where it says that it takes parts", () =>
+      eachWanted(async (signal) => {
+        if (!opened.output.takesParts) return;
+        const whole = deliveryOf(signal, [20]);
+        const parts = [...partsOf(whole.entries[0]!, { maxItems: 6, maxBytes: Infinity })];
+        expect(parts.length).toBeGreaterThan(3);
+        for (const part of parts) {
+          const outcome = await opened.output.deliver(wholeOf(signal, [part]), never);
+          expect(outcome).toEqual({ kind: "delivered" });
+        }
+        expect(await opened.arrived(signal)).toBeOneOf([undefined, 20]);
       }));
 
     test("a delivery that was cut off beforehand has an outcome, not an error", () =>

@@ -74,6 +74,17 @@ test("one, if it says nothing", async () => {
   await answers.areWaiting([1]);
 });
 
+test("small batches that come one by one travel together", async () => {
+  await feeding.start(() => delivered, { maxInFlight: 4 });
+  for (let index = 0; index < 60; index++) {
+    await feeding.log.append(sampleBatch("traces", { items: 1, seed: index + 1 }));
+    await sleep(1);
+  }
+  await feeding.drained();
+  expect(feeding.deliveries.length).toBeLessThan(20);
+  expect(feeding.lines()).toEqual(["traces delivered 60"]);
+});
+
 test("only the finished beginning is committed, with its exact books", async () => {
   await append(4);
   const answers = new Answers();
