@@ -4,6 +4,7 @@
 import type { z } from "zod";
 import { settings as debug } from "./output/debug/settings.ts";
 import { settings as elasticsearch } from "./output/elasticsearch/settings.ts";
+import { settings as file } from "./output/file/settings.ts";
 import { jaegerSettings as jaeger, settings as otlp } from "./output/otlp/settings.ts";
 import type { Output, OutputContext } from "./output/output.ts";
 import { settings as prometheus } from "./output/prometheus/settings.ts";
@@ -11,6 +12,7 @@ import { settings as prometheus } from "./output/prometheus/settings.ts";
 export const outputTypes = {
   debug: type(debug, () => import("./output/debug/debug.ts")),
   elasticsearch: type(elasticsearch, () => import("./output/elasticsearch/elasticsearch.ts")),
+  file: type(file, () => import("./output/file/file.ts")),
   jaeger: type(jaeger, () => import("./output/otlp/otlp.ts")),
   otlp: type(otlp, () => import("./output/otlp/otlp.ts")),
   prometheus: type(prometheus, () => import("./output/prometheus/prometheus.ts")),

@@ -131,7 +131,6 @@ export function isLoopback(host: string): boolean {
 
 /** Promised, but not here yet: to take them silently would be a lie. With all that begins so. */
 export const unavailable = [
-  "outputs.file",
   "outputs.kafka",
   "outputs.loki",
   "outputs.remote_write",
@@ -141,7 +140,7 @@ export const unavailable = [
   "when_full",
 ] as const;
 
-/** Of any output. */
+/** Of those outputs that do not have them. */
 export const unavailableOfOutputs = ["steps", "certificate", "client_certificate", "client_key"];
 
 /** Variables with our prefix that are not for the collector: the SDK's, the tests', Kubernetes'. */

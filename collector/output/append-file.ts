@@ -1,7 +1,7 @@
 // A file that grows by whole records: what an append has resolved for is on disk, and of one that failed
 // nothing is left. A record that a crash tore is cut off when the file is opened.
 
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export interface AppendFileOptions {
@@ -39,7 +39,7 @@ export class AppendFile {
     return this.#size;
   }
 
-  /** All of it or nothing; it may be tried again. */
+  /** All of it or nothing; it may be tried again. Not before the last one has ended. */
   async append(pieces: Iterable<Uint8Array>): Promise<void> {
     if (this.#isTorn) await this.#cutBack();
     this.#isTorn = true;
@@ -58,6 +58,16 @@ export class AppendFile {
     }
     this.#size += size;
     this.#isTorn = false;
+  }
+
+  /** False when the name leads elsewhere by now, or nowhere. */
+  async isAt(path: string): Promise<boolean> {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    const own = await this.#handle.stat();
+    return found !== undefined && found.ino === own.ino && found.dev === own.dev;
   }
 
   async close(): Promise<void> {

@@ -1,23 +1,27 @@
 // Brings a delivery to its end: hands it over until there is a final answer, takes apart what was refused
-// as a whole to find what is wrong with it, and keeps that as dead letters.
+// as a whole to find what is wrong with it, and writes the dead letters about that.
 
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Line } from "./books.ts";
-import { type DeadLetters, lettersOf, type Rejected } from "./dead-letters.ts";
+import { type DeadLetter, lettersOf, type Rejected } from "./dead-letters.ts";
 import { deliveryOf, partsOf } from "./delivery.ts";
 import type { Gate } from "./gate.ts";
-import { insist, type InsistOptions } from "./insist.ts";
 import type { Delivery, Outcome, Output, Reason, RejectedItem } from "./output.ts";
 
 export interface CourierOptions {
   readonly name: string;
   readonly output: Output;
   readonly gate: Gate;
-  readonly deadLetters: DeadLetters;
   readonly incidents: Incidents;
-  readonly onDisk: InsistOptions;
   /** Ends a delivery under way. */
   readonly cut: AbortSignal;
+}
+
+/** What became of a slice, item by item. */
+export interface Account {
+  readonly lines: Line[];
+  /** To be on disk before the slice is committed. */
+  readonly letters: DeadLetter[];
 }
 
 /**
@@ -39,22 +43,25 @@ export class Courier {
     this.#options = options;
   }
 
-  /** What became of it is added to `lines`. False if it was stopped before there was a final answer. */
-  async carry(delivery: Delivery, lines: Line[], search?: Search): Promise<boolean> {
+  /** What became of it is entered. False if it was stopped before there was a final answer. */
+  async carry(delivery: Delivery, account: Account, search?: Search): Promise<boolean> {
     const { signal, items } = delivery;
     const outcome = await this.#options.gate.pass(() => this.#attempt(delivery));
     if (!outcome) return false;
     if (outcome.kind === "delivered") {
       if (search) search.refusalsInARow = 0;
-      lines.push({ signal, outcome: "delivered", reason: "", items });
+      account.lines.push({ signal, outcome: "delivered", reason: "", items });
       return true;
     }
     const searching = search ?? { refusalsInARow: 0 };
     const parts = isWhole(delivery, outcome) ? this.#takeApart(delivery, outcome, searching) : [];
-    if (parts.length <= 1) return await this.#keep(delivery, outcome, lines);
+    if (parts.length <= 1) {
+      this.#enter(delivery, outcome, account);
+      return true;
+    }
     const isOneBatch = delivery.entries.length === 1;
     for (const part of parts) {
-      if (!(await this.carry(part, lines, isOneBatch ? searching : undefined))) return false;
+      if (!(await this.carry(part, account, isOneBatch ? searching : undefined))) return false;
     }
     return true;
   }
@@ -89,23 +96,18 @@ export class Courier {
     return Array.from(partsOf(only, limits), (part) => deliveryOf(signal, [part]));
   }
 
-  /** False if it was stopped before the letters were on disk. */
-  async #keep(delivery: Delivery, given: Rejected, lines: Line[]): Promise<boolean> {
+  #enter(delivery: Delivery, given: Rejected, { lines, letters }: Account): void {
     const { signal } = delivery;
     // A server may say anything of how many it refused; the books must balance all the same.
     const rejected = { ...given, items: Math.min(given.items, delivery.items) };
-    const { name, deadLetters, incidents, onDisk } = this.#options;
-    const letters = lettersOf(delivery, rejected);
-    const isKept = await insist(() => deadLetters.write(letters), onDisk);
-    if (isKept === undefined) return false;
-    if (!isKept) incidents.deadLettersFull(name, letters.length);
+    letters.push(...lettersOf(delivery, rejected));
     for (const { reason, items } of countsOf(rejected)) {
       lines.push({ signal, outcome: "rejected", reason, items });
-      incidents.itemsRejected(name, { items, reason, detail: rejected.detail });
+      const { detail } = rejected;
+      this.#options.incidents.itemsRejected(this.#options.name, { items, reason, detail });
     }
     const items = delivery.items - rejected.items;
     lines.push({ signal, outcome: "delivered", reason: "", items });
-    return true;
   }
 }
 

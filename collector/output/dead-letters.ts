@@ -36,28 +36,38 @@ export class DeadLetters {
   readonly #path: string;
   readonly #maxBytes: number;
   #file: AppendFile | undefined;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, maxBytes = defaultMaxBytes) {
     this.#path = path;
     this.#maxBytes = maxBytes;
   }
 
-  /** False when the file has reached its limit and the letters were not kept. */
-  async write(letters: readonly DeadLetter[]): Promise<boolean> {
-    const lines = letters.map((letter) =>
-      Buffer.from(
-        `${JSON.stringify({ ...letter, detail: letter.detail.slice(0, longestDetail) })}\n`,
-      ),
-    );
-    const file = (this.#file ??= await this.#open());
-    const size = lines.reduce((sum, { length }) => sum + length, 0);
-    if (file.sizeBytes + size > this.#maxBytes) return false;
-    await file.append([Buffer.concat(lines)]);
-    return true;
+  /** How many were kept: those that come when the file has reached its limit are not. */
+  write(letters: readonly DeadLetter[]): Promise<number> {
+    // Several slices may have letters at a time; the file is written by one after the other.
+    const written = this.#last.then(() => this.#write(letters));
+    this.#last = written.catch(() => {});
+    return written;
   }
 
   async close(): Promise<void> {
     await this.#file?.close();
+  }
+
+  async #write(letters: readonly DeadLetter[]): Promise<number> {
+    const file = (this.#file ??= await this.#open());
+    let room = this.#maxBytes - file.sizeBytes;
+    const lines: Buffer[] = [];
+    for (const letter of letters) {
+      const detail = letter.detail.slice(0, longestDetail);
+      const line = Buffer.from(`${JSON.stringify({ ...letter, detail })}\n`);
+      room -= line.length;
+      if (room < 0) break;
+      lines.push(line);
+    }
+    if (lines.length > 0) await file.append(lines.length === 1 ? lines : [Buffer.concat(lines)]);
+    return lines.length;
   }
 
   async #open(): Promise<AppendFile> {

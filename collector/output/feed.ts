@@ -10,8 +10,8 @@ import type { Incidents } from "../telemetry/incidents.ts";
 import { signals } from "../wire/batch.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import { Books, type Line, passedBy } from "./books.ts";
-import { Courier } from "./courier.ts";
-import type { DeadLetters } from "./dead-letters.ts";
+import { type Account, Courier } from "./courier.ts";
+import type { DeadLetter, DeadLetters } from "./dead-letters.ts";
 import { applySteps, deliveriesOf } from "./delivery.ts";
 import { Gate } from "./gate.ts";
 import { insist, type InsistOptions } from "./insist.ts";
@@ -74,7 +74,7 @@ export class Feed {
   #mistake: { readonly error: unknown } | undefined;
 
   constructor(options: FeedOptions) {
-    const { name, reader, output, deadLetters, incidents, backoff = usualBackoff } = options;
+    const { name, reader, output, incidents, backoff = usualBackoff } = options;
     this.#options = options;
     this.name = name;
     this.reader = reader;
@@ -89,8 +89,7 @@ export class Feed {
       reopened: () => this.#recover(),
     });
     const cut = this.#cut.signal;
-    const onDisk = this.#onDisk;
-    this.#courier = new Courier({ name, output, gate, deadLetters, incidents, onDisk, cut });
+    this.#courier = new Courier({ name, output, gate, incidents, cut });
   }
 
   /** Always those that belong to the reader's present cursor. */
@@ -198,7 +197,8 @@ export class Feed {
   /** What became of each item; undefined if it was stopped before there was a final answer for all. */
   async #settle(slice: Slice): Promise<readonly Line[] | undefined> {
     const { output, steps } = this.#options;
-    const lines: Line[] = [];
+    const account: Account = { lines: [], letters: [] };
+    const { lines } = account;
     for (const signal of signals) {
       lines.push({ signal, outcome: "dropped", reason: "damaged", items: slice.lost[signal] });
       const entries = slice.entries.filter(({ batch }) => batch.signal === signal);
@@ -209,10 +209,21 @@ export class Feed {
       }
       const left = applySteps(entries, steps, lines);
       for (const delivery of deliveriesOf(signal, left, output)) {
-        if (!(await this.#courier.carry(delivery, lines))) return undefined;
+        if (!(await this.#courier.carry(delivery, account))) return undefined;
       }
     }
-    return lines;
+    return (await this.#keep(account.letters)) ? lines : undefined;
+  }
+
+  /** False if it was stopped before the letters were on disk. */
+  async #keep(letters: readonly DeadLetter[]): Promise<boolean> {
+    if (letters.length === 0) return true;
+    const { deadLetters, incidents } = this.#options;
+    const kept = await insist(() => deadLetters.write(letters), this.#onDisk);
+    if (kept === undefined) return false;
+    const lost = letters.length - kept;
+    if (lost > 0) incidents.deadLettersFull(this.name, lost);
+    return true;
   }
 
   async #commit(slice: Slice, lines: readonly Line[]): Promise<boolean> {

@@ -1,7 +1,7 @@
 // What a server's Retry-After header asks for, in seconds or as a date.
 
-/** However long it asks for, it is asked again after a minute, so that nobody can silence us for long. */
-export const longestWaitMs = 60_000;
+/** However long it asks for, it is asked again after this, so that nobody can silence us for long. */
+export const longestWaitMs = 5 * 60_000;
 
 export function retryAfterMs(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;

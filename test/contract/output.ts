@@ -1,6 +1,7 @@
 // What every output does. Each calls this with a way to open one against its destination.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { deliveryOf as wholeOf, partsOf } from "../../collector/output/delivery.ts";
 import {
   type Delivery,
   type Output,
@@ -29,14 +30,14 @@ export const outputContext = (more: Partial<OutputContext> = {}): OutputContext 
   ...more,
 });
 
-export function deliveryOf(signal: Signal, items: readonly number[]): Delivery {
-  const entries = items.map((count, position) => ({
-    position,
+/** Batches of so many items, from a position on. */
+export function deliveryOf(signal: Signal, items: readonly number[], from = 0): Delivery {
+  const entries = items.map((count, index) => ({
+    position: from + index,
     atMs: 1_790_000_000_000,
-    batch: sampleBatch(signal, { items: count, seed: position + 1 }),
+    batch: sampleBatch(signal, { items: count, seed: from + index + 1 }),
   }));
-  const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
-  return { signal, entries, items: items.reduce((sum, count) => sum + count, 0), bytes };
+  return wholeOf(signal, entries);
 }
 
 const never = new AbortController().signal;
@@ -78,6 +79,32 @@ export function outputContract(name: string, open: () => Promise<Opened>): void 
       expect(opened.output.maxItems).toBeGreaterThanOrEqual(512);
       expect(opened.output.maxBytes).toBeGreaterThanOrEqual(1 << 20);
     });
+
+    test("several deliveries at a time arrive too, where it says that it takes so many", () =>
+      eachWanted(async (signal) => {
+        const { maxInFlight = 1 } = opened.output;
+        expect(maxInFlight).toBeGreaterThanOrEqual(1);
+        const counts = Array.from({ length: maxInFlight }, (_, index) => index + 1);
+        // Positions go on from one to the next, as those of consecutive slices do.
+        const deliveries = counts.map((count) => deliveryOf(signal, [count], count));
+        const outcomes = deliveries.map((delivery) => opened.output.deliver(delivery, never));
+        expect(await Promise.all(outcomes)).toEqual(counts.map(() => ({ kind: "delivered" })));
+        const items = counts.reduce((sum, count) => sum + count, 0);
+        expect(await opened.arrived(signal)).toBeOneOf([undefined, items]);
+      }));
+
+    test("a batch in parts arrives as a whole, where it says that it takes parts", () =>
+      eachWanted(async (signal) => {
+        if (!opened.output.takesParts) return;
+        const whole = deliveryOf(signal, [20]);
+        const parts = [...partsOf(whole.entries[0]!, { maxItems: 6, maxBytes: Infinity })];
+        expect(parts.length).toBeGreaterThan(3);
+        for (const part of parts) {
+          const outcome = await opened.output.deliver(wholeOf(signal, [part]), never);
+          expect(outcome).toEqual({ kind: "delivered" });
+        }
+        expect(await opened.arrived(signal)).toBeOneOf([undefined, 20]);
+      }));
 
     test("a delivery that was cut off beforehand has an outcome, not an error", () =>
       eachWanted(async (signal) => {

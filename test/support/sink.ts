@@ -2,7 +2,7 @@
 
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { Signal } from "../../collector/wire/batch.ts";
 
 export interface Sink {
@@ -27,7 +27,7 @@ export async function startSink(port = 0): Promise<Sink> {
     request.on("end", () => {
       arrived++;
       const body = Buffer.concat(chunks);
-      const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+      const bytes = decompressed(body, request.headers["content-encoding"]);
       if (sink.misbehave?.(response, bytes)) return;
       requests.push({ signal: request.url?.slice("/v1/".length) as Signal, bytes });
       response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
@@ -48,4 +48,9 @@ export async function startSink(port = 0): Promise<Sink> {
       }),
   };
   return sink;
+}
+
+function decompressed(body: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === "gzip") return gunzipSync(body);
+  return encoding === "zstd" ? zstdDecompressSync(body) : body;
 }

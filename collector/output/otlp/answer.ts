@@ -1,6 +1,7 @@
 // What an OTLP server's answer means, whichever transport brought it.
 
 import { Cursor } from "../../wire/cursor.ts";
+import { printable } from "../../wire/printable.ts";
 import { ExportResponse, RpcStatus } from "../../wire/schema.ts";
 import { isReadable } from "../../wire/validate.ts";
 import type { Outcome, Reason } from "../output.ts";
@@ -16,21 +17,47 @@ export function outcomeOfSuccess(body: Uint8Array): Outcome {
     const partial = new Cursor(body, response.start, response.end);
     while (partial.next()) {
       if (partial.number === 1) rejected = Number(partial.int64());
-      if (partial.number === 2) detail = partial.text();
+      if (partial.number === 2) detail = printable(partial.text());
     }
   }
-  if (rejected <= 0) return { kind: "delivered" };
-  return { kind: "rejected", reason: "partial_success", detail, items: rejected };
+  return outcomeOfPartial(rejected, detail);
 }
+
+/** From servers that answer in JSON whatever they are sent. */
+export function outcomeOfJson(body: Uint8Array): Outcome {
+  try {
+    const answer = JSON.parse(Buffer.from(body).toString()) as JsonAnswer | null; // asked with care
+    const partial = answer?.partialSuccess ?? {};
+    const { rejectedSpans, rejectedDataPoints, rejectedLogRecords, errorMessage } = partial;
+    const rejected = Number(rejectedSpans ?? rejectedDataPoints ?? rejectedLogRecords ?? 0);
+    const message = typeof errorMessage === "string" ? printable(errorMessage) : "";
+    return outcomeOfPartial(rejected, message);
+  } catch {
+    return { kind: "delivered" };
+  }
+}
+
+interface JsonAnswer {
+  readonly partialSuccess?: Readonly<Record<string, unknown>>;
+}
+
+function outcomeOfPartial(rejected: number, message: string): Outcome {
+  if (!(rejected >= 1)) return { kind: "delivered" };
+  const detail = message.slice(0, longestMessage);
+  return { kind: "rejected", reason: "partial_success", detail, items: Math.floor(rejected) };
+}
+
+const longestMessage = 500;
 
 /** The message of a google.rpc.Status, or the beginning of whatever else was answered. */
 export function messageOf(body: Uint8Array): string {
-  const longest = 500;
   if (isReadable(RpcStatus, body)) {
     const status = new Cursor(body);
-    while (status.next()) if (status.number === 2) return status.text().slice(0, longest);
+    while (status.next()) {
+      if (status.number === 2) return printable(status.text().slice(0, longestMessage));
+    }
   }
-  return Buffer.from(body).toString("utf8", 0, longest);
+  return printable(Buffer.from(body).toString("utf8", 0, longestMessage));
 }
 
 export const retry = (reason: Reason, detail: string, afterMs?: number): Outcome =>

@@ -1,8 +1,5 @@
 // OTLP over gRPC, as a client: bytes in, bytes out, sorted as over HTTP.
 
-import type { ConnectionOptions } from "node:tls";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
 import { GrpcClient } from "../../http2/client.ts";
 import type { GrpcAnswer } from "../../http2/client-call.ts";
 import { type GrpcStatus, grpcCodes, nameOfCode } from "../../http2/grpc-status.ts";
@@ -11,6 +8,7 @@ import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
 import type { Outcome } from "../output.ts";
 import { outcomeOfSuccess, reject, retry } from "./answer.ts";
+import { bodyOf } from "./body.ts";
 import type { Sender, SenderSettings } from "./http-sender.ts";
 import { retryDelayMs } from "./retry-info.ts";
 
@@ -20,31 +18,24 @@ const paths: Readonly<Record<Signal, string>> = {
   logs: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 };
 
-const compress = promisify(gzip);
-
-/** `tls` says how the server of a grpcs:// address is to be spoken to, asked for each connection. */
-export function grpcSender(
-  settings: SenderSettings,
-  tls: () => ConnectionOptions = () => ({}),
-): Sender {
-  const { endpoint, compression, timeoutMs } = settings;
+export function grpcSender(settings: SenderSettings): Sender {
+  const { endpoint, compression, timeoutMs, tls } = settings;
   const isTls = endpoint.startsWith("grpcs:");
   const url = new URL(endpoint.replace(/^grpc/, "http"));
   const client = new GrpcClient({
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port || (isTls ? 443 : 80)), // URL leaves these out
-    tls: isTls ? tls : undefined,
+    tls: isTls ? () => tls?.current() ?? {} : undefined,
   });
   const heads = headsOf(settings, url.host);
   const isCompressed = compression === "gzip";
 
   return {
-    async send({ signal, entries, items }, abort) {
-      const plain = entries.map(({ batch }) => batch.bytes);
-      const parts = isCompressed ? [await compress(Buffer.concat(plain))] : plain;
-      const head = heads[signal];
-      const answer = await client.call({ head, parts, isCompressed, timeoutMs, signal: abort });
-      return outcomeOf(answer, items);
+    async send(delivery, signal) {
+      const parts = await bodyOf(delivery, compression);
+      const head = heads[delivery.signal];
+      const answer = await client.call({ head, parts, isCompressed, timeoutMs, signal });
+      return outcomeOf(answer, delivery.items);
     },
     close: () => client.close(),
   };

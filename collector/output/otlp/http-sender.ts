@@ -1,21 +1,33 @@
-// OTLP over HTTP, as a client. Any 2xx is an acceptance; what else is answered is sorted into what may
-// pass (retry) and what never will (rejected). A wrong address or credential is for a person to mend
-// and not a reason to give data up, so it is retried.
+// OTLP over HTTP, as a client. What is answered is sorted into what was taken (any 2xx), what may pass
+// (retry) and what never will (rejected). A wrong address or credential is for a person to mend and not a
+// reason to give data up, so it is retried. The status decides: an answer whose body is garbage, breaks
+// off or never ends is still the answer, and what it took must not be sent twice.
 
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
+import {
+  Agent as HttpAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as httpRequest,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
 import type { Delivery, Outcome } from "../output.ts";
 import { retryAfterMs } from "../retry-after.ts";
-import { messageOf, outcomeOfSuccess, reject, retry } from "./answer.ts";
+import type { TlsFiles } from "../tls-files.ts";
+import { messageOf, outcomeOfJson, outcomeOfSuccess, reject, retry } from "./answer.ts";
+import { bodyOf, type Compression } from "./body.ts";
 
 export interface SenderSettings {
   readonly endpoint: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly compression: "none" | "gzip";
+  readonly compression: Compression;
+  /** For a request with its answer, from beginning to end. */
   readonly timeoutMs: number;
+  /** How many requests there are at a time; 1 if not given. */
+  readonly maxInFlight?: number;
+  /** For a server that is not known to everybody, or wants to know us. */
+  readonly tls?: TlsFiles;
 }
 
 /** Sends deliveries to one server. */
@@ -24,33 +36,48 @@ export interface Sender {
   close(): void;
 }
 
-const compress = promisify(gzip);
 const longestAnswerBytes = 64 << 10;
 
 export function httpSender(settings: SenderSettings): Sender {
-  const isTls = settings.endpoint.startsWith("https:");
-  const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
-  const urls = urlsOf(settings.endpoint);
-  const headers = { ...settings.headers, "content-type": "application/x-protobuf" };
-  const isGzip = settings.compression === "gzip";
+  const { endpoint, compression, timeoutMs, tls, maxInFlight = 1 } = settings;
+  const isTls = endpoint.startsWith("https:");
+  const limits = { keepAlive: true, noDelay: true, maxSockets: maxInFlight };
+  const agent = isTls ? new HttpsAgent(limits) : new HttpAgent(limits);
+  const request = isTls ? httpsRequest : httpRequest;
+  const urls = urlsOf(endpoint);
+  const headers = {
+    "user-agent": `sonde/${packageVersion()}`,
+    ...settings.headers,
+    "content-type": "application/x-protobuf",
+    ...(compression === "none" ? {} : { "content-encoding": compression }),
+  };
 
   return {
-    async send(delivery, signal) {
-      const parts = delivery.entries.map(({ batch }) => batch.bytes);
-      const body = isGzip ? [await compress(Buffer.concat(parts))] : parts;
+    async send(delivery, abort) {
+      const body = await bodyOf(delivery, compression);
       const length = body.reduce((sum, part) => sum + part.length, 0);
-      const request = (isTls ? httpsRequest : httpRequest)(urls[delivery.signal], {
-        method: "POST",
-        agent,
-        signal,
-        timeout: settings.timeoutMs,
-        headers: {
-          ...headers,
-          "content-length": length,
-          ...(isGzip ? { "content-encoding": "gzip" } : {}),
-        },
+      const exchange = (signal: AbortSignal): Promise<Exchange> =>
+        exchanged(
+          request(urls[delivery.signal], {
+            ...tls?.current(),
+            method: "POST",
+            agent,
+            signal,
+            headers: { ...headers, "content-length": length },
+          }),
+          body,
+        );
+      return await within({ timeoutMs, abort }, async (signal) => {
+        let answer = await exchange(signal);
+        if (answer.kind === "stale") {
+          dropIdle(agent);
+          answer = await exchange(signal);
+        }
+        if (answer.kind === "answered") return outcomeOf(answer, delivery.items);
+        if (abort.aborted) return retry("unreachable", "cut off, since the collector stops");
+        if (signal.aborted) return retry("timeout", `no answer within ${timeoutMs} ms`);
+        return outcomeOfError(answer.error);
       });
-      return await exchange(request, body, { items: delivery.items, ...settings });
     },
     close: () => agent.destroy(),
   };
@@ -58,60 +85,97 @@ export function httpSender(settings: SenderSettings): Sender {
 
 /** A base path is kept; the signal's own path follows it. */
 function urlsOf(endpoint: string): Readonly<Record<Signal, URL>> {
-  const base = endpoint.replace(/\/+$/, "");
-  const url = (path: string): URL => new URL(`${base}/v1/${path}`);
+  const base = new URL(endpoint);
+  const path = base.pathname.replace(/\/*$/, "");
+  const url = (signal: Signal): URL => new URL(`${path}/v1/${signal}`, base);
   return { traces: url("traces"), metrics: url("metrics"), logs: url("logs") };
 }
 
-function exchange(
-  request: ReturnType<typeof httpRequest>,
-  body: readonly Uint8Array[],
-  { items, timeoutMs }: { readonly items: number; readonly timeoutMs: number },
-): Promise<Outcome> {
+/** The signal that the work is given is aborted when the time is over, or `abort` is. */
+async function within<Value>(
+  { timeoutMs, abort }: { readonly timeoutMs: number; readonly abort: AbortSignal },
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  const timer = setTimeout(end, timeoutMs);
+  abort.addEventListener("abort", end, { once: true });
+  if (abort.aborted) end();
+  try {
+    return await work(ending.signal);
+  } finally {
+    clearTimeout(timer);
+    abort.removeEventListener("abort", end);
+  }
+}
+
+type Exchange =
+  | { readonly kind: "answered"; readonly response: IncomingMessage; readonly body: Buffer }
+  /** The server closed a connection that had been idle, just when we took it up again. */
+  | { readonly kind: "stale"; readonly error: Error }
+  | { readonly kind: "failed"; readonly error: Error };
+
+function exchanged(request: ClientRequest, body: readonly Uint8Array[]): Promise<Exchange> {
   return new Promise((resolve) => {
-    const late = setTimeout(() => {
-      resolve(retry("timeout", `no answer within ${timeoutMs} ms`));
-      request.destroy();
-    }, timeoutMs);
-    const settle = (outcome: Outcome): void => {
-      clearTimeout(late);
-      resolve(outcome);
-    };
-    request.on("error", (error) => settle(retry("unreachable", describe(error))));
+    let isAnswered = false;
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (isAnswered) return;
+      const isStale = request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(error.code ?? "");
+      resolve({ kind: isStale ? "stale" : "failed", error });
+    });
+    request.on("close", () => {
+      const error = new Error("the connection was closed without an answer");
+      if (!isAnswered) resolve({ kind: "failed", error });
+    });
     request.on("response", (response) => {
-      readAnswer(response).then(
-        (answer) => settle(outcomeOf(response, answer, items)),
-        (error: Error) => settle(retry("unreachable", `the answer broke off: ${error.message}`)),
-      );
+      isAnswered = true;
+      // A server may answer before it has read everything; it is not sent the rest.
+      response.on("close", () => request.writableFinished || request.destroy());
+      const read = readAnswer(response);
+      resolve(read.then((answer) => ({ kind: "answered", response, body: answer })));
     });
     for (const part of body) request.write(part);
     request.end();
   });
 }
 
-/** No more than is needed: an answer without end is cut off. */
+/** As much as there is, and no more than is needed: an answer without end is cut off. */
 async function readAnswer(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > longestAnswerBytes) break; // leaving the loop destroys the response
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > longestAnswerBytes) break; // leaving the loop destroys the response
+    }
+  } catch {
+    // It broke off, or the time was over.
   }
   return Buffer.concat(chunks).subarray(0, longestAnswerBytes);
 }
 
-function outcomeOf(response: IncomingMessage, answer: Buffer, items: number): Outcome {
-  const status = response.statusCode ?? 0;
-  const isProtobuf = response.headers["content-type"]?.startsWith("application/x-protobuf");
-  if (status >= 200 && status < 300) {
-    return isProtobuf ? outcomeOfSuccess(answer) : { kind: "delivered" };
+/** The others that have been idle are likely to be closed, too. */
+function dropIdle(agent: HttpAgent): void {
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy();
   }
-  const detail = `HTTP ${status} ${messageOf(answer)}`.trim();
+}
+
+function outcomeOf(answer: Exchange & { kind: "answered" }, items: number): Outcome {
+  const { response, body } = answer;
+  const { statusCode: status = 0, headers } = response;
+  if (status >= 200 && status < 300) {
+    const type = headers["content-type"] ?? "";
+    if (type.startsWith("application/x-protobuf")) return outcomeOfSuccess(body);
+    return type.startsWith("application/json") ? outcomeOfJson(body) : { kind: "delivered" };
+  }
+  const detail = `HTTP ${status} ${messageOf(body)}`.trim();
+  const afterMs = retryAfterMs(headers["retry-after"]);
   switch (status) {
     case 429:
     case 503:
-      return retry("busy", detail, retryAfterMs(response.headers["retry-after"]));
+      return retry("busy", detail, afterMs);
     case 401:
     case 403:
     case 407:
@@ -120,18 +184,23 @@ function outcomeOf(response: IncomingMessage, answer: Buffer, items: number): Ou
     case 405:
       return retry("not_found", detail);
     case 408:
-      return retry("timeout", detail);
+      return retry("timeout", detail, afterMs);
     case 413:
       return reject("too_large", detail, items);
     default:
-      if (status >= 500) return retry("server_error", detail);
+      if (status >= 500) return retry("server_error", detail, afterMs);
       if (status >= 400) return reject("bad_data", detail, items);
-      return retry("bad_answer", detail);
+      // A redirect is not followed: it could lead headers with credentials to another host.
+      return retry(
+        "bad_answer",
+        `HTTP ${status} to ${headers.location ?? "nowhere"}`.slice(0, 500),
+      );
   }
 }
 
-function describe(error: NodeJS.ErrnoException): string {
+function outcomeOfError(error: NodeJS.ErrnoException): Outcome {
   // Several addresses tried: Node gives an AggregateError without a message of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : error;
-  return first?.message || error.code || "connection failed";
+  const detail = first?.message || error.code || "connection failed";
+  return retry(error.code?.startsWith("HPE_") ? "bad_answer" : "unreachable", detail);
 }

@@ -2,29 +2,33 @@
 // OTLP is simply one after the other. Nothing is decoded.
 
 import type { Output, OutputContext } from "../output.ts";
+import { TlsFiles } from "../tls-files.ts";
 import type { Sender } from "./http-sender.ts";
 import type { OtlpSettings } from "./settings.ts";
 
-/** Below the 4 MiB that gRPC servers take unless told otherwise. */
-const maxBytes = 4_000_000;
-const maxItems = 10_000;
-
-export async function open(settings: OtlpSettings, _context: OutputContext): Promise<Output> {
-  const sender = await senderFor(settings);
+export async function open(settings: OtlpSettings, context: OutputContext): Promise<Output> {
+  const sender = await senderFor(settings, context);
   return {
     wants: settings.signals,
-    maxItems,
-    maxBytes,
+    maxItems: settings.max_request_items,
+    maxBytes: settings.max_request_bytes,
+    maxInFlight: settings.max_in_flight,
+    takesParts: true,
     deliver: (delivery, signal) => sender.send(delivery, signal),
     close: async () => sender.close(),
   };
 }
 
-/** Only the transport that is used is loaded. */
-async function senderFor(settings: OtlpSettings): Promise<Sender> {
-  const { endpoint, headers, compression, timeout_ms: timeoutMs } = settings;
-  const senderSettings = { endpoint, headers, compression, timeoutMs };
-  if (/^grpcs?:/.test(endpoint)) {
+/** What is behind a transport is loaded only by those who use it. */
+async function senderFor(settings: OtlpSettings, context: OutputContext): Promise<Sender> {
+  const { endpoint, headers, compression } = settings;
+  const { timeout_ms: timeoutMs, max_in_flight: maxInFlight } = settings;
+  const isTls = /^(http|grpc)s:/.test(endpoint);
+  const failed = (error: unknown): void =>
+    context.incidents.credentialsNotReplaced(`outputs.${context.name}`, String(error));
+  const tls = isTls ? { tls: new TlsFiles(settings, failed) } : {};
+  const senderSettings = { endpoint, headers, compression, timeoutMs, maxInFlight, ...tls };
+  if (endpoint.startsWith("grpc")) {
     return (await import("./grpc-sender.ts")).grpcSender(senderSettings);
   }
   return (await import("./http-sender.ts")).httpSender(senderSettings);

@@ -29,7 +29,7 @@ describe("a mistake in a variable", () => {
     "SONDE_STORE_RETENTION",
     "SONDE_STORE_MAX_BYTES",
     "SONDE_REMOTE_WRITE_URL",
-    "SONDE_OTLP_CERTIFICATE",
+    "SONDE_ELASTICSEARCH_CERTIFICATE",
     "SONDE_WHEN_FULL",
   ])("%s is said not to be available yet", async (name) => {
     expect(await problems({ env: { [name]: "x" } })).toEqual([
@@ -71,7 +71,7 @@ describe("a mistake in the file", () => {
     [
       "outputs:\n  mine: {}",
       "2 outputs.mine: no such output type; " +
-        "there are debug, elasticsearch, jaeger, otlp, prometheus",
+        "there are debug, elasticsearch, file, jaeger, otlp, prometheus",
     ],
     [
       "outputs:\n  mine:\n    type: otpl",

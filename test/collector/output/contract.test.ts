@@ -1,10 +1,16 @@
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { open as openDebug } from "../../../collector/output/debug/debug.ts";
 import { open as openElasticsearch } from "../../../collector/output/elasticsearch/elasticsearch.ts";
 import { settings as elasticsearchSettings } from "../../../collector/output/elasticsearch/settings.ts";
+import { open as openFile } from "../../../collector/output/file/file.ts";
+import { settings as fileSettings } from "../../../collector/output/file/settings.ts";
 import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
 import { open as openPrometheus } from "../../../collector/output/prometheus/prometheus.ts";
 import { settings as prometheusSettings } from "../../../collector/output/prometheus/settings.ts";
+import { fromJson } from "../../../collector/wire/from-json.ts";
 import { validate } from "../../../collector/wire/validate.ts";
 import { outputContext, outputContract } from "../../contract/output.ts";
 import { startSink } from "../../support/sink.ts";
@@ -12,7 +18,7 @@ import { startServer } from "./elasticsearch-server.ts";
 
 const away = { status: 503, body: "away" };
 
-for (const compression of ["none", "gzip"]) {
+for (const compression of ["none", "gzip", "zstd"]) {
   outputContract(`otlp over HTTP, compression ${compression}`, async () => {
     const sink = await startSink();
     const settings = otlpSettings.parse({ endpoint: sink.url, compression });
@@ -62,6 +68,27 @@ outputContract("prometheus", async () => ({
   arrived: async () => undefined, // series, not points: prometheus.test.ts looks at these
   close: async () => {},
 }));
+
+outputContract("file", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-file-"));
+  const path = join(folder, "there", "out.jsonl");
+  mkdirSync(dirname(path));
+  return {
+    output: await openFile(fileSettings.parse({ path }), outputContext()),
+    arrived: async (signal) => {
+      const lines = readFileSync(path, "utf8").trim().split("\n");
+      return lines
+        .map((line) => fromJson(signal, Buffer.from(line)))
+        .map((bytes) => validate(signal, bytes))
+        .reduce((items, result) => items + (result.kind === "valid" ? result.batch.items : 0), 0);
+    },
+    outage: {
+      begin: async () => renameSync(dirname(path), join(folder, "away")),
+      end: async () => renameSync(join(folder, "away"), dirname(path)),
+    },
+    close: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+});
 
 outputContract("debug", async () => {
   let text = "";

@@ -1,11 +1,16 @@
 // Several deliveries on their way at a time: what is committed, what is held, who tries again.
 
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DiskLog } from "../../../collector/log/disk-log.ts";
+import { Books } from "../../../collector/output/books.ts";
 import type { Outcome } from "../../../collector/output/output.ts";
+import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { sampleBatch } from "../../support/otlp.ts";
 import { until } from "../../support/until.ts";
-import { type Answer, busy, delivered, Feeding } from "./feeding.ts";
+import { type Answer, bad, busy, delivered, Feeding } from "./feeding.ts";
 
 let feeding: Feeding;
 
@@ -50,6 +55,10 @@ async function append(slices: number): Promise<void> {
 /** That nothing happens cannot be waited for. */
 const aMoment = (): Promise<void> => sleep(30);
 
+const quiet = new Incidents({ write: () => {} });
+const cursorsFirst = (one: string, other: string): number =>
+  Number(other.includes("cursor")) - Number(one.includes("cursor"));
+
 const waiting = (): number => feeding.feed.reader.waiting.batches;
 
 test("as many slices are on their way as the output says", async () => {
@@ -72,6 +81,17 @@ test("one, if it says nothing", async () => {
   await answers.areWaiting([0]);
   answers.give(0, delivered);
   await answers.areWaiting([1]);
+});
+
+test("small batches that come one by one travel together", async () => {
+  await feeding.start(() => delivered, { maxInFlight: 4 });
+  for (let index = 0; index < 60; index++) {
+    await feeding.log.append(sampleBatch("traces", { items: 1, seed: index + 1 }));
+    await sleep(1);
+  }
+  await feeding.drained();
+  expect(feeding.deliveries.length).toBeLessThan(20);
+  expect(feeding.lines()).toEqual(["traces delivered 60"]);
 });
 
 test("only the finished beginning is committed, with its exact books", async () => {
@@ -109,6 +129,35 @@ test("what was delivered behind a gap comes again after a crash, and is counted 
   await feeding.drained();
   expect(feeding.deliveries.map(({ entries }) => entries[0]!.position)).toEqual([1, 2, 3]);
   expect(feeding.lines()).toEqual(["traces delivered 40"]);
+  feeding.expectBalance();
+});
+
+test("at whatever moment it is killed, the cursor and its books agree", async () => {
+  const outcomes: Outcome[] = [delivered, delivered, delivered, busy, bad(10)];
+  const answer: Answer = async (delivery) => {
+    await sleep(Math.random() * 4);
+    const outcome = outcomes[Math.floor(Math.random() * outcomes.length)]!;
+    return outcome.kind === "rejected" ? bad(delivery.items) : outcome;
+  };
+  await append(60);
+  await feeding.start(answer, { ...four, takesParts: true });
+  const places = new Set<number>();
+  for (let kill = 0; waiting() > 0; kill++) {
+    const copy = join(feeding.folder, `killed-${kill}`);
+    // The cursor first: what is appended behind it is no harm.
+    for (const name of readdirSync(join(feeding.folder, "log")).toSorted(cursorsFirst)) {
+      cpSync(join(feeding.folder, "log", name), join(copy, name), { recursive: true });
+    }
+    rmSync(join(copy, "lock"), { recursive: true, force: true });
+    const found = await DiskLog.open({ folder: copy, maxBytes: 1 << 30, incidents: quiet });
+    const reader = await found.reader("out");
+    const books = reader.memo ? Books.fromMemo(reader.memo).total().traces : 0;
+    expect(books + reader.waiting.items.traces).toBe(found.appended.traces);
+    places.add(reader.waiting.batches);
+    await found.close();
+    await sleep(3);
+  }
+  expect(places.size).toBeGreaterThan(5);
   feeding.expectBalance();
 });
 

@@ -31,7 +31,7 @@ export class Feeding {
   /** All that were handed over, as often as they were. */
   readonly deliveries: Delivery[] = [];
   readonly said: string[] = [];
-  readonly #folder = mkdtempSync(join(tmpdir(), "sonde-feed-"));
+  readonly folder = mkdtempSync(join(tmpdir(), "sonde-feed-"));
 
   static async open(): Promise<Feeding> {
     const feeding = new Feeding();
@@ -40,12 +40,12 @@ export class Feeding {
   }
 
   get lettersPath(): string {
-    return join(this.#folder, "dead", "out.jsonl");
+    return join(this.folder, "dead", "out.jsonl");
   }
 
   async openLog(segmentBytes?: number): Promise<void> {
     this.log = await DiskLog.open({
-      folder: join(this.#folder, "log"),
+      folder: join(this.folder, "log"),
       maxBytes: 1 << 30,
       incidents: new Incidents({ write: () => {} }),
       ...(segmentBytes ? { segmentBytes } : {}),
@@ -111,7 +111,7 @@ export class Feeding {
   async close(): Promise<void> {
     await this.feed?.stop(AbortSignal.abort());
     await this.log.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

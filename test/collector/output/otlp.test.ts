@@ -1,4 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -144,47 +145,113 @@ describe("over HTTP", () => {
       const outcome = await answering(503, { "retry-after": value });
       waits.push(outcome.kind === "retry" ? outcome.afterMs : outcome);
     }
-    expect(waits).toEqual([7_000, 60_000, undefined, expect.any(Number)]);
+    expect(waits).toEqual([7_000, 300_000, undefined, expect.any(Number)]);
     expect(waits[3]).toBeGreaterThan(7_000);
   });
 
-  test("no answer, a cut answer, an endless answer, nobody there: a retry each", async () => {
+  test("no answer, and nobody there: a retry each", async () => {
     const quick = await openTo({ endpoint: sink.url, timeout_ms: 100 });
     sink.misbehave = () => true;
     expect(await quick.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+      kind: "retry",
       reason: "timeout",
     });
     await quick.close();
-
-    sink.misbehave = (response) => {
-      response.writeHead(200, { "content-length": 100 }).write("x");
-      setImmediate(() => response.destroy());
-      return true;
-    };
-    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
-      kind: "retry",
-      reason: "unreachable",
-    });
-
-    sink.misbehave = (response) => {
-      response.writeHead(500);
-      const more = (): void => {
-        if (!response.destroyed) response.write("x".repeat(10_000), () => setImmediate(more));
-      };
-      more();
-      return true;
-    };
-    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
-      kind: "retry",
-      reason: "server_error",
-    });
-
     await sink.close();
     expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
       kind: "retry",
       reason: "unreachable",
     });
     sink = await startSink();
+  });
+
+  test.each([
+    [200, { kind: "delivered" }],
+    [400, { kind: "rejected", reason: "bad_data" }],
+    [503, { kind: "retry", reason: "busy" }],
+  ])(
+    "an answer %i that breaks off, drips or never ends is one all the same",
+    async (status, outcome) => {
+      const quick = await openTo({ endpoint: sink.url, timeout_ms: 400 });
+      const answers: ((response: ServerResponse) => void)[] = [
+        (response) => setImmediate(() => response.destroy()),
+        (response) => {
+          const timer = setInterval(() => response.write("x"), 20);
+          response.on("close", () => clearInterval(timer));
+        },
+        (response) => {
+          const more = (): void => {
+            if (!response.destroyed) response.write("x".repeat(10_000), () => setImmediate(more));
+          };
+          more();
+        },
+      ];
+      for (const answer of answers) {
+        sink.misbehave = (response) => {
+          response.writeHead(status).write("x");
+          answer(response);
+          return true;
+        };
+        const began = performance.now();
+        expect(await quick.deliver(deliveryOf("traces", 1), never)).toMatchObject(outcome);
+        expect(performance.now() - began).toBeLessThan(1500);
+      }
+      await quick.close();
+    },
+  );
+
+  test("partial success in JSON, from a server that always answers so", async () => {
+    const json = { "content-type": "application/json" };
+    const partial = { rejectedSpans: "2", errorMessage: "too old" };
+    expect(await answering(200, json, JSON.stringify({ partialSuccess: partial }))).toEqual({
+      kind: "rejected",
+      reason: "partial_success",
+      detail: "too old",
+      items: 2,
+    });
+    for (const body of ["{}", "[", "null", "1", '{"partialSuccess":{"rejectedSpans":"x"}}']) {
+      expect(await answering(200, json, body)).toEqual({ kind: "delivered" });
+    }
+  });
+
+  test("what a server says cannot move a cursor or forge a line", async () => {
+    const outcome = await answering(400, {}, "no\n\u001b[2J\u202esonde: all is well");
+    expect(outcome).toMatchObject({
+      detail: "HTTP 400 no\\u000a\\u001b[2J\\u202esonde: all is well",
+    });
+  });
+
+  test("a redirect is not followed", async () => {
+    const other = await startSink();
+    const outcome = await answering(307, { location: `${other.url}/v1/traces` });
+    expect(outcome).toMatchObject({
+      kind: "retry",
+      reason: "bad_answer",
+      detail: `HTTP 307 to ${other.url}/v1/traces`,
+    });
+    expect(other.arrived()).toBe(0);
+    await other.close();
+  });
+
+  test("zstd is said to be zstd", async () => {
+    const zstd = await openTo({ endpoint: sink.url, compression: "zstd" });
+    let encoding: unknown;
+    sink.misbehave = (response) => {
+      encoding = response.req.headers["content-encoding"];
+      return false;
+    };
+    const delivery = deliveryOf("logs", 5);
+    expect(await zstd.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    expect(encoding).toBe("zstd");
+    expect(sink.requests[0]?.bytes).toEqual(Buffer.from(delivery.entries[0]!.batch.bytes));
+    await zstd.close();
+  });
+
+  test("small and large batches arrive in their order", async () => {
+    const delivery = deliveryOf("traces", 1, 2, 60, 1, 50, 70, 3);
+    expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
+    expect(sink.requests[0]?.bytes.equals(sent)).toBe(true);
   });
 
   test("an abort ends a delivery at once, as a retry", async () => {
