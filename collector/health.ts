@@ -1,5 +1,5 @@
 // The web port, as far as it goes today: whether the process works, whether it takes data, how each
-// part is, and the collector's own metrics.
+// part is, the collector's own metrics, and the API, which is in query/.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { authority, listen, type Listening } from "./listen.ts";
@@ -14,6 +14,8 @@ export interface HealthSources {
   readonly log: Log;
   readonly feeds: readonly Feed[];
   readonly metrics: () => string;
+  /** Answers what begins with /api/. */
+  readonly api: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 export interface HealthServer {
@@ -27,7 +29,8 @@ const failingLimitMs = 60_000;
 export async function startHealth(sources: HealthSources, where: Listening): Promise<HealthServer> {
   const server = createServer((request, response) => {
     response.on("error", () => {});
-    answer(sources, request, response);
+    if (request.url?.startsWith("/api/")) sources.api(request, response);
+    else answer(sources, request, response);
   });
   const port = await listen(server, where);
   return {
@@ -67,7 +70,7 @@ function answer(sources: HealthSources, request: IncomingMessage, response: Serv
       return;
     }
     default: {
-      const body = "here are /healthz, /readyz, /health and /metrics\n";
+      const body = "here are /healthz, /readyz, /health, /metrics and /api/\n";
       send(response, { status: 404, type: "text/plain", body });
     }
   }

@@ -31,16 +31,18 @@ export class CursorFile {
   }
 
   static async open(path: string): Promise<{ file: CursorFile; state: CursorState | undefined }> {
-    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
+    const text = await textOf(path);
     const handle = await open(path, "a", 0o600);
     const length = Buffer.byteLength(text);
     const file = new CursorFile(path, handle, length);
     if (text !== "" && !text.endsWith("\n"))
       file.#length += (await handle.write("\n")).bytesWritten;
     return { file, state: lastSound(text) };
+  }
+
+  /** Where it stands, without a mind to move it. */
+  static async read(path: string): Promise<CursorState | undefined> {
+    return lastSound(await textOf(path));
   }
 
   async write(state: CursorState): Promise<void> {
@@ -78,6 +80,13 @@ export class CursorFile {
     this.#handle = handle;
     this.#length = Buffer.byteLength(line);
   }
+}
+
+async function textOf(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
 }
 
 function encode(state: CursorState): string {

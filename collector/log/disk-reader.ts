@@ -205,7 +205,8 @@ interface Opened {
   readonly place: Place;
 }
 
-function difference(more: PerSignal, less: PerSignal): PerSignal {
+/** Never below zero. */
+export function difference(more: PerSignal, less: PerSignal): PerSignal {
   const items = noItems();
   for (const signal of signals) items[signal] = Math.max(0, more[signal] - less[signal]);
   return items;

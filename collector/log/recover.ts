@@ -61,7 +61,8 @@ export async function recover(
   return { id, segments, head, totals };
 }
 
-async function openSegment(
+/** To be read from; how far it goes is left to the caller, who sees its neighbours. */
+export async function openSegment(
   folder: string,
   file: string,
   incidents: Incidents,
