@@ -8,9 +8,10 @@ import type { Config } from "../config/schema.ts";
 import { suggestion } from "../config/spelling.ts";
 import type { Resent } from "../output/resend.ts";
 import type { DeadList, DeadShown, DeadSummary, Dropped, ShownLetter } from "../query/dead.ts";
+import { printable } from "../wire/printable.ts";
 import { type Answer, ask } from "./ask.ts";
 import { failed, parse, type Result, settings, UsageError } from "./command.ts";
-import { clean, count, counted, json, size, table, time } from "./terminal.ts";
+import { clean, count, counted, json, readable, size, table, time } from "./terminal.ts";
 
 export const usage = `sonde dead: records that an output could not deliver
 
@@ -201,11 +202,11 @@ function blockOf(output: string, letter: ShownLetter, isFull: boolean): string {
     `${id}  ${time(at)}  ${output}  ${signal}  ${what}, ${size(letter.bytes)}, ${place}${tries}\n` +
     `  ${clean(reason)}: ${clean(detail) || "(no words)"}\n`;
   if (letter.record === undefined) return `${head}  (its record is long; --full shows it)\n`;
-  const lines = JSON.stringify(letter.record, undefined, 2).split("\n");
+  const lines = readable(letter.record).split("\n");
   const cut = isFull ? lines : lines.slice(0, mostLines);
   const rest = lines.length - cut.length;
   const more = rest > 0 ? `  … ${counted(rest, "more line")}; --full shows all\n` : "";
-  return `${head}${cut.map((line) => `  ${isFull ? line : clean(line)}\n`).join("")}${more}`;
+  return `${head}${cut.map((line) => `  ${isFull ? printable(line) : clean(line)}\n`).join("")}${more}`;
 }
 
 // ── resend and drop ──────────────────────────────────────────────────────────────────────────────
@@ -283,7 +284,7 @@ async function isConfirmed(
 ): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const all = outputs.map(({ output, letters }) => `${counted(letters, "letter")} of ${output}`);
-  const what = ids.length > 0 ? `${counted(ids.length, "letter")}` : all.join(", ");
+  const what = ids.length > 0 ? counted(ids.length, "letter") : all.join(", ");
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const answer = await terminal.question(`${note}Drop ${what}? They are gone then. [y/N] `);

@@ -64,7 +64,9 @@ interface SegmentReport extends Omit<InspectedSegment, "upTo" | "firstAtMs" | "l
 interface ReaderReport {
   readonly name: string;
   readonly is_configured: boolean;
-  /** Undefined where its file has no sound line. */
+  /** Its file has something in it, but no sound line: it will be given everything again. */
+  readonly is_damaged: boolean;
+  /** Undefined where it has not committed anything. */
   readonly position: number | undefined;
   readonly behind: {
     readonly batches: number;
@@ -93,7 +95,8 @@ async function reportOf(inspection: Inspection, folder: string, config: Config):
       first_at: isoOf(firstAtMs),
       last_at: isoOf(lastAtMs),
     })),
-    readers: inspection.readers.map(({ name, position, memo, behind }: InspectedReader) => {
+    readers: inspection.readers.map((reader: InspectedReader) => {
+      const { name, position, isDamaged, memo, behind } = reader;
       const { oldestAtMs, ...amount } = behind;
       const age = oldestAtMs === undefined ? undefined : Math.max(0, nowMs - oldestAtMs) / 1000;
       const books = { delivered: 0, filtered: 0, rejected: 0, dropped: 0 };
@@ -102,6 +105,7 @@ async function reportOf(inspection: Inspection, folder: string, config: Config):
       return {
         name,
         is_configured: names.has(name),
+        is_damaged: isDamaged,
         position,
         behind: { ...amount, oldest_age_s: age },
         books: lines && books,
@@ -119,8 +123,7 @@ async function deadLettersOf(dataDir: string): Promise<Report["dead_letters"]> {
   const folder = join(dataDir, "dead");
   const files = await readdir(folder).catch(() => []);
   const found: { output: string; bytes: number }[] = [];
-  for (const file of files.toSorted()) {
-    if (!file.endsWith(".jsonl")) continue;
+  for (const file of files.filter((name) => name.endsWith(".jsonl")).toSorted()) {
     const { size: bytes } = await stat(join(folder, file));
     if (bytes > 0) found.push({ output: file.slice(0, -".jsonl".length), bytes });
   }
@@ -170,23 +173,20 @@ function segmentsOf({ segments }: Report): string {
   return table(columns, rows);
 }
 
+const outcomes = ["delivered", "filtered", "rejected", "dropped"] as const;
+
 function readersOf({ readers }: Report): string {
   if (readers.length === 0) return "no output has read from it yet\n";
-  const rows = readers.map(({ name, is_configured, position, behind, books }) => [
+  const rows = readers.map(({ name, is_configured, is_damaged, position, behind, books }) => [
     is_configured ? name : `${name} (not configured)`,
-    position === undefined ? "unreadable" : String(position),
-    ...(["delivered", "filtered", "rejected", "dropped"] as const).map((outcome) =>
-      books ? count(books[outcome]) : "?",
-    ),
+    position === undefined ? (is_damaged ? "unreadable" : "-") : String(position),
+    ...outcomes.map((outcome) => (books ? count(books[outcome]) : "-")),
     behindOf(behind),
   ]);
   const columns = [
     { title: "output" },
     { title: "position", isRight: true },
-    { title: "delivered", isRight: true },
-    { title: "filtered", isRight: true },
-    { title: "rejected", isRight: true },
-    { title: "dropped", isRight: true },
+    ...outcomes.map((title) => ({ title, isRight: true })),
     { title: "waiting" },
   ];
   return table(columns, rows);
@@ -206,19 +206,24 @@ function deadOf({ dead_letters }: Report): string {
 }
 
 function damagesOf({ damages }: Report): string {
-  const lines = damages.map(({ file, offset, bytes, kind, batches, items }) => {
-    const place = `${file || "before the first segment"} at byte ${offset}`;
-    const length = counted(bytes, "byte");
-    switch (kind) {
-      case "lost":
-        return `damage: ${place}: ${length} cannot be read: ${counted(batches, "batch", "batches")} lost (${wordsFor(items)})\n`;
-      case "head":
-        return `damage: ${place}: its head cannot be read; nothing is lost by that\n`;
-      case "tail":
-        return `${place}: ${length} that a crash left behind; nothing that was acknowledged\n`;
+  return damages.map((damage) => `${wordsForDamage(damage)}\n`).join("");
+}
+
+function wordsForDamage({ file, offset, bytes, kind, batches, items }: Damage): string {
+  const place = `${file} at byte ${offset}`;
+  const length = counted(bytes, "byte");
+  switch (kind) {
+    case "lost": {
+      const lost = `${counted(batches, "batch", "batches")} lost (${wordsFor(items)})`;
+      return bytes === 0
+        ? `damage: ${file === "" ? "" : `behind ${file}: `}${lost}`
+        : `damage: ${place}: ${length} cannot be read: ${lost}`;
     }
-  });
-  return lines.join("");
+    case "head":
+      return `damage: ${place}: its head cannot be read; nothing is lost by that`;
+    default:
+      return `${place}: ${length} that a crash left behind; nothing that was acknowledged`;
+  }
 }
 
 function wordsFor({ traces, metrics, logs }: PerSignal): string {

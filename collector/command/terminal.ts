@@ -72,6 +72,23 @@ export function time(at: Date | number | string): string {
   return local.toISOString().slice(0, 19).replace("T", " ");
 }
 
+const lineWidth = 100;
+
+/** JSON for a person: what fits into a line stands in one. */
+export function readable(value: unknown, indent = ""): string {
+  const inOneLine = (JSON.stringify(value, undefined, 1) ?? "null").replaceAll(/\n */g, " ");
+  if (typeof value !== "object" || value === null) return inOneLine;
+  if (indent.length + inOneLine.length <= lineWidth) return inOneLine;
+  const inner = `${indent}  `;
+  const parts = Array.isArray(value)
+    ? value.map((item) => inner + readable(item, inner))
+    : Object.entries(value).map(
+        ([name, item]) => `${inner}${JSON.stringify(name)}: ${readable(item, inner)}`,
+      );
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return `${open}\n${parts.join(",\n")}\n${indent}${close}`;
+}
+
 /** For scripts. */
 export function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;

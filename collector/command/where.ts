@@ -124,17 +124,24 @@ function wordsFor(outcome: ReportedOutcome, { failure }: OutputReport): string {
       if (outcome.step !== undefined) return `by step ${outcome.step}`;
       return outcome.reason === "not_wanted" ? "it takes no traces" : (outcome.reason ?? "");
     case "rejected":
-      return `${outcome.reason}: ${outcome.detail} (dead letter ${outcome.letters?.join(", ")})`;
-    case "waiting": {
-      const { batches, items, bytes } = outcome.before_it ?? { batches: 0, items: 0, bytes: 0 };
-      const ahead =
-        batches === 0
-          ? "next to be delivered"
-          : `behind ${counted(batches, "batch", "batches")} (${counted(items, "item")}, ${size(bytes)})`;
-      const age = `for ${duration(outcome.age_s ?? 0)}`;
-      return `${ahead}, ${age}${failure ? `; ${failure.reason}: ${failure.detail}` : ""}`;
-    }
+      if (!outcome.letters) return outcome.detail ?? "";
+      return `${outcome.reason}: ${outcome.detail} (dead letter ${outcome.letters.join(", ")})`;
+    default:
+      return wordsForWaiting(outcome, failure);
   }
+}
+
+function wordsForWaiting(
+  { before_it: ahead, age_s: age = 0 }: ReportedOutcome,
+  failure: OutputReport["failure"],
+): string {
+  const { batches = 0, items = 0, bytes = 0 } = ahead ?? {};
+  const place =
+    batches === 0
+      ? "next to be delivered"
+      : `behind ${counted(batches, "batch", "batches")} (${counted(items, "item")}, ${size(bytes)})`;
+  const why = failure ? `; ${failure.reason}: ${failure.detail}` : "";
+  return `${place}, for ${duration(age)}${why}`;
 }
 
 function notesOf({ outputs }: TraceReport): string {

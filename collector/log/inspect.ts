@@ -1,7 +1,7 @@
 // What is in a log's folder, for whoever wants to look at it: nothing is locked and nothing is changed,
 // so it may be done while a collector writes there. Everything is read through, damage is searched for.
 
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal } from "../wire/batch.ts";
@@ -40,8 +40,9 @@ export interface InspectedSegment {
 
 export interface InspectedReader {
   readonly name: string;
-  /** Undefined for a cursor file that has no sound line: it will be given everything again. */
+  /** Undefined for one that has committed nothing, or whose file is damaged from end to end. */
   readonly position: Position | undefined;
+  readonly isDamaged: boolean;
   readonly memo: string | undefined;
   readonly behind: {
     readonly batches: number;
@@ -81,6 +82,7 @@ export async function inspect(folder: string): Promise<Inspection> {
 async function tryToInspect(folder: string): Promise<Inspection> {
   // Cursors first: what they have passed was in the segments before.
   const cursors = await readCursors(folder);
+  const damaged = await damagedCursors(folder, cursors);
   const usedBy = await holderOf(folder);
   const survey = new Survey(cursors, usedBy !== undefined);
   let id: string | undefined;
@@ -96,7 +98,7 @@ async function tryToInspect(folder: string): Promise<Inspection> {
     bytes: survey.segments.reduce((sum, { bytes }) => sum + bytes, 0),
     head: survey.at.position,
     segments: survey.segments,
-    readers: survey.readers(),
+    readers: survey.readers(damaged),
     damages: survey.damages,
   };
 }
@@ -111,6 +113,18 @@ export async function readCursors(
     if (name !== undefined) cursors.set(name, await CursorFile.read(join(folder, file)));
   }
   return cursors;
+}
+
+/** Those whose file has something in it, but nothing to go by. */
+async function damagedCursors(
+  folder: string,
+  cursors: ReadonlyMap<string, CursorState | undefined>,
+): Promise<ReadonlySet<string>> {
+  const damaged = new Set<string>();
+  for (const [name, state] of cursors) {
+    if (!state && (await stat(join(folder, `${name}.cursor`))).size > 0) damaged.add(name);
+  }
+  return damaged;
 }
 
 /** Every batch that can be read, oldest first; segments that are deleted meanwhile are left out. */
@@ -250,7 +264,7 @@ class Survey {
     });
   }
 
-  readers(): InspectedReader[] {
+  readers(damaged: ReadonlySet<string>): InspectedReader[] {
     const { position: head, totals } = this.at;
     const begin = this.#begin ?? this.at;
     return [...this.#cursors].map(([name, state]) => {
@@ -262,7 +276,8 @@ class Survey {
         bytes: Math.max(0, totals.bytes - at.totals.bytes),
         oldestAtMs: this.#oldest.get(name),
       };
-      return { name, position: state?.position, memo: state?.memo, behind };
+      const isDamaged = damaged.has(name);
+      return { name, position: state?.position, isDamaged, memo: state?.memo, behind };
     });
   }
 

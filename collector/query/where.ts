@@ -127,17 +127,19 @@ interface Letter {
   readonly id: string;
   readonly at: string;
   readonly position: Position;
+  /** It is about this batch and some that came later. */
+  readonly isOfSeveral: boolean;
   readonly reason: string;
   readonly detail: string;
-  readonly spans: readonly FoundSpan[];
+  readonly span: FoundSpan;
 }
 
 /** What becomes of the trace at one output, added up. */
 class Ledger {
   readonly #output: WhereOutput;
   readonly #outcomes = new Map<string, ReportedOutcome>();
-  /** By position and span. */
-  readonly #letters = new Map<string, Letter>();
+  /** By the span that it holds; those that have been accounted for are taken out. */
+  readonly #letters = new Map<string, Letter[]>();
   #lettersSpans = 0;
   /** What is not delivered yet, up to where the search has come. */
   #ahead: Amount = { batches: 0, items: 0, bytes: 0 };
@@ -156,9 +158,12 @@ class Ledger {
         this.#lettersSpans += letter.items;
         const spans = lettersSpans(traceId, batchIn(letter));
         if (spans.length === 0) continue;
-        const { at, position, reason, detail } = letter;
-        const kept = { id: idOf(letter), at, position, reason, detail, spans };
-        for (const { spanId } of spans) this.#letters.set(`${position} ${spanId}`, kept);
+        const { at, position, reason, detail, among } = letter;
+        const isOfSeveral = among !== undefined;
+        for (const span of spans) {
+          const kept = { id: idOf(letter), at, position, isOfSeveral, reason, detail, span };
+          this.#letters.set(span.spanId, [...(this.#letters.get(span.spanId) ?? []), kept]);
+        }
       }
     } finally {
       await handle.close();
@@ -183,11 +188,10 @@ class Ledger {
   /** Letters whose batch the log does not have any more. */
   enterLettersAlone(): ReportedSpan[] {
     const alone: ReportedSpan[] = [];
-    for (const [key, letter] of this.#letters) {
+    for (const letter of [...this.#letters.values()].flat()) {
       this.#addRejected(letter);
-      const span = letter.spans.find(({ spanId }) => key === `${letter.position} ${spanId}`);
-      const { position, at: received } = letter;
-      if (span) alone.push(reported(span, { position, received, isInLog: false }));
+      const { position, at: received, span } = letter;
+      alone.push(reported(span, { position, received, isInLog: false }));
     }
     return alone;
   }
@@ -213,30 +217,38 @@ class Ledger {
     const { wants, steps = [] } = this.#output;
     const takenBy = wants?.includes("traces") ? stepsThatTook(traceId, batch, steps) : undefined;
     for (const { spanId } of found) {
-      const key = `${position} ${spanId}`;
-      const letter = this.#letters.get(key);
+      const letter = this.#takeLetter(spanId, position);
       const step = takenBy?.get(spanId);
       if (letter) {
         this.#addRejected(letter);
-        this.#letters.delete(key);
       } else if (step !== undefined) {
         this.#add(step, { outcome: "filtered", spans: 1, step });
-      } else if (wants) {
-        const isWanted = wants.includes("traces");
-        if (isWanted) this.#add("", { outcome: "delivered", spans: 1 });
-        else this.#add("", { outcome: "filtered", spans: 1, reason: "not_wanted" });
       } else {
         this.#add("", { ...this.#asTheBooksSay(), spans: 1 });
       }
     }
   }
 
-  /** Without the collector: certain as long as all spans went the same way. */
+  #takeLetter(spanId: string, at: Position): Letter | undefined {
+    const letters = this.#letters.get(spanId) ?? [];
+    const index = letters.findIndex(
+      ({ position, isOfSeveral }) => position === at || (isOfSeveral && position < at),
+    );
+    return index < 0 ? undefined : letters.splice(index, 1)[0];
+  }
+
+  /** What no step and no letter accounts for. */
   #asTheBooksSay(): Omit<ReportedOutcome, "spans"> {
-    const lines = [...this.#output.books].filter(({ signal }) => signal === "traces");
+    const { wants, books } = this.#output;
+    if (wants && !wants.includes("traces")) return { outcome: "filtered", reason: "not_wanted" };
+    const lines = [...books].filter(({ signal }) => signal === "traces");
+    const has = (what: Line["outcome"]): boolean => lines.some(({ outcome }) => outcome === what);
     const filtered = lines.filter(({ outcome }) => outcome === "filtered");
-    if (filtered.length === 0) return { outcome: "delivered" };
-    if (lines.some(({ outcome }) => outcome === "delivered")) return { outcome: "passed" };
+    if (wants || filtered.length === 0) {
+      return has("rejected") && !has("delivered") ? withoutLetter : { outcome: "delivered" };
+    }
+    // Without the collector nobody knows the steps; but it may be that all spans went the same way.
+    if (has("delivered") || has("rejected")) return { outcome: "passed" };
     return { outcome: "filtered", reason: filtered.map(({ reason }) => reason).join(", ") };
   }
 
@@ -249,7 +261,7 @@ class Ledger {
 
   #addWaiting(found: readonly FoundSpan[], position: Position, atMs: number): void {
     // A letter whose batch was not committed will be written again.
-    for (const { spanId } of found) this.#letters.delete(`${position} ${spanId}`);
+    for (const { spanId } of found) this.#takeLetter(spanId, position);
     const first = this.#outcomes.get("waiting ");
     const age_s = first?.age_s ?? Math.max(0, (Date.now() - atMs) / 1000);
     this.#add("", { outcome: "waiting", spans: found.length, before_it: this.#ahead, age_s });
@@ -261,6 +273,11 @@ class Ledger {
     this.#outcomes.set(key, { ...more, spans });
   }
 }
+
+const withoutLetter: Omit<ReportedOutcome, "spans"> = {
+  outcome: "rejected",
+  detail: "its dead letter is gone: sent again, dropped, or not kept",
+};
 
 function lettersSpans(traceId: Buffer, batch: Batch | undefined): readonly FoundSpan[] {
   return batch ? spansOf(traceId, batch) : [];
