@@ -292,9 +292,9 @@ describe("damage", () => {
 test("segments that are deleted while it looks are no damage", { timeout: 60_000 }, async () => {
   const opened = await open();
   const reader = await opened.reader("out");
-  let isDone = false;
+  const done = new AbortController();
   const working = (async () => {
-    for (let round = 0; !isDone; round++) {
+    while (!done.signal.aborted) {
       await fill(5);
       await reader.commit((await reader.next(unlimited()))!.upTo, "");
     }
@@ -305,7 +305,7 @@ test("segments that are deleted while it looks are no damage", { timeout: 60_000
     expect(shown.at(-1)?.upTo).toBe(head);
     await held();
   }
-  isDone = true;
+  done.abort();
   await working;
 });
 
