@@ -11,9 +11,12 @@ import { authority } from "../listen.ts";
 import { findCollector } from "../presence.ts";
 
 /** What a listener may ask for, where it can be set. */
-type Secured = Config & {
+export type Secured = Pick<Config, "dataDir" | "host" | "webPort"> & {
   readonly authToken?: string | undefined;
+  readonly authTokenFile?: string | undefined;
   readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsClientCa?: string | undefined;
 };
 
 export type Answer =
@@ -63,11 +66,12 @@ async function exchange(base: URL, config: Secured, question: Question): Promise
   const { method, path, body } = question;
   const isTls = base.protocol === "https:";
   const payload = body === undefined ? undefined : JSON.stringify(body);
+  const token = await tokenOf(config);
   const options: RequestOptions = {
     method,
     agent: false,
     headers: {
-      ...(config.authToken ? { authorization: `Bearer ${config.authToken}` } : {}),
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
       ...(payload === undefined
         ? {}
         : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
@@ -121,13 +125,22 @@ interface Exchanged {
 
 const refused = (error: string): Answer => ({ kind: "refused", error });
 
-/** Exactly the certificate that the settings name is trusted, whatever names stand in it. */
-async function pinned({ tlsCert }: Secured): Promise<RequestOptions> {
+async function tokenOf({ authToken, authTokenFile }: Secured): Promise<string | undefined> {
+  if (authToken !== undefined || authTokenFile === undefined) return authToken;
+  return (await readFile(authTokenFile, "utf8")).trim();
+}
+
+/**
+ * Exactly the certificate that the settings name is trusted, whatever names stand in it. Where clients
+ * need one, the collector's own is shown: it is the only one that the settings know.
+ */
+async function pinned({ tlsCert, tlsKey, tlsClientCa }: Secured): Promise<RequestOptions> {
   if (!tlsCert) return {};
   const ca = await readFile(tlsCert, "utf8");
   const { fingerprint256 } = new X509Certificate(ca);
   return {
     ca,
+    ...(tlsClientCa && tlsKey ? { cert: ca, key: await readFile(tlsKey, "utf8") } : {}),
     allowPartialTrustChain: true,
     checkServerIdentity: (_, peer) =>
       peer.fingerprint256 === fingerprint256

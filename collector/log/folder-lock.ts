@@ -33,22 +33,6 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   throw new Error(`${folder} is in use: its lock file comes back; give another data_dir`);
 }
 
-/** The process that holds the folder; undefined if none does. */
-export async function holderOf(folder: string): Promise<number | undefined> {
-  return runningIn(await readFile(join(folder, "lock"), "utf8").catch(() => ""));
-}
-
-/** Names this process, also to those who come when it has ended. */
-export function ownName(): string {
-  return `${process.pid} ${birthOf(process.pid)}`;
-}
-
-/** The process that ownName() named; undefined if it has ended. */
-export function runningIn(name: string): number | undefined {
-  const [pid, birth] = name.trim().split(" ");
-  return pid && isRunning(Number(pid), birth) ? Number(pid) : undefined;
-}
-
 /** Takes a stale lock away; of two who find the same one, the slower must not take the other's new one. */
 async function clear(path: string, stale: string): Promise<void> {
   const aside = `${path}.${process.pid}`;
@@ -78,4 +62,20 @@ function birthOf(pid: number): string {
   } catch {
     return "unknown";
   }
+}
+
+/** The process that holds the folder; undefined if none does. */
+export async function holderOf(folder: string): Promise<number | undefined> {
+  return runningIn(await readFile(join(folder, "lock"), "utf8").catch(() => ""));
+}
+
+/** Names this process, also to those who come when it has ended. */
+export function ownName(): string {
+  return `${process.pid} ${birthOf(process.pid)}`;
+}
+
+/** The process that ownName() named; undefined if it has ended. */
+export function runningIn(name: string): number | undefined {
+  const [pid, birth] = name.trim().split(" ");
+  return pid && isRunning(Number(pid), birth) ? Number(pid) : undefined;
 }

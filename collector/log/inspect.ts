@@ -1,17 +1,15 @@
 // What is in a log's folder, for whoever wants to look at it: nothing is locked and nothing is changed,
 // so it may be done while a collector writes there. Everything is read through, damage is searched for.
 
-import { readdir, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal } from "../wire/batch.ts";
 import { CursorFile, type CursorState } from "./cursor-file.ts";
 import { difference } from "./disk-reader.ts";
 import { holderOf } from "./folder-lock.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Position } from "./log.ts";
-import { openSegment } from "./recover.ts";
-import { after, baseOf, headBytes, noTotals, type Totals } from "./segment.ts";
+import { after, baseOf, decodeSegmentHead, headBytes, noTotals, type Totals } from "./segment.ts";
 
 export interface Inspection {
   readonly id: string | undefined;
@@ -157,30 +155,27 @@ class Gone extends Error {
 
 async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | Gone> {
   const files = (await readdir(folder)).filter((name) => baseOf(name) !== undefined).toSorted();
-  const silent = new Incidents({ write: () => {} });
   for (const [index, file] of files.entries()) {
-    const opened = await openSegment(folder, file, silent).catch((error: NodeJS.ErrnoException) => {
+    const path = join(folder, file);
+    const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return new Gone(`${file} is gone`);
       throw error;
     });
-    if (opened instanceof Gone) {
-      yield opened;
+    if (handle instanceof Gone) {
+      yield handle;
       continue;
     }
-    const { segment, head } = opened;
-    const next = files[index + 1];
     try {
-      yield {
-        file,
-        base: segment.base,
-        nextBase: next === undefined ? undefined : baseOf(next),
-        logId: head?.logId,
-        before: head?.before,
-        size: segment.end,
-        scan: new FrameScan(segment),
-      };
+      const { size } = await handle.stat();
+      const start = Buffer.alloc(headBytes);
+      const { bytesRead } = await handle.read(start, 0, headBytes, 0);
+      const head = decodeSegmentHead(start.subarray(0, bytesRead), path);
+      const base = baseOf(file) ?? 0;
+      const nextBase = baseOf(files[index + 1] ?? "");
+      const scan = new FrameScan({ handle, end: size });
+      yield { file, base, nextBase, logId: head?.logId, before: head?.before, size, scan };
     } finally {
-      await segment.handle.close();
+      await handle.close();
     }
   }
 }

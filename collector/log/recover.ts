@@ -1,7 +1,7 @@
 // What a folder holds when a log is opened: its segments, and where the log goes on. Only the last
 // segment is read; how far an earlier one goes stands in the head of the next.
 
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { CursorFile } from "./cursor-file.ts";
@@ -61,25 +61,12 @@ export async function recover(
   return { id, segments, head, totals };
 }
 
-/** To be read from; how far it goes is left to the caller, who sees its neighbours. */
-export async function openSegment(
+async function openSegment(
   folder: string,
   file: string,
   incidents: Incidents,
 ): Promise<{ segment: Segment; head: SegmentHead | undefined }> {
   const handle = await open(join(folder, file), "r");
-  try {
-    return await readSegment(handle, { folder, file, incidents });
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-async function readSegment(
-  handle: FileHandle,
-  { folder, file, incidents }: { folder: string; file: string; incidents: Incidents },
-): Promise<{ segment: Segment; head: SegmentHead | undefined }> {
   const bytes = Buffer.alloc(headBytes);
   const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
   const head = decodeSegmentHead(bytes.subarray(0, bytesRead), join(folder, file));

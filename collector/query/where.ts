@@ -249,7 +249,9 @@ class Ledger {
     }
     // Without the collector nobody knows the steps; but it may be that all spans went the same way.
     if (has("delivered") || has("rejected")) return { outcome: "passed" };
-    return { outcome: "filtered", reason: filtered.map(({ reason }) => reason).join(", ") };
+    const reasons = filtered.map(({ reason }) => reason);
+    const step = reasons.length === 1 ? /^step:(.*)/.exec(reasons[0]!)?.[1] : undefined;
+    return { outcome: "filtered", ...(step ? { step } : { reason: reasons.join(", ") }) };
   }
 
   #addRejected({ id, reason, detail }: Letter): void {
