@@ -1,7 +1,7 @@
 // What is in a log's folder, for whoever wants to look at it: nothing is locked and nothing is changed,
 // so it may be done while a collector writes there. Everything is read through, damage is searched for.
 
-import { open, readdir, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { noItems, type PerSignal } from "../wire/batch.ts";
 import { CursorFile, type CursorState } from "./cursor-file.ts";
@@ -64,31 +64,35 @@ export interface Damage {
   readonly items: PerSignal;
 }
 
-/** Deleting goes on while it is looked at; it is quick, so once or twice more is enough. */
-const mostTries = 5;
-
 export async function inspect(folder: string): Promise<Inspection> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await tryToInspect(folder);
-    } catch (error) {
-      if (!(error instanceof Gone) || attempt === mostTries) throw error;
-    }
+  for (let attempt = 0; attempt < mostTries; attempt++) {
+    const inspection = await tryToInspect(folder);
+    if (inspection) return inspection;
   }
+  throw new Error(`${folder}: its segments are gone before they can be opened`);
 }
 
-async function tryToInspect(folder: string): Promise<Inspection> {
+const mostTries = 20;
+
+/** Undefined if everything was deleted while it looked; there is something newer then. */
+async function tryToInspect(folder: string): Promise<Inspection | undefined> {
   // Cursors first: what they have passed was in the segments before.
   const cursors = await readCursors(folder);
   const damaged = await damagedCursors(folder, cursors);
   const usedBy = await holderOf(folder);
-  const survey = new Survey(cursors, usedBy !== undefined);
+  let survey = new Survey(cursors, usedBy !== undefined);
+  let isGone = false;
   let id: string | undefined;
   for await (const opened of openSegments(folder)) {
-    if (opened instanceof Gone) throw opened;
+    isGone = opened === undefined;
+    if (!opened) {
+      survey = new Survey(cursors, usedBy !== undefined); // the ones before it are gone too by now
+      continue;
+    }
     id = opened.logId ?? id;
     await survey.add(opened);
   }
+  if (isGone) return undefined;
   survey.finish();
   return {
     id,
@@ -128,7 +132,7 @@ async function damagedCursors(
 /** Every batch that can be read, oldest first; segments that are deleted meanwhile are left out. */
 export async function* heldIn(folder: string): AsyncGenerator<Entry> {
   for await (const opened of openSegments(folder)) {
-    if (opened instanceof Gone) continue;
+    if (!opened) continue;
     for await (const { head, payload } of framesOf(opened)) {
       const batch = { signal: head.signal, bytes: payload, items: head.items };
       yield { position: head.position, batch, atMs: head.atMs };
@@ -148,21 +152,14 @@ interface OpenedSegment {
   readonly scan: FrameScan;
 }
 
-/** A segment that every reader has passed since the folder was listed. */
-class Gone extends Error {
-  override readonly name = "Gone";
-}
-
-async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | Gone> {
+/** Undefined in place of one that every reader has passed since the folder was listed. */
+async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | undefined> {
   const files = (await readdir(folder)).filter((name) => baseOf(name) !== undefined).toSorted();
   for (const [index, file] of files.entries()) {
     const path = join(folder, file);
-    const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return new Gone(`${file} is gone`);
-      throw error;
-    });
-    if (handle instanceof Gone) {
-      yield handle;
+    const handle = await openIfThere(path);
+    if (!handle) {
+      yield undefined;
       continue;
     }
     try {
@@ -178,6 +175,13 @@ async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | Gon
       await handle.close();
     }
   }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
 }
 
 /** What stands behind the next segment's base was written, but never acknowledged. */

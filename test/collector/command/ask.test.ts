@@ -47,18 +47,14 @@ async function listen(tls?: Tls): Promise<number> {
   return (made.address() as AddressInfo).port;
 }
 
-/** Always for the same name, which therefore tells nothing. */
-const certificate = (name: string): Tls => {
+/** All for the same host, which therefore tells nothing. */
+const certificate = (name: string, host = "telemetry.example.com"): Tls => {
   const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
   const options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
   const files = ["-keyout", key, "-out", cert];
-  execFileSync(
-    "openssl",
-    ["req", "-x509", ...options, "-subj", "/CN=telemetry.example.com", ...files],
-    {
-      stdio: "ignore",
-    },
-  );
+  execFileSync("openssl", ["req", "-x509", ...options, "-subj", `/CN=${host}`, ...files], {
+    stdio: "ignore",
+  });
   return { cert, key };
 };
 
@@ -136,6 +132,37 @@ describe("over TLS", () => {
       kind: "answer",
     });
     expect(asked[0]?.authorization).toBe("Bearer secret");
+  });
+
+  test("another of the same authority is not trusted, though the authority stands in the file", async () => {
+    const [authority, own, other] = [
+      certificate("authority", "authority"),
+      certificate("own"),
+      certificate("other"),
+    ];
+    for (const { cert } of [own, other]) {
+      const signer = ["-CA", authority.cert, "-CAkey", authority.key, "-CAcreateserial"];
+      const what = [
+        "x509",
+        "-clrext",
+        "-in",
+        cert,
+        ...signer,
+        "-days",
+        "2",
+        "-out",
+        `${cert}.signed`,
+      ];
+      execFileSync("openssl", what, { stdio: "ignore" });
+    }
+    const chain = join(folder, "chain.pem");
+    writeFileSync(chain, readFileSync(`${own.cert}.signed`) + readFileSync(authority.cert, "utf8"));
+    const port = await listen({ ...other, cert: `${other.cert}.signed` });
+    expect(await look(port, { tlsCert: chain, authToken: "secret" })).toMatchObject({
+      kind: "refused",
+      error: expect.stringContaining("another certificate than tls_cert"),
+    });
+    expect(asked).toEqual([]);
   });
 
   test("any other is not, and is not shown the token", async () => {

@@ -5,9 +5,11 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -248,6 +250,16 @@ describe("damage", () => {
     expect(head).toBe(8);
   });
 
+  test("a group that failed and stands there all the same was never acknowledged", async () => {
+    const [one, two] = segments().map((name) => readFileSync(join(folder, name)));
+    const failed = two!.subarray(headBytes, 2 * headBytes + 2); // as if position 5 had failed at first
+    writeFileSync(first(), Buffer.concat([one!, failed]));
+    expect(await only()).toMatchObject([
+      { file: segments()[0], offset: one!.length, bytes: failed.length, kind: "tail" },
+    ]);
+    expect(await held()).toEqual(["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"]);
+  });
+
   test("but what a reader has passed was acknowledged", async () => {
     const opened = await open();
     const reader = await opened.reader("out");
@@ -292,21 +304,24 @@ describe("damage", () => {
 test("segments that are deleted while it looks are no damage", { timeout: 60_000 }, async () => {
   const opened = await open();
   const reader = await opened.reader("out");
-  const done = new AbortController();
-  const working = (async () => {
-    while (!done.signal.aborted) {
-      await fill(5);
-      await reader.commit((await reader.next(unlimited()))!.upTo, "");
-    }
-  })();
-  for (let round = 0; round < 50; round++) {
-    const { damages, head, segments: shown } = await inspect(folder);
+  for (let round = 0; round < 20; round++) {
+    await fill(100); // about 25 segments
+    const slice = await reader.next(unlimited());
+    const looking = inspect(folder);
+    const searching = held();
+    for (let turn = 0; turn < round * 5; turn++) await setImmediate();
+    await reader.commit(slice!.upTo, "");
+    const { damages, head, segments: shown } = await looking;
     expect(damages).toEqual([]);
     expect(shown.at(-1)?.upTo).toBe(head);
-    await held();
+    await searching;
   }
-  done.abort();
-  await working;
+});
+
+test("a segment that is never there does not keep it for ever", async () => {
+  symlinkSync("nowhere", join(folder, "0000000000000000.segment"));
+  await expect(inspect(folder)).rejects.toThrow("gone before they can be opened");
+  expect(await held()).toEqual([]);
 });
 
 test("an empty folder has no segments, a missing one is an error", async () => {
