@@ -1,15 +1,19 @@
 // Builds the collector from its configuration and takes it down again: outputs run before receivers
 // take anything, and receivers stop before outputs do.
 
-import { join } from "node:path";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join, resolve } from "node:path";
 import { type Gate, openAccess } from "./access.ts";
 import { openOutput } from "./components.ts";
 import { type Config, sendsTokenInClear } from "./config/schema.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type HealthServer, startHealth } from "./health.ts";
-import type { Log } from "./log/log.ts";
+import type { Entry, Log } from "./log/log.ts";
 import { DeadLetters } from "./output/dead-letters.ts";
 import { Feed } from "./output/feed.ts";
+import { Resender } from "./output/resend.ts";
+import { announce } from "./presence.ts";
+import type { Api, ApiOutput } from "./query/api.ts";
 import { Intake, type Receiver, type ReceiverName } from "./receive/intake.ts";
 import { Incidents } from "./telemetry/incidents.ts";
 import { ownMetrics } from "./telemetry/own-metrics.ts";
@@ -34,10 +38,14 @@ export class Collector {
   readonly #incidents: Incidents;
   readonly #ready: (what: string, url: string) => void;
   #access: Gate = openAccess;
-  #log: Log | undefined;
+  #log: OpenedLog | undefined;
   readonly #feeds: Feed[] = [];
+  /** The same outputs as the API sees them. */
+  readonly #outputs: ApiOutput[] = [];
   readonly #receivers: RunningReceiver[] = [];
   #health: HealthServer | undefined;
+  #api: Promise<Api> | undefined;
+  #withdraw: (() => Promise<void>) | undefined;
   #isReady = false;
 
   private constructor(config: Config, { incidents, ready }: CollectorOptions) {
@@ -64,8 +72,10 @@ export class Collector {
     // Senders that keep their requests open must not take the time that delivering needs.
     const soon = AbortSignal.any([deadline, AbortSignal.timeout(receiverStopMs)]);
     await Promise.all(this.#receivers.map((receiver) => receiver.stop(soon)));
+    await Promise.all(this.#outputs.map(({ resender }) => resender.stop(deadline)));
     await Promise.all(this.#feeds.map((feed) => feed.stop(deadline)));
-    await this.#log?.close();
+    await this.#withdraw?.();
+    await this.#log?.log.close();
     await this.#health?.stop();
     this.#access.close();
   }
@@ -75,11 +85,13 @@ export class Collector {
     const receiverModules = loadReceivers(this.#config);
     await this.#openAccess();
     await prepareDataDir(this.#config.dataDir);
-    const log = (this.#log = await this.#openLog());
+    this.#log = await this.#openLog();
+    const { log } = this.#log;
     const readers = () => this.#feeds.map(({ reader }) => reader);
     const intake = new Intake({ log, readers, requestMaxBytes, requestsMaxBytes });
     for (const output of this.#config.outputs) await this.#openFeed(log, output);
     await this.#startHealth(log, intake);
+    await this.#announce();
     for (const feed of this.#feeds) feed.start();
     await this.#startReceivers(intake, await receiverModules);
     this.#isReady = true;
@@ -93,15 +105,17 @@ export class Collector {
     if (sendsTokenInClear(this.#config)) this.#incidents.tokenInClear(host);
   }
 
-  async #openLog(): Promise<Log> {
-    const { log, logMaxBytes: maxBytes, dataDir } = this.#config;
-    if (log === "memory") {
+  async #openLog(): Promise<OpenedLog> {
+    const { log: kind, logMaxBytes: maxBytes, dataDir } = this.#config;
+    if (kind === "memory") {
       const { MemoryLog } = await import("./log/memory-log.ts");
-      return new MemoryLog({ maxBytes });
+      const log = new MemoryLog({ maxBytes });
+      return { log, held: () => log.held() };
     }
     const { DiskLog } = await import("./log/disk-log.ts");
     const folder = join(dataDir, "log");
-    return await DiskLog.open({ folder, maxBytes, incidents: this.#incidents });
+    const log = await DiskLog.open({ folder, maxBytes, incidents: this.#incidents });
+    return { log, held: () => heldOnDisk(folder) };
   }
 
   async #openFeed(log: Log, config: Config["outputs"][number]): Promise<void> {
@@ -116,9 +130,13 @@ export class Collector {
       ready: this.#ready,
     };
     const output = await openOutput(config, context);
-    const deadLetters = new DeadLetters(join(this.#config.dataDir, "dead", `${name}.jsonl`));
+    const path = join(this.#config.dataDir, "dead", `${name}.jsonl`);
+    const deadLetters = new DeadLetters(path, undefined, log.id);
     const reader = await log.reader(name);
-    this.#feeds.push(new Feed({ name, log, reader, output, steps: [], deadLetters, incidents }));
+    const feed = new Feed({ name, log, reader, output, steps: [], deadLetters, incidents });
+    this.#feeds.push(feed);
+    const resender = new Resender({ name, output, deadLetters, incidents });
+    this.#outputs.push({ feed, wants: output.wants, resender });
   }
 
   async #startHealth(log: Log, intake: Intake): Promise<void> {
@@ -128,6 +146,7 @@ export class Collector {
     const version = packageVersion();
     const receivers = this.#receivers;
     const incidents = this.#incidents;
+    const resenders = this.#outputs.map(({ resender }) => resender);
     const names = ["otlp_http", "otlp_grpc"] as const;
     this.#health = await startHealth(
       {
@@ -135,12 +154,36 @@ export class Collector {
         receivers: () => receivers.map(({ name, url }) => ({ name, url })),
         log,
         feeds,
-        metrics: () => ownMetrics({ version, intake, receivers: names, log, feeds, incidents }),
+        metrics: () =>
+          ownMetrics({ version, intake, receivers: names, log, feeds, resenders, incidents }),
+        api: (request, response) => void this.#answerApi(request, response),
       },
       { host, port: webPort, setting: "web_port" },
       this.#access,
     );
     this.#ready("health and own metrics", this.#health.url);
+  }
+
+  /** What only helps commands to find us must not keep us from taking data. */
+  async #announce(): Promise<void> {
+    try {
+      this.#withdraw = await announce(this.#config.dataDir, this.#health?.url);
+    } catch (error) {
+      this.#incidents.notAnnounced(String(error));
+    }
+  }
+
+  async #answerApi(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const api = await (this.#api ??= this.#openApi());
+    await api.answer(request, response);
+  }
+
+  /** Loaded when somebody asks for the first time, so that starting takes no longer. */
+  async #openApi(): Promise<Api> {
+    const { Api } = await import("./query/api.ts");
+    const { dataDir, host } = this.#config;
+    const held = this.#log?.held ?? nothingHeld;
+    return new Api({ dataDir: resolve(dataDir), host, outputs: this.#outputs, held });
   }
 
   async #startReceivers(
@@ -165,6 +208,19 @@ export class Collector {
       this.#ready("OTLP/gRPC", receiver.url);
     }
   }
+}
+
+interface OpenedLog {
+  readonly log: Log;
+  /** What it still has, for who searches it. */
+  readonly held: () => AsyncIterable<Entry>;
+}
+
+async function* nothingHeld(): AsyncGenerator<Entry> {}
+
+async function* heldOnDisk(folder: string): AsyncGenerator<Entry> {
+  const { heldIn } = await import("./log/inspect.ts");
+  yield* heldIn(folder);
 }
 
 /** Begun early: loading takes longer than anything else at start. */

@@ -1,5 +1,5 @@
 // The web port, as far as it goes today: whether the process works, whether it takes data, how each
-// part is, and the collector's own metrics.
+// part is, the collector's own metrics, and the API, which is in query/.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Gate, openAccess, unauthorized } from "./access.ts";
@@ -15,6 +15,8 @@ export interface HealthSources {
   readonly log: Log;
   readonly feeds: readonly Feed[];
   readonly metrics: () => string;
+  /** Answers what begins with /api/. */
+  readonly api: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 export interface HealthServer {
@@ -40,8 +42,13 @@ export async function startHealth(
 ): Promise<HealthServer> {
   const server = access.createHttpServer(serverOptions, (request, response) => {
     response.on("error", () => {});
+    const isAllowed = mayAsk(access, request);
+    if (isAllowed && request.url?.startsWith("/api/")) {
+      sources.api(request, response);
+      return;
+    }
     request.resume();
-    if (mayAsk(access, request)) answer(sources, request, response);
+    if (isAllowed) answer(sources, request, response);
     else refuse(response);
   });
   server.maxConnections = maxConnections;
@@ -96,7 +103,7 @@ function answer(sources: HealthSources, request: IncomingMessage, response: Serv
       return;
     }
     default: {
-      const body = "here are /healthz, /readyz, /health and /metrics\n";
+      const body = "here are /healthz, /readyz, /health, /metrics and /api/\n";
       send(response, { status: 404, type: "text/plain", body });
     }
   }

@@ -3,20 +3,33 @@
 
 import * as nodeModule from "node:module";
 import { parseArgs } from "node:util";
+import type { Result } from "./command/command.ts";
 
 const usage = `sonde: takes OpenTelemetry data, keeps what it acknowledged, passes it on
 
   sonde [serve] [--config FILE]   run the collector
   sonde check [--config FILE]     show the settings and where each comes from, or all mistakes in them
-  sonde --version | --help
+  sonde where TRACE_ID            what became of a trace at each output
+  sonde dead list|show|resend|drop [OUTPUT]
+                                  records that an output could not deliver
+  sonde log                       what is in the log on disk: segments, cursors, damage
+  sonde --version | --help        and "sonde where --help" for the options of where
 
   Settings are in sonde.yaml or in SONDE_… variables; "sonde check" shows both names of each.
+  Exit status: 0 fine; 1 not found or failed; 2 a wrong call or wrong settings.
 `;
 
 /** After this, whatever is still under way is cut off; the log keeps it. */
 const stopLimitMs = 4_000;
 
-const commands = { serve, check };
+/** Each takes what stands behind its name on the command line. */
+const commands = {
+  serve: (args: readonly string[]) => withSettings("serve", args, serve),
+  check: (args: readonly string[]) => withSettings("check", args, check),
+  where: async (args: readonly string[]) => show("where", await import("./command/where.ts"), args),
+  dead: async (args: readonly string[]) => show("dead", await import("./command/dead.ts"), args),
+  log: async (args: readonly string[]) => show("log", await import("./command/log.ts"), args),
+};
 
 await main(process.argv.slice(2));
 
@@ -27,16 +40,14 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   nodeModule.enableCompileCache();
-  const parsed = parse(args);
-  if (typeof parsed === "string") {
-    process.stderr.write(`sonde: ${parsed}\n`);
-    process.exitCode = 2;
+  const { command, rest } = split(args);
+  if (isCommand(command)) {
+    await commands[command](rest);
     return;
   }
-  const { help, version, config } = parsed.values;
-  if (help) process.stdout.write(usage);
-  else if (version) process.stdout.write(`${(await import("./version.ts")).packageVersion()}\n`);
-  else await commands[parsed.command](config);
+  const { suggestion } = await import("./config/spelling.ts");
+  const meant = suggestion(command, Object.keys(commands)) || "; see sonde --help";
+  wrongCall(`no such command "${command}"${meant}`);
 }
 
 /** Before anything is loaded that an old Node could not even read. */
@@ -45,7 +56,42 @@ function isNodeTooOld(): boolean {
   return major < 22 || (major === 22 && minor < 15);
 }
 
-function parse(args: readonly string[]) {
+/** The command is the first word that is neither an option nor the value of one. */
+function split(args: readonly string[]): { command: string; rest: readonly string[] } {
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    tokens: true,
+    options: { config: { type: "string" } },
+  });
+  const word = tokens.find(({ kind }) => kind === "positional");
+  if (!word) return { command: "serve", rest: args };
+  return { command: args[word.index] ?? "", rest: args.toSpliced(word.index, 1) };
+}
+
+function isCommand(name: string): name is keyof typeof commands {
+  return Object.hasOwn(commands, name);
+}
+
+function wrongCall(message: string): void {
+  process.stderr.write(`sonde: ${message}\n`);
+  process.exitCode = 2;
+}
+
+/** For the commands that take nothing but a settings file. */
+async function withSettings(
+  command: string,
+  args: readonly string[],
+  run: (file: string | undefined) => Promise<void>,
+): Promise<void> {
+  const parsed = parse(command, args);
+  if (typeof parsed === "string") wrongCall(`${parsed}; see sonde --help`);
+  else if (parsed.help) process.stdout.write(usage);
+  else if (!parsed.version) await run(parsed.config);
+  else process.stdout.write(`${(await import("./version.ts")).packageVersion()}\n`);
+}
+
+function parse(command: string, args: readonly string[]) {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -56,17 +102,30 @@ function parse(args: readonly string[]) {
         version: { type: "boolean", short: "v" },
       },
     });
-    const [command = "serve", extra] = positionals;
-    if (!isCommand(command)) return `no such command "${command}"; see sonde --help`;
-    if (extra !== undefined) return `"${extra}" is too much behind "${command}"; see sonde --help`;
-    return { command, values };
+    const [extra] = positionals;
+    return extra === undefined ? values : `"${extra}" is too much behind "${command}"`;
   } catch (error) {
-    return `${(error as Error).message.split(". ", 1)[0]}; see sonde --help`;
+    return (error as Error).message.split(". ", 1)[0] ?? "";
   }
 }
 
-function isCommand(name: string): name is keyof typeof commands {
-  return Object.hasOwn(commands, name);
+/** For the commands that look, say something and end. */
+async function show(
+  command: string,
+  { run }: { readonly run: (args: readonly string[]) => Promise<Result> },
+  args: readonly string[],
+): Promise<void> {
+  try {
+    const { exitCode, stdout = "", stderr = "" } = await run(args);
+    process.stdout.on("error", () => {}); // whoever reads it has seen enough
+    process.stdout.write(stdout);
+    process.stderr.write(stderr);
+    process.exitCode = exitCode;
+  } catch (error) {
+    const { UsageError } = await import("./command/command.ts");
+    if (error instanceof UsageError) wrongCall(`${error.message}; see sonde ${command} --help`);
+    else await fail(error);
+  }
 }
 
 async function serve(file: string | undefined): Promise<void> {

@@ -279,7 +279,8 @@ function use(piece: Piece, pieces: Piece[]): void {
   piece.retain();
 }
 
-function difference(more: PerSignal, less: PerSignal): PerSignal {
+/** Never below zero. */
+export function difference(more: PerSignal, less: PerSignal): PerSignal {
   const items = noItems();
   for (const signal of signals) items[signal] = Math.max(0, more[signal] - less[signal]);
   return items;

@@ -114,3 +114,19 @@ function birthOf(pid: number): string {
     return "unknown";
   }
 }
+
+/** The process that holds the folder; undefined if none does. */
+export async function holderOf(folder: string): Promise<number | undefined> {
+  return runningIn(await readFile(join(folder, "lock"), "utf8").catch(() => ""));
+}
+
+/** Names this process, also to those who come when it has ended. */
+export function ownName(): string {
+  return `${process.pid} ${birthOf(process.pid)}`;
+}
+
+/** The process that ownName() named; undefined if it has ended. */
+export function runningIn(name: string): number | undefined {
+  const [pid, birth] = name.trim().split(" ");
+  return pid && isRunning(Number(pid), birth) ? Number(pid) : undefined;
+}

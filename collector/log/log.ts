@@ -14,6 +14,15 @@ export interface Entry {
   readonly batch: Batch;
   /** When it was appended. */
   readonly atMs: number;
+  /** Of a dead letter that is sent again: where its first leaf was when the log handed it out. */
+  readonly origin?: Origin;
+}
+
+/** What the ids of documents are made of. */
+export interface Origin {
+  readonly logId: string;
+  readonly position: Position;
+  readonly index: number;
 }
 
 /**
@@ -49,6 +58,8 @@ export interface Reader {
   readonly name: string;
   /** What the last commit stored; undefined for a reader that never committed. */
   readonly memo: string | undefined;
+  /** Everything below it has been dealt with. */
+  readonly committedUpTo: Position;
   readonly waiting: Waiting;
   /** The next slice after the one handed out before; waits for data. Undefined once aborted or closed. */
   next(limits: Limits): Promise<Slice | undefined>;

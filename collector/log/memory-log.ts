@@ -80,6 +80,15 @@ export class MemoryLog implements Log {
     return this.#entries[position - this.#first];
   }
 
+  /** What some reader has not committed, oldest first, up to what is there now. */
+  async *held(): AsyncGenerator<Entry> {
+    const { head } = this;
+    for (let position = this.#first; position < head; position++) {
+      const entry = this.at(position);
+      if (entry) yield entry;
+    }
+  }
+
   /** Forgets what every reader has committed. */
   forget(): void {
     let passed = this.head;

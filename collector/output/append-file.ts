@@ -3,6 +3,7 @@
 
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "../sync-folder.ts";
 
 export interface AppendFileOptions {
   /** How far the file holds whole records; what it throws leaves the file as it is. */
@@ -93,14 +94,4 @@ export async function endOfLastLine(handle: FileHandle, sizeBytes: number): Prom
     end = start;
   }
   return 0;
-}
-
-/** Without it a power cut may take a new file, or bring back an old name. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,16 +1,21 @@
 // Records that an output could not deliver, with the reason: one line of JSON each, in a file per output.
 // A letter is on disk before the output's cursor moves past the record; after a crash between the two
 // it stands there twice, with the same position.
+//
+// Only the collector writes the file, through this; anybody may read it at any time.
 
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Signal } from "../wire/batch.ts";
 import { extractLeaf } from "../wire/extract.ts";
 import { AppendFile, endOfLastLine } from "./append-file.ts";
+import { type Revision, revise } from "./dead-letter-revision.ts";
 import type { Delivery, Outcome, Piece, Reason, RejectedItem } from "./output.ts";
 
 export interface DeadLetter {
   readonly at: string;
+  /** The id of the log that the position is in. */
+  readonly log?: string;
   readonly signal: Signal;
   readonly reason: Reason;
   readonly detail: string;
@@ -25,6 +30,8 @@ export interface DeadLetter {
    * them were taken. Sending it again would deliver those twice.
    */
   readonly among?: number;
+  /** How often it was refused, if more than once. */
+  readonly attempts?: number;
   /** The OTLP request that holds the records, protobuf in base64. */
   readonly request: string;
 }
@@ -35,33 +42,60 @@ const longestDetail = 2_000;
 export class DeadLetters {
   readonly #path: string;
   readonly #maxBytes: number;
+  readonly #logId: string | undefined;
   #file: AppendFile | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
+  #revising: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, maxBytes = defaultMaxBytes) {
+  /** `logId` goes into each letter, since positions are of one log. */
+  constructor(path: string, maxBytes = defaultMaxBytes, logId?: string) {
     this.#path = path;
     this.#maxBytes = maxBytes;
+    this.#logId = logId;
   }
 
   /** How many were kept: those that come when the file has reached its limit are not. */
   write(letters: readonly DeadLetter[]): Promise<number> {
-    // Several slices may have letters at a time; the file is written by one after the other.
-    const written = this.#last.then(() => this.#write(letters));
-    this.#last = written.catch(() => {});
-    return written;
+    return this.#alone(() => this.#write(letters));
+  }
+
+  /** Letters are taken out or changed; one revision at a time. When it fails, the file is as it was. */
+  revise(revision: Revision): Promise<void> {
+    const alone = <Result>(work: () => Promise<Result>): Promise<Result> => this.#alone(work);
+    const done = this.#revising.then(() =>
+      revise(this.#path, revision, {
+        alone,
+        // What is written next goes to the new file.
+        replaced: async () => {
+          const file = this.#file;
+          this.#file = undefined;
+          await file?.close();
+        },
+      }),
+    );
+    this.#revising = done.catch(() => {});
+    return done;
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    await this.#revising;
+    await this.#alone(async () => await this.#file?.close());
+  }
+
+  /** Writing, and replacing what is written to, take turns. */
+  #alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#writing.then(work);
+    this.#writing = done.catch(() => {});
+    return done;
   }
 
   async #write(letters: readonly DeadLetter[]): Promise<number> {
+    const log = this.#logId;
     const file = (this.#file ??= await this.#open());
     let room = this.#maxBytes - file.sizeBytes;
     const lines: Buffer[] = [];
     for (const letter of letters) {
-      const detail = letter.detail.slice(0, longestDetail);
-      const line = Buffer.from(`${JSON.stringify({ ...letter, detail })}\n`);
+      const line = Buffer.from(encodeLetter(log === undefined ? letter : { log, ...letter }));
       room -= line.length;
       if (room < 0) break;
       lines.push(line);
@@ -74,6 +108,10 @@ export class DeadLetters {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     return await AppendFile.open(this.#path, { wholeUpTo: endOfLastLine });
   }
+}
+
+export function encodeLetter(letter: DeadLetter): string {
+  return `${JSON.stringify({ ...letter, detail: letter.detail.slice(0, longestDetail) })}\n`;
 }
 
 export type Rejected = Extract<Outcome, { kind: "rejected" }>;

@@ -92,6 +92,10 @@ export class Incidents {
     this.#say("log_not_trimmed", "", `log: delivered data cannot be deleted: ${detail}`);
   }
 
+  notAnnounced(detail: string): void {
+    this.#say("not_announced", "", `commands beside this collector may not find it: ${detail}`);
+  }
+
   /** Counts always, writes unless the same was written less than ten seconds ago. */
   #say(incident: string, subject: string, message: string): void {
     this.counts.set(incident, (this.counts.get(incident) ?? 0) + 1);

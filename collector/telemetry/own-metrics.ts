@@ -1,6 +1,7 @@
 // The collector on itself: every metric it offers at /metrics on the web port, in one list.
 
 import type { Feed } from "../output/feed.ts";
+import type { Resender } from "../output/resend.ts";
 import type { Intake, ItemOutcome, ReceiverName } from "../receive/intake.ts";
 import type { Log } from "../log/log.ts";
 import { signals } from "../wire/batch.ts";
@@ -13,6 +14,7 @@ export interface Observed {
   readonly receivers: readonly ReceiverName[];
   readonly log: Log;
   readonly feeds: readonly Feed[];
+  readonly resenders: readonly Resender[];
   readonly incidents: Incidents;
 }
 
@@ -52,7 +54,7 @@ function ofReceivers({ intake, receivers, log }: Observed): Family[] {
 }
 
 /** At any moment: log items − began = the sum over outcomes + waiting. */
-function ofOutputs({ feeds }: Observed): Family[] {
+function ofOutputs({ feeds, resenders }: Observed): Family[] {
   return [
     {
       name: "sonde_output_began_items",
@@ -70,6 +72,14 @@ function ofOutputs({ feeds }: Observed): Family[] {
         [...books.lines].map(({ signal, outcome, reason, items }) =>
           sample(items, { output, signal, outcome, reason }),
         ),
+      ),
+    },
+    {
+      name: "sonde_output_resent_items_total",
+      type: "counter",
+      help: "Dead letters' items that were sent again and taken; above they stay rejected.",
+      samples: resenders.flatMap(({ name: output, resent }) =>
+        signals.map((signal) => sample(resent[signal], { output, signal })),
       ),
     },
     {

@@ -69,12 +69,30 @@ describe("sonde", () => {
   test("--help names every command", () => {
     const { status, stdout } = sonde(["--help"]);
     expect(status).toBe(0);
-    expect(stdout).toContain("sonde [serve]");
-    expect(stdout).toContain("sonde check");
+    for (const command of ["[serve]", "check", "where", "dead", "log"]) {
+      expect(stdout).toContain(`sonde ${command}`);
+    }
   });
 
+  test.each(["where", "dead", "log"])(
+    "%s --help says how it is called and how it ends",
+    (command) => {
+      for (const args of [
+        [command, "--help"],
+        ["--help", command],
+      ]) {
+        const { status, stdout, stderr } = sonde(args);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect(stdout).toContain(`  sonde ${command} `);
+        expect(stdout).toMatch(/Exit status: 0 .*; 1 .*; 2 /);
+      }
+    },
+  );
+
   test.each([
-    [["servee"], 'sonde: no such command "servee"; see sonde --help\n'],
+    [["servee"], 'sonde: no such command "servee"; did you mean "serve"?\n'],
+    [["--config", "x.yaml", "logs"], 'sonde: no such command "logs"; did you mean "log"?\n'],
+    [["nonsense"], 'sonde: no such command "nonsense"; see sonde --help\n'],
     [["serve", "now"], 'sonde: "now" is too much behind "serve"; see sonde --help\n'],
     [["--colour"], "sonde: Unknown option '--colour'; see sonde --help\n"],
   ])("%j is answered with status 2", (args, message) => {
@@ -185,7 +203,7 @@ describe("sonde serve", () => {
     collector = await startCollector({ dataDir: folder, env });
     expect(await send(collector.otlpHttp, 5)).toBe(200);
     await until("it is delivered", () => sink.requests.length === 1);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(["collector.json"]); // where it can be asked
     await sink.close();
   });
 

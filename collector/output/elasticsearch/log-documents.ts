@@ -17,7 +17,6 @@ export class LogDocuments {
   readonly #json: JsonWriter;
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
-  /** `"<log id>-`, escaped. */
   readonly #idStart: Uint8Array;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
@@ -31,21 +30,22 @@ export class LogDocuments {
     this.#json = json;
     this.#values = new ValueWriter(json);
     this.#destinations = destinations;
-    this.#idStart = Buffer.from(`${JSON.stringify(logId).slice(0, -1)}-`);
+    this.#idStart = idStart(logId);
   }
 
   /** Adds the record that `leaves` stands on. */
-  write(leaves: Leaves, { position, atMs }: Pick<Entry, "position" | "atMs">): void {
+  write(leaves: Leaves, entry: Pick<Entry, "position" | "atMs" | "origin">): void {
+    const { position, atMs, origin } = entry;
     this.#readGroups(leaves);
     this.#readRecord(leaves, atMs);
     const json = this.#json;
     const record = this.#record;
     const { action, fields } = this.#destination(atMs);
     json.raw(action);
-    json.raw(this.#idStart);
-    json.uint(position);
+    json.raw(origin ? idStart(origin.logId) : this.#idStart);
+    json.uint(origin?.position ?? position);
     json.ascii("-");
-    json.uint(leaves.index);
+    json.uint((origin?.index ?? 0) + leaves.index);
     json.ascii('"}}\n{"@timestamp":');
     record.timestamp.write(json);
     this.#writeFields(leaves.bytes);
@@ -188,6 +188,11 @@ interface Named {
 /** A resource or a scope: its part of every document, `,"resource":{…}`. */
 interface Group extends Named {
   json: Uint8Array;
+}
+
+/** `"<log id>-`, escaped. */
+function idStart(logId: string): Uint8Array {
+  return Buffer.from(`${JSON.stringify(logId).slice(0, -1)}-`);
 }
 
 const nothing = new Uint8Array();

@@ -3,7 +3,8 @@
 
 import { rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { AppendFile, syncFolder } from "../append-file.ts";
+import { syncFolder } from "../../sync-folder.ts";
+import { AppendFile } from "../append-file.ts";
 import { wholeUpTo } from "./records.ts";
 import type { Settings } from "./settings.ts";
 

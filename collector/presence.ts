@@ -1,0 +1,58 @@
+// Where the collector of a data folder can be asked while it runs: a file in that folder, for commands
+// that do not know which port the system chose.
+
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ownName, runningIn } from "./log/folder-lock.ts";
+
+export interface Presence {
+  readonly pid: number;
+  /** Of its web port; absent if that is off. */
+  readonly url?: string;
+}
+
+interface Stored {
+  readonly pid: number;
+  /** Tells it from a later process that has the same id. */
+  readonly process: string;
+  readonly url?: string;
+  readonly started: string;
+}
+
+/** Returns what takes it back. */
+export async function announce(
+  dataDir: string,
+  url: string | undefined,
+): Promise<() => Promise<void>> {
+  const path = pathIn(dataDir);
+  const own: Stored = {
+    pid: process.pid,
+    process: ownName(),
+    ...(url === undefined ? {} : { url }),
+    started: new Date().toISOString(),
+  };
+  await rm(path, { force: true }); // it may be somebody else's, and open to more than its owner
+  await writeFile(path, `${JSON.stringify(own, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
+  return async () => {
+    if ((await readStored(path))?.process === own.process) await rm(path, { force: true });
+  };
+}
+
+/** Undefined unless a collector runs on this folder. */
+export async function findCollector(dataDir: string): Promise<Presence | undefined> {
+  const stored = await readStored(pathIn(dataDir));
+  const pid = stored && runningIn(stored.process);
+  if (!stored || pid === undefined) return undefined;
+  return { pid, ...(stored.url === undefined ? {} : { url: stored.url }) };
+}
+
+async function readStored(path: string): Promise<Stored | undefined> {
+  try {
+    const stored = JSON.parse(await readFile(path, "utf8")) as Partial<Stored> | null; // checked below
+    return typeof stored?.process === "string" ? (stored as Stored) : undefined;
+  } catch {
+    return undefined; // none, or not yet whole
+  }
+}
+
+const pathIn = (dataDir: string): string => join(dataDir, "collector.json");
