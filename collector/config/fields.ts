@@ -41,6 +41,13 @@ export function signals(): z.ZodArray<z.ZodEnum<{ [S in (typeof all)[number]]: S
   return z.array(z.enum(all)).min(1, "is empty; leave it out for the default");
 }
 
+const stepNames = z.array(z.string()).max(100).default([]);
+
+/** The settings of an output with the names of its steps, which are looked up once all are known. */
+export function withSteps<Schema extends z.ZodObject>(settings: Schema) {
+  return settings.safeExtend({ steps: stepNames });
+}
+
 export function secret<Schema extends z.ZodType>(schema: Schema): Schema {
   return schema.meta({ ...schema.meta(), secret: true });
 }

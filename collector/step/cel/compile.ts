@@ -12,7 +12,7 @@ import { parseExpression } from "./parser.ts";
 import { ExpressionFault, type Node } from "./syntax.ts";
 import * as types from "./types.ts";
 import type { Type } from "./types.ts";
-import { Failure, LiteralMap, typeNameOf, type Value } from "./values.ts";
+import { Failure, LiteralMap, typeNameOf, TypeValue, type Value } from "./values.ts";
 import { constants, type Variable, type VariableName, variables } from "./variables.ts";
 
 export interface Expression extends Code {
@@ -85,6 +85,9 @@ export class Compiler {
     const constant = constants.get(name);
     if (constant !== undefined) return constantCode(types.int, constant);
     const known = this.#allowed.find((variable) => variable === name);
+    if (known === undefined && types.typeNames.has(name)) {
+      return constantCode(types.typeType, new TypeValue(name));
+    }
     if (known === undefined) throw new ExpressionFault(at, this.#wordsForUnknown(name));
     this.uses.add(known);
     const { type, range, read }: Variable = variables[known];

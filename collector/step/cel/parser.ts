@@ -114,7 +114,7 @@ class Parser {
     const isMinus = signs.at(-1)?.text === "-";
     let node = this.#member(isMinus);
     // The smallest integer can only be written with its minus as part of it.
-    if (isMinus && node.kind === "literal" && typeof node.value === "bigint") {
+    if (isMinus && node.kind === "literal" && typeof node.value === "bigint" && node.value >= 0n) {
       const { start } = signs.pop()!;
       node = { ...node, value: -node.value, start, at: start };
     }

@@ -1,9 +1,8 @@
 // Points in time and stretches of it as CEL writes them: RFC 3339 and "1h2m3.5s", to the nanosecond.
 
-import { Duration, Failure, Timestamp } from "./values.ts";
+import { Duration, Failure, maxInt, minInt, Timestamp } from "./values.ts";
 
 const second = 1_000_000_000n;
-const maxSeconds = 315_576_000_000n; // ten thousand years, the limit of protobuf's Duration
 const minNanos = -62_135_596_800n * second; // 0001-01-01T00:00:00Z
 const maxNanos = 253_402_300_800n * second - 1n; // 9999-12-31T23:59:59.999999999Z
 
@@ -13,7 +12,7 @@ export function timestampOf(nanos: bigint): Timestamp | Failure {
 }
 
 export function durationOf(nanos: bigint): Duration | Failure {
-  const isInRange = nanos >= -maxSeconds * second && nanos <= maxSeconds * second;
+  const isInRange = nanos >= minInt && nanos <= maxInt; // 292 years
   return isInRange ? new Duration(nanos) : new Failure("a duration out of range");
 }
 

@@ -68,6 +68,10 @@ export function mayBe(a: Type, b: Type): boolean {
 
 /** Whether they could be equal: numbers are compared by what they stand for, whatever their type. */
 export function mayEqual(a: Type, b: Type): boolean {
+  if (a.kind === "list" && b.kind === "list") return mayEqual(a.item, b.item);
+  if (a.kind === "map" && b.kind === "map") {
+    return mayEqual(a.key, b.key) && mayEqual(a.value, b.value);
+  }
   return mayBe(a, b) || (isNumber(a) && isNumber(b));
 }
 
@@ -79,6 +83,20 @@ export function isNumber({ kind }: Type): boolean {
 export function common(a: Type, b: Type): Type {
   return mayBe(a, b) && a.kind !== "dyn" ? b : dyn;
 }
+
+/** What `type(…) == int` compares with. */
+export const typeNames: ReadonlySet<string> = new Set([
+  "bool",
+  "bytes",
+  "double",
+  "int",
+  "list",
+  "map",
+  "null_type",
+  "string",
+  "type",
+  "uint",
+]);
 
 /** For messages. */
 export function nameOf(type: Type): string {
