@@ -17,6 +17,8 @@ export interface Code {
   readonly text?: (item: Item, found: Range) => boolean;
   /** An int of 32 bits. */
   readonly small?: (item: Item) => number;
+  /** A duration in nanoseconds, or NaN where a number cannot have it exactly. */
+  readonly nanos?: (item: Item) => number;
   /** Of a message: where it is in the item's bytes. */
   readonly range?: (item: Item) => Range;
 }

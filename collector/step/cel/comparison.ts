@@ -8,7 +8,7 @@ import { type Relation, relate } from "./operators.ts";
 import { ExpressionFault } from "./syntax.ts";
 import * as types from "./types.ts";
 import type { Type } from "./types.ts";
-import { Failure, isList } from "./values.ts";
+import { Duration, Failure, isList } from "./values.ts";
 import { isSame } from "./view.ts";
 
 interface Comparison {
@@ -20,7 +20,7 @@ interface Comparison {
 
 export function comparison(given: Comparison): Code {
   check(given);
-  const run = withText(given) ?? withSmall(given) ?? withValues(given);
+  const run = withText(given) ?? withNumber(given) ?? withValues(given);
   return folded({ type: types.bool, run }, [given.left, given.right]);
 }
 
@@ -30,7 +30,7 @@ function check({ operator, at, left: { type: left }, right: { type: right } }: C
     case "==":
     case "!=":
       if (types.mayEqual(left, right)) return;
-      throw new ExpressionFault(at, `${a} is never equal to ${b}`);
+      throw new ExpressionFault(at, `${a} is never equal to ${b}${hint(left, right)}`);
     case "in":
       if (right.kind === "dyn") return;
       if (right.kind === "list" && types.mayEqual(left, right.item)) return;
@@ -38,8 +38,14 @@ function check({ operator, at, left: { type: left }, right: { type: right } }: C
       throw new ExpressionFault(at, `${a} is never in ${b}`);
     default:
       if (hasOrder(left) && hasOrder(right) && types.mayEqual(left, right)) return;
-      throw new ExpressionFault(at, `there is no ${a} ${operator} ${b}`);
+      throw new ExpressionFault(at, `"${operator}" does not compare ${a} with ${b}${hint(left, right)}`);
   }
+}
+
+function hint(left: Type, right: Type): string {
+  const time = [left, right].find(({ kind }) => kind === "duration" || kind === "timestamp");
+  const isText = left.kind === "string" || right.kind === "string";
+  return time && isText ? `; write ${time.kind}("…")` : "";
 }
 
 function hasOrder({ kind }: Type): boolean {
@@ -78,26 +84,43 @@ function withTexts({ text }: Code, { constant }: Code): Code["run"] | undefined 
     text(item, found) && wanted.some((one) => isSame(item.bytes, found, one));
 }
 
-/** A 32-bit field of the item with a number. */
-function withSmall({ operator, left, right }: Comparison): Code["run"] | undefined {
-  const given = left.small;
+/** A small number of the item, or its duration, with one that is known. */
+function withNumber(given: Comparison): Code["run"] | undefined {
+  const { operator, left, right } = given;
   const known = right.constant?.value;
-  if (!given || typeof known !== "bigint" || !Number.isSafeInteger(Number(known))) return undefined;
-  const number = Number(known);
+  if (left.small && typeof known === "bigint" && isSafe(known)) {
+    return related(operator, left.small, Number(known));
+  }
+  if (!left.nanos || !(known instanceof Duration) || !isSafe(known.nanos)) return undefined;
+  const { nanos } = left;
+  const quick = related(operator, nanos, Number(known.nanos));
+  const exact = withValues(given);
+  return quick && ((item) => (Number.isNaN(nanos(item)) ? exact(item) : quick(item)));
+}
+
+function isSafe(value: bigint): boolean {
+  return Number.isSafeInteger(Number(value));
+}
+
+function related(
+  operator: Relation,
+  read: (item: Item) => number,
+  number: number,
+): ((item: Item) => boolean) | undefined {
   switch (operator) {
     case "==":
-      return (item) => given(item) === number;
+      return (item) => read(item) === number;
     case "!=":
-      return (item) => given(item) !== number;
+      return (item) => read(item) !== number;
     case "<":
-      return (item) => given(item) < number;
+      return (item) => read(item) < number;
     case "<=":
-      return (item) => given(item) <= number;
+      return (item) => read(item) <= number;
     case ">":
-      return (item) => given(item) > number;
+      return (item) => read(item) > number;
     case ">=":
-      return (item) => given(item) >= number;
-    default:
+      return (item) => read(item) >= number;
+    case "in":
       return undefined;
   }
 }

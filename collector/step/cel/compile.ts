@@ -90,9 +90,10 @@ export class Compiler {
     }
     if (known === undefined) throw new ExpressionFault(at, this.#wordsForUnknown(name));
     this.uses.add(known);
-    const { type, range, read }: Variable = variables[known];
+    const { type, range, read, nanos }: Variable = variables[known];
     if (range) return { type, range, run: () => new Failure(`${name} is no value; name a field`) };
-    return { type, run: read ?? (() => null) };
+    const run = read ?? (() => null);
+    return nanos ? { type, run, nanos } : { type, run };
   }
 
   #wordsForUnknown(name: string): string {
@@ -176,7 +177,7 @@ export class Compiler {
       const [a, b] = [left, right].map(({ type }) => types.nameOf(type));
       const isNumbers = types.isNumber(left.type) && types.isNumber(right.type);
       const hint = isNumbers ? "; convert one with int() or double()" : "";
-      throw new ExpressionFault(at, `there is no ${a} ${operator} ${b}${hint}`);
+      throw new ExpressionFault(at, `"${operator}" does not go with ${a} and ${b}${hint}`);
     }
     const type = fit.map(([, , result]) => result).reduce(types.common);
     const run: Code["run"] = (item) => {

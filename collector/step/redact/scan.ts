@@ -6,7 +6,7 @@
 //   AKIA… ghp_… xoxb-… eyJ….….…      -----BEGIN PRIVATE KEY-----      4111 1111 1111 1111
 
 import { type Names, parameter, secret, type Verdict, harmless, allowed } from "./names.ts";
-import { findCard, findPrivateKey, findToken, firstBytes } from "./tokens.ts";
+import { findCard, findPrivateKey, findToken, firstBytes, firstPairs } from "./tokens.ts";
 
 /** Pairs of offsets, in order. */
 export type Hits = number[];
@@ -17,7 +17,7 @@ const dash = 3;
 const letter = 4;
 const digit = 5;
 
-/** What to do at a byte: most of them begin nothing. */
+/** What to do at a byte: most of them begin nothing, and letters and digits only begin a word. */
 function kindsOf({ isWellKnown, hasCards }: ScanOptions): Uint8Array {
   const kinds = new Uint8Array(256);
   kinds[0x3a] = colon;
@@ -57,10 +57,15 @@ export class Scanner {
     this.#end = end;
     const kinds = this.#kinds;
     const before = hits.length;
-    for (let at = start; at < end;) {
+    for (let at = start; at < end; at++) {
       const kind = kinds[bytes[at]!]!;
-      const next = kind === 0 ? 0 : this.#look(kind, at, hits);
-      at = next > at ? next : at + 1;
+      if (kind === 0) continue;
+      if (kind >= letter) {
+        if (kind === letter && firstPairs[bytes[at]! * 256 + bytes[at + 1]!] !== 1) continue;
+        if (at > start && isWord[bytes[at - 1]!] === 1) continue;
+      }
+      const next = this.#look(kind, at, hits);
+      if (next > at) at = next - 1;
     }
     return hits.length > before;
   }
@@ -77,14 +82,10 @@ export class Scanner {
       case dash:
         return findPrivateKey(bytes, at, this.#end, hits);
       case letter:
-        return this.#isBehindWord(at) ? 0 : findToken(bytes, at, this.#end, hits);
+        return findToken(bytes, at, this.#end, hits);
       default:
-        return this.#isBehindWord(at) ? 0 : findCard(bytes, at, this.#end, hits);
+        return findCard(bytes, at, this.#end, hits);
     }
-  }
-
-  #isBehindWord(at: number): boolean {
-    return at > this.#start && isWord[this.#bytes[at - 1]!] === 1;
   }
 
   /** Behind `://`: everything before the last @ of the authority. */

@@ -37,6 +37,15 @@ for (const [prefixes, least, set] of [
 /** First bytes of all that `findToken` knows. */
 export const firstBytes: ReadonlySet<number> = new Set([...looks.keys(), ...Buffer.from("eBb")]);
 
+/** And the first two, as one number: most words that begin like a token go on otherwise. */
+export const firstPairs = new Uint8Array(1 << 16);
+for (const { prefix } of [...looks.values()].flat()) mark(prefix);
+for (const prefix of ["ey", "Be", "be", "BE", "Ba", "ba", "BA"]) mark(Buffer.from(prefix));
+
+function mark(prefix: Uint8Array): void {
+  firstPairs[prefix[0]! * 256 + prefix[1]!] = 1;
+}
+
 /**
  * At the beginning of a word. Gives where to go on: behind what was looked at, whether or not it was a
  * secret, so that nothing is looked at twice; 0 if nothing begins here.
