@@ -32,7 +32,7 @@ export type OutputConfig = {
   [Type in OutputType]: {
     readonly name: string;
     readonly type: Type;
-    readonly settings: Readonly<z.output<(typeof outputTypes)[Type]["settings"]>>;
+    readonly settings: Readonly<Omit<z.output<(typeof outputTypes)[Type]["settings"]>, "steps">>;
     /** In the order in which they are applied. */
     readonly steps: readonly StepConfig[];
   };

@@ -73,7 +73,7 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
   const configs = outputs
     .filter(({ settings }) => settings["port"] !== "off")
     // The settings are what the schema of the type has made of them, which is what the type says.
-    .map(({ section, settings }) => {
+    .map(({ section, settings: { steps: _, ...settings } }) => {
       const { name, type } = section.output;
       return { name, type, settings, steps: stepsOf.get(section) ?? [] } as OutputConfig;
     });

@@ -20,6 +20,7 @@ describe("without any settings", () => {
           name: "prometheus",
           type: "prometheus",
           settings: expect.objectContaining({ port: 8889 }),
+          steps: [],
         },
       ],
     });
@@ -44,6 +45,7 @@ describe("outputs", () => {
         timeout_ms: 10_000,
         signals: ["traces", "metrics", "logs"],
       },
+      steps: [],
     });
   });
 
