@@ -116,6 +116,7 @@ export class Scanner {
     let from = at + 1;
     while (from < at + 4 && (bytes[from] === 0x20 || bytes[from] === 0x09)) from++;
     if (!isQuoted && from === at + 1) return 0; // a:b may be anything
+    if (isQuoted && !isQuote(bytes[from]!) && bytes[from] !== backslash) return 0; // a number, null
     if (this.#verdict(nameEnd) < secret) return 0;
     // Cookies have spaces and semicolons among them.
     const isCookie = (bytes[nameEnd - 1]! | 0x20) === 0x65 || (bytes[nameEnd - 1]! | 0x20) === 0x73;

@@ -121,13 +121,13 @@ describe("texts that are made to take long", () => {
     const matcher = compilePattern(source);
     const began = performance.now();
     expect(matcher.test(text)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 
   it("are searched through in such time too, where there is something to find", () => {
     const began = performance.now();
     expect(compilePattern("a(.*b)?").find(`${"a".repeat(1e5)}c`)).toEqual([[0, 1e5]]);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });
 
