@@ -32,7 +32,7 @@ export type OutputConfig = {
   [Type in OutputType]: {
     readonly name: string;
     readonly type: Type;
-    readonly settings: Readonly<Omit<z.output<(typeof outputTypes)[Type]["settings"]>, "steps">>;
+    readonly settings: Readonly<z.output<(typeof outputTypes)[Type]["settings"]>>;
     /** In the order in which they are applied. */
     readonly steps: readonly StepConfig[];
   };
@@ -55,7 +55,10 @@ interface Type<Schema extends z.ZodObject> {
 }
 
 /** Every output has steps, whatever else can be set of it. */
-function type<Schema extends z.ZodObject>(settings: Schema, load: Type<Schema>["load"]) {
+function type<Schema extends z.ZodObject>(
+  settings: Schema,
+  load: Type<Schema>["load"],
+): Type<Schema> {
   return { settings: withSteps(settings), load };
 }
 
@@ -102,8 +105,7 @@ interface StepModule<Settings> {
 }
 
 async function loadStep(type: StepType): Promise<StepModule<StepConfig["settings"]>> {
-  // As with outputs: the table pairs them.
-  return (await stepTypes[type].load()) as StepModule<StepConfig["settings"]>;
+  return await stepTypes[type].load();
 }
 
 function stepType<Schema extends z.ZodObject>(

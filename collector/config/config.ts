@@ -73,9 +73,10 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
   const configs = outputs
     .filter(({ settings }) => settings["port"] !== "off")
     // The settings are what the schema of the type has made of them, which is what the type says.
-    .map(({ section, settings: { steps: _, ...settings } }) => {
+    .map(({ section, settings: given }) => {
       const { name, type } = section.output;
-      return { name, type, settings, steps: stepsOf.get(section) ?? [] } as OutputConfig;
+      const { steps: _names, ...settings }: Values = given;
+      return { name, type, settings, steps: stepsOf.get(section) ?? [] } as object as OutputConfig;
     });
   return {
     config: toConfig(values, configs),

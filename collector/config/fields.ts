@@ -43,9 +43,12 @@ export function signals(): z.ZodArray<z.ZodEnum<{ [S in (typeof all)[number]]: S
 
 const stepNames = z.array(z.string()).max(100).default([]);
 
-/** The settings of an output with the names of its steps, which are looked up once all are known. */
-export function withSteps<Schema extends z.ZodObject>(settings: Schema) {
-  return settings.safeExtend({ steps: stepNames });
+/**
+ * The settings of an output and the names of its steps. The type does not tell of these: loadConfig looks
+ * them up and takes them out again.
+ */
+export function withSteps<Schema extends z.ZodObject>(settings: Schema): Schema {
+  return settings.safeExtend({ steps: stepNames }) as z.ZodObject as Schema;
 }
 
 export function secret<Schema extends z.ZodType>(schema: Schema): Schema {

@@ -52,4 +52,3 @@ export function problemOf(text: string, compile: (text: string) => unknown): str
     throw error;
   }
 }
-

@@ -107,7 +107,7 @@ export class Edits {
     let read = 0;
     let written = 0;
     for (let at = 0; at < this.#count * slots; at += slots) {
-      const run = this.#bytes.subarray(read, numbers[at + startAt]!);
+      const run = this.#bytes.subarray(read, numbers[at + startAt]);
       result.set(run, written);
       written += run.length;
       const [from, to] = [numbers[at + fromAt]!, numbers[at + toAt]!];
@@ -167,7 +167,6 @@ export class Edits {
 const maxKept = 1 << 20;
 const noBytes = new Uint8Array();
 const closed: Open = { fieldStart: 0, lengthStart: 0, start: 0, end: 0, growth: 0, edit: -1 };
-
 
 function varintLength(value: number): number {
   let length = 1;

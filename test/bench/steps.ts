@@ -22,8 +22,14 @@ const filter = (name: string, drop: string): StepConfig => {
 
 const configs: readonly StepConfig[] = [
   filter("filter by an attribute, none dropped", 'span.attributes["url.path"] == "/health"'),
-  filter("filter by an attribute, two of five dropped", 'span.attributes["http.route"] in ["/cart", "/orders"]'),
-  filter("filter by three conditions", 'span.status.code == 2 || duration > duration("10m") || span.name.startsWith("DELETE")'),
+  filter(
+    "filter by an attribute, two of five dropped",
+    'span.attributes["http.route"] in ["/cart", "/orders"]',
+  ),
+  filter(
+    "filter by three conditions",
+    'span.status.code == 2 || duration > duration("10m") || span.name.startsWith("DELETE")',
+  ),
   filter("filter by a pattern", 'span.attributes["url.path"].matches("^/(health|ready)z?$")'),
   filter("filter by the resource", 'resource.attributes["service.name"] == "noise"'),
   { name: "set on the resource", type: "set", settings: set.parse({ resource: { a: "b" } }) },
@@ -36,7 +42,11 @@ const configs: readonly StepConfig[] = [
     }),
   },
   { name: "redact, nothing found", type: "redact", settings: redact.parse({}) },
-  { name: "redact, one attribute of each span", type: "redact", settings: redact.parse({ keys: ["client.address"] }) },
+  {
+    name: "redact, one attribute of each span",
+    type: "redact",
+    settings: redact.parse({ keys: ["client.address"] }),
+  },
   { name: "sample a tenth", type: "sample", settings: { ratio: 0.1 } },
   { name: "sample nine tenths", type: "sample", settings: { ratio: 0.9 } },
 ];

@@ -126,15 +126,16 @@ function attributeCode(
 ): Code {
   const find = finder(range, field, key);
   const value: Range = { start: 0, end: 0 };
-  const run = (item: Item): Value =>
-    find(item, value) ? valueAt(item.bytes, value) : null;
+  const run = (item: Item): Value => (find(item, value) ? valueAt(item.bytes, value) : null);
   const text = (item: Item, found: Range): boolean =>
     find(item, value) && findText(item.bytes, value, found);
   return { type: types.dyn, run: kept(of, run), text };
 }
 
+const noRange: Range = { start: 0, end: 0 };
+
 function finder(range: (item: Item) => Range, field: Field, key: Uint8Array) {
-  const place = { message: { start: 0, end: 0 } as Range, number: field.number };
+  const place = { message: noRange, number: field.number };
   return (item: Item, found: Range): boolean => {
     place.message = range(item);
     place.number = attributesNumber(field, item);
@@ -163,7 +164,8 @@ function kept({ type }: Code, run: Code["run"]): Code["run"] {
 // ── has() ────────────────────────────────────────────────────────────────────────────────────────
 
 export function hasFieldCode(of: Code, field: Field): Code {
-  if (field.form === "metric type") return { type: types.bool, run: (item) => metricTypeOf(item) !== "" };
+  if (field.form === "metric type")
+    return { type: types.bool, run: (item) => metricTypeOf(item) !== "" };
   if (field.form === "point value") {
     return { type: types.bool, run: (item) => pointValueOf(item) !== null };
   }

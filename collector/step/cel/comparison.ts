@@ -38,7 +38,10 @@ function check({ operator, at, left: { type: left }, right: { type: right } }: C
       throw new ExpressionFault(at, `${a} is never in ${b}`);
     default:
       if (hasOrder(left) && hasOrder(right) && types.mayEqual(left, right)) return;
-      throw new ExpressionFault(at, `"${operator}" does not compare ${a} with ${b}${hint(left, right)}`);
+      throw new ExpressionFault(
+        at,
+        `"${operator}" does not compare ${a} with ${b}${hint(left, right)}`,
+      );
   }
 }
 
@@ -78,10 +81,9 @@ function withTexts({ text }: Code, { constant }: Code): Code["run"] | undefined 
   const list = constant?.value;
   if (!text || list === undefined || list === null || !isList(list)) return undefined;
   if (!list.every((one) => typeof one === "string")) return undefined;
-  const wanted = list.map((one) => Buffer.from(one as string)); // all of them, as just seen
+  const wanted = list.map((one) => Buffer.from(one));
   const found: Range = { start: 0, end: 0 };
-  return (item) =>
-    text(item, found) && wanted.some((one) => isSame(item.bytes, found, one));
+  return (item) => text(item, found) && wanted.some((one) => isSame(item.bytes, found, one));
 }
 
 /** A small number of the item, or its duration, with one that is known. */
@@ -120,7 +122,7 @@ function related(
       return (item) => read(item) > number;
     case ">=":
       return (item) => read(item) >= number;
-    case "in":
+    default:
       return undefined;
   }
 }

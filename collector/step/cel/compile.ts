@@ -64,7 +64,7 @@ export class Compiler {
         return this.#choice(node);
       case "list":
         return this.#list(node);
-      case "map":
+      default:
         return this.#map(node);
     }
   }
@@ -135,7 +135,10 @@ export class Compiler {
   #has({ args, at }: NodeOf<"call">): Code {
     const [what, extra] = args;
     if (!what || extra || (what.kind !== "select" && what.kind !== "index")) {
-      throw new ExpressionFault(at, 'has() takes a field or a key, such as has(log.attributes["x"])');
+      throw new ExpressionFault(
+        at,
+        'has() takes a field or a key, such as has(log.attributes["x"])',
+      );
     }
     const of = this.code(what.of);
     if (what.kind === "index") return hasElementCode(of, this.code(what.key));
@@ -284,8 +287,9 @@ function fieldOf(type: Type & { kind: "object" }, { field: name, at }: NodeOf<"s
   const isAttribute = type.fields.has("attributes");
   const hint =
     suggestion(name, known) ||
-    (isAttribute ? `; an attribute is ${type.name}.attributes["…"], else there are ` : "; there are ") +
-      known.join(", ");
+    (isAttribute
+      ? `; an attribute is ${type.name}.attributes["…"], else there are `
+      : "; there are ") + known.join(", ");
   throw new ExpressionFault(at, `${type.name} has no "${name}"${hint}`);
 }
 

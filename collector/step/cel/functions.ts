@@ -14,12 +14,12 @@ import {
 } from "./time.ts";
 import {
   countCharacters,
-  Duration,
+  type Duration,
   Failure,
   maxInt,
   maxUint,
   minInt,
-  Timestamp,
+  type Timestamp,
   typeNameOf,
   TypeValue,
   Uint,
@@ -63,11 +63,36 @@ export const overloads: readonly Overload[] = [
     [[string], (text: string) => text.replaceAll(/[a-z]+/g, (found) => found.toUpperCase())],
   ]),
   ...conversions(),
-  ...rows("getFullYear", "member", int, calendar((date) => date.getUTCFullYear())),
-  ...rows("getMonth", "member", int, calendar((date) => date.getUTCMonth())),
-  ...rows("getDate", "member", int, calendar((date) => date.getUTCDate())),
-  ...rows("getDayOfMonth", "member", int, calendar((date) => date.getUTCDate() - 1)),
-  ...rows("getDayOfWeek", "member", int, calendar((date) => date.getUTCDay())),
+  ...rows(
+    "getFullYear",
+    "member",
+    int,
+    calendar((date) => date.getUTCFullYear()),
+  ),
+  ...rows(
+    "getMonth",
+    "member",
+    int,
+    calendar((date) => date.getUTCMonth()),
+  ),
+  ...rows(
+    "getDate",
+    "member",
+    int,
+    calendar((date) => date.getUTCDate()),
+  ),
+  ...rows(
+    "getDayOfMonth",
+    "member",
+    int,
+    calendar((date) => date.getUTCDate() - 1),
+  ),
+  ...rows(
+    "getDayOfWeek",
+    "member",
+    int,
+    calendar((date) => date.getUTCDay()),
+  ),
   ...rows("getDayOfYear", "member", int, calendar(dayOfYear)),
   ...rows("getHours", "member", int, [
     ...calendar((date) => date.getUTCHours()),
@@ -119,7 +144,6 @@ function dayOfYear(date: Date): number {
 // ── from one type to another ─────────────────────────────────────────────────────────────────────
 
 function conversions(): Overload[] {
-  const same = (value: Value): Value => value;
   return [
     ...rows("int", "global", int, [
       [[int], same],
@@ -174,6 +198,10 @@ function conversions(): Overload[] {
   ];
 }
 
+function same(value: Value): Value {
+  return value;
+}
+
 function toInt(value: bigint): bigint | Failure {
   return value >= minInt && value <= maxInt ? value : new Failure("an int out of range");
 }
@@ -225,4 +253,3 @@ function floorSeconds(nanos: bigint): bigint {
   const second = 1_000_000_000n;
   return (nanos - (((nanos % second) + second) % second)) / second;
 }
-

@@ -92,7 +92,7 @@ function whole(operator: Arithmetic, a: bigint, b: bigint): bigint | Failure {
       return a * b;
     case "/":
       return b === 0n ? new Failure("a division by zero") : a / b;
-    case "%":
+    default: // %
       return b === 0n ? new Failure("a division by zero") : a % b;
   }
 }
@@ -107,7 +107,7 @@ function calculateDoubles(operator: Arithmetic, a: number, b: number): Value {
       return a * b;
     case "/":
       return a / b;
-    case "%":
+    default:
       return noSuch(operator, a, b);
   }
 }
@@ -172,7 +172,7 @@ export function relate(operator: Relation, a: Value, b: Value): boolean | Failur
       return order <= 0;
     case ">":
       return order > 0;
-    case ">=":
+    default:
       return order >= 0;
   }
 }

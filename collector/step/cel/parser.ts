@@ -121,10 +121,9 @@ class Parser {
     for (const { text, start } of signs.toReversed()) {
       const operator = text === "!" ? "!" : "-";
       const operand = node;
-      node = this.#made(
-        { kind: "unary", operator, operand, start, end: operand.end, at: start },
-        [operand],
-      );
+      node = this.#made({ kind: "unary", operator, operand, start, end: operand.end, at: start }, [
+        operand,
+      ]);
     }
     return node;
   }

@@ -76,7 +76,7 @@ export class ExpressionFault extends Error {
 export function placed(text: string, { at, message }: ExpressionFault): string {
   const before = text.slice(0, at);
   const lines = before.split("\n");
-  const column = [...(lines.at(-1) ?? "")].length + 1;
+  const column = Array.from(lines.at(-1) ?? "").length + 1;
   const line = text.trimEnd().includes("\n") ? `line ${lines.length}, ` : "";
   return `at ${line}column ${column}: ${message}`;
 }

@@ -16,8 +16,7 @@ export function durationOf(nanos: bigint): Duration | Failure {
   return isInRange ? new Duration(nanos) : new Failure("a duration out of range");
 }
 
-const rfc3339 =
-  /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/i;
+const rfc3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/i;
 
 export function parseTimestamp(text: string): Timestamp | Failure {
   const [, day, time, fraction = "", sign, hours = "0", minutes = "0"] = rfc3339.exec(text) ?? [];

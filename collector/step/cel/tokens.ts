@@ -166,7 +166,8 @@ const escapes: ReadonlyMap<string, string> = new Map([
   ...["\\", "?", '"', "'", "`"].map((letter) => [letter, letter] as const),
 ]);
 
-const escape = /\\(?:x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))/suy;
+const escape =
+  /\\(?:x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))/suy;
 
 interface Inner {
   readonly at: number;

@@ -209,9 +209,12 @@ function compareText(a: string, b: string): number {
   while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
   if (at === length) return a.length - b.length;
   const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
-  const isSurrogate = (code: number): boolean => code >= 0xd800 && code < 0xe000;
   if (isSurrogate(left) !== isSurrogate(right)) return isSurrogate(left) ? 1 : -1;
   return left - right;
+}
+
+function isSurrogate(code: number): boolean {
+  return code >= 0xd800 && code < 0xe000;
 }
 
 /** Characters, as CEL counts them. */

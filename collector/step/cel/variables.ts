@@ -187,10 +187,7 @@ const metricTypes: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Which of a message's fields has its attributes. */
-export function attributesNumber(
-  { number }: Pick<Field, "number">,
-  { pointKind }: Item,
-): number {
+export function attributesNumber({ number }: Pick<Field, "number">, { pointKind }: Item): number {
   if (number !== ofPointKind) return number;
   return pointKind === 9 ? 9 : pointKind === 10 ? 1 : 7;
 }

@@ -17,7 +17,12 @@ const inner = new Cursor(new Uint8Array());
 export const work = { steps: 0 };
 
 /** The last field of this number in a message; `found` tells where its value is. */
-export function findField(bytes: Uint8Array, message: Range, number: number, found: Range): boolean {
+export function findField(
+  bytes: Uint8Array,
+  message: Range,
+  number: number,
+  found: Range,
+): boolean {
   outer.over(message.start, message.end, bytes);
   found.start = found.end = message.start;
   let isThere = false;

@@ -47,7 +47,8 @@ export class CharacterSet {
         const letter = String.fromCodePoint(code);
         for (const other of [letter.toLowerCase(), letter.toUpperCase()]) {
           const found = other.codePointAt(0) ?? code;
-          if (other.length === (found > 0xffff ? 2 : 1)) others.push(CharacterSet.range(found, found));
+          if (other.length === (found > 0xffff ? 2 : 1))
+            others.push(CharacterSet.range(found, found));
         }
       }
     }
@@ -61,7 +62,9 @@ export class CharacterSet {
 
 function of(...ranges: readonly string[]): CharacterSet {
   return CharacterSet.union(
-    ranges.map((range) => CharacterSet.range(range.charCodeAt(0), range.charCodeAt(range.length - 1))),
+    ranges.map((range) =>
+      CharacterSet.range(range.charCodeAt(0), range.charCodeAt(range.length - 1)),
+    ),
   );
 }
 

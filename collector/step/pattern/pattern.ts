@@ -314,7 +314,7 @@ function holds(assertion: Assertion, before: Side, after: Side): boolean {
       return after === edge || after === newline;
     case "word edge":
       return (before === word) !== (after === word);
-    case "no word edge":
+    default: // no word edge
       return (before === word) === (after === word);
   }
 }

@@ -38,7 +38,7 @@ export function parsePattern(source: string): Pattern {
   if (source.length > maxPatternLength) {
     throw new PatternFault(`is too long, at most ${maxPatternLength} characters are allowed`);
   }
-  const reader = new Reader([...source]);
+  const reader = new Reader(Array.from(source));
   const pattern = reader.choice({ isCaseless: false, isMultiline: false, hasAll: false });
   if (!reader.isDone) throw new PatternFault('has a ")" too many');
   return pattern;
@@ -149,7 +149,8 @@ class Reader {
       else if (set) {
         this.#at += set[0].length;
         inner = changed(flags, set[1], set[2]);
-      } else throw new PatternFault("has a group (?… that is not known; look-around is not possible");
+      } else
+        throw new PatternFault("has a group (?… that is not known; look-around is not possible");
     }
     const pattern = this.choice(inner);
     if (!this.#takes(")")) throw new PatternFault('lacks a closing ")"');
@@ -171,7 +172,8 @@ class Reader {
       this.#at++;
       return { kind: "assertion", assertion };
     }
-    if (/[1-9]/.test(letter)) throw new PatternFault(`has \\${letter}: backreferences are not possible`);
+    if (/[1-9]/.test(letter))
+      throw new PatternFault(`has \\${letter}: backreferences are not possible`);
     return { kind: "set", set: this.#escapedSet(flags) };
   }
 
@@ -189,11 +191,13 @@ class Reader {
     if (letter === "x") {
       const found = /^(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})/.exec(this.#rest(8));
       const code = Number.parseInt(found?.[1] ?? found?.[2] ?? "110000", 16);
-      if (!found || code > 0x10_ffff) throw new PatternFault("has \\x without a character's number");
+      if (!found || code > 0x10_ffff)
+        throw new PatternFault("has \\x without a character's number");
       this.#at += found[0].length;
       return String.fromCodePoint(code);
     }
-    if (/[A-Za-z0-9]/.test(letter)) throw new PatternFault(`has \\${letter}, which is not available`);
+    if (/[A-Za-z0-9]/.test(letter))
+      throw new PatternFault(`has \\${letter}, which is not available`);
     return letter;
   }
 

@@ -39,7 +39,8 @@ const secrets = new RegExp(
 );
 const parameters = /token|signature|^(sig|key|auth|code|pass|otp|pin|sas|x-amz-.*|x-goog-.*)$/;
 /** What describes a secret is none: k8s.secret.name, password_length. */
-const descriptions = /[._-](name|count|length|size|type|ttl|expires?|expires_(at|in)|enabled|policy)$/;
+const descriptions =
+  /[._-](name|count|length|size|type|ttl|expires?|expires_(at|in)|enabled|policy)$/;
 
 export interface NameRules {
   readonly keys: readonly string[];

@@ -22,7 +22,8 @@ export function planOf({ name, fields }: Message): Plan {
     if (!field) return undefined;
     if (field.type === KeyValue) return pair;
     if (field.type === AnyValue) return any;
-    if (typeof field.type !== "object") return texts.has(`${name}.${field.name}`) ? text : undefined;
+    if (typeof field.type !== "object")
+      return texts.has(`${name}.${field.name}`) ? text : undefined;
     const plan = planOf(field.type);
     return plan.kinds.some((kind) => kind !== undefined) ? plan : undefined;
   });

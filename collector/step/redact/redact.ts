@@ -38,7 +38,8 @@ export function open(settings: Settings, { name }: StepContext): Step {
   const redaction = new Redaction(settings);
   const walkOf = (plan: Plan): Walk =>
     new Walk({
-      resource: ({ bytes, resource }, edits) => redaction.message(bytes, resource, ofResource, edits),
+      resource: ({ bytes, resource }, edits) =>
+        redaction.message(bytes, resource, ofResource, edits),
       scope: ({ bytes, scope }, edits) => redaction.message(bytes, scope, ofScope, edits),
       leaf({ bytes, leaf }, edits) {
         redaction.message(bytes, leaf, plan, edits);
@@ -84,4 +85,3 @@ class Redaction {
     this.#depth--;
   }
 }
-

@@ -42,7 +42,10 @@ export class Thresholds {
    * The trace state of a span that is kept, as a field to write; null if it is to stay as it is, and
    * undefined if the span is not kept.
    */
-  next(bytes: Uint8Array, { idStart, stateStart, stateEnd }: Places): Uint8Array | null | undefined {
+  next(
+    bytes: Uint8Array,
+    { idStart, stateStart, stateEnd }: Places,
+  ): Uint8Array | null | undefined {
     if (stateEnd <= stateStart) return this.#only;
     const state = textOf(bytes, stateStart, stateEnd);
     const { ot, others } = split(state);

@@ -62,8 +62,7 @@ export class CompiledRule {
   #value: Value | undefined;
 
   #plain(value: string | number | boolean): Uint8Array {
-    this.#value =
-      typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
+    this.#value = typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
     const written = this.#written(this.#value, this.#number);
     if (written instanceof Failure) throw new Error(written.words);
     return written;

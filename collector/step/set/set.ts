@@ -30,10 +30,16 @@ export function check(settings: Settings): StepProblem[] {
       };
       const { if: condition, expression } = rule;
       if (condition !== undefined) {
-        add("if", problemOf(condition, (text) => compileCondition(text, allowed)));
+        add(
+          "if",
+          problemOf(condition, (text) => compileCondition(text, allowed)),
+        );
       }
       if (expression !== undefined) {
-        add("expression", problemOf(expression, (text) => compileExpression(text, allowed)));
+        add(
+          "expression",
+          problemOf(expression, (text) => compileExpression(text, allowed)),
+        );
       }
     }
   }

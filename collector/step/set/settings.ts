@@ -13,7 +13,10 @@ const plain = z.union([
   z.string(),
   z
     .number()
-    .refine((value) => !Number.isInteger(value) || Number.isSafeInteger(value), "is too large a number"),
+    .refine(
+      (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
+      "is too large a number",
+    ),
   z.boolean(),
 ]);
 
@@ -43,7 +46,8 @@ const rules = z
     key,
     z.union([plain, rule], {
       error: ({ code, input }) =>
-        code === "invalid_union" && (typeof input !== "object" || input === null || Array.isArray(input))
+        code === "invalid_union" &&
+        (typeof input !== "object" || input === null || Array.isArray(input))
           ? wrong
           : undefined,
     }),

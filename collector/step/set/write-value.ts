@@ -1,15 +1,7 @@
 // Writes what an expression has come to as an attribute.
 
-import { Writer } from "../../wire/writer.ts";
-import {
-  Failure,
-  isList,
-  isMap,
-  maxInt,
-  typeNameOf,
-  Uint,
-  type Value,
-} from "../cel/values.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { Failure, isList, isMap, maxInt, typeNameOf, Uint, type Value } from "../cel/values.ts";
 
 /** Lists and maps within one another: a message has 64 levels at most, and a map takes three of them. */
 const maxDepth = 16;
@@ -93,7 +85,7 @@ function writeValue(writer: Writer, value: Value): void {
     writer.begin(6);
     for (const key of value.keys()) {
       writer.begin(1);
-      writePair(writer, String(key as string), value.get(key) ?? null); // only texts, see problemOf
+      writePair(writer, key as string, value.get(key) ?? null); // texts only, see problemOf
       writer.end();
     }
     writer.end();

@@ -54,10 +54,7 @@ ${output}[health]`;
 
 describe("a mistake in a step", () => {
   it.each([
-    [
-      "  a: { flter: {} }",
-      '2 steps.a.flter: no such type of step; did you mean "filter"?',
-    ],
+    ["  a: { flter: {} }", '2 steps.a.flter: no such type of step; did you mean "filter"?'],
     [
       "  a: { route: {} }",
       "2 steps.a.route: no such type of step; there are filter, redact, sample, set",
@@ -83,8 +80,14 @@ describe("a mistake in a step", () => {
       '2 steps.a.filter.dorp: no such setting; did you mean "drop"?',
       "2 steps.a.filter: needs one of drop and keep, with a condition",
     ],
-    ["  a:\n    sample:\n      ratio: 1.1", "4 steps.a.sample.ratio: 1.1 is too large, at most 1 is allowed"],
-    ["  a: { sample: { ratio: -0.1 } }", "2 steps.a.sample.ratio: -0.1 is too small, at least 0 is needed"],
+    [
+      "  a:\n    sample:\n      ratio: 1.1",
+      "4 steps.a.sample.ratio: 1.1 is too large, at most 1 is allowed",
+    ],
+    [
+      "  a: { sample: { ratio: -0.1 } }",
+      "2 steps.a.sample.ratio: -0.1 is too small, at least 0 is needed",
+    ],
     ["  a: { sample: }", "2 steps.a.sample.ratio: is missing"],
     [
       "  a: { set: {} }",

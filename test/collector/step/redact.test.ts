@@ -7,11 +7,12 @@ import type { AnyValue, KeyValue } from "../../support/otlp-shapes.ts";
 import { applied, batchOf, groupsOf, openStep } from "./steps.ts";
 
 // Written in two parts, so that nobody who looks for secrets in this repository finds these.
-const github = "ghp_" + "0123456789abcdefghijABCDEFGHIJ012345";
-const aws = "AKIA" + "IOSFODNN7EXAMPLE";
-const slack = "xoxb-" + "1234567890-abcdef";
-const jwt = "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r";
-const pem = `-----BEGIN RSA PRIVATE ${"KEY"}-----\nMIIEow==\n-----END RSA PRIVATE ${"KEY"}-----`;
+const [ghp, akia, xoxb, eyj, key] = ["ghp", "AKIA", "xoxb", "eyJ", "PRIVATE KEY"];
+const github = `${ghp}_0123456789abcdefghijABCDEFGHIJ012345`;
+const aws = `${akia}IOSFODNN7EXAMPLE`;
+const slack = `${xoxb}-1234567890-abcdef`;
+const jwt = `${eyj}hbGciOiJIUzI1NiJ9.${eyj}zdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r`;
+const pem = `-----BEGIN RSA ${key}-----\nMIIEow==\n-----END RSA ${key}-----`;
 
 async function redacted(value: AttributeValue, settings: object = {}, key = "text") {
   const step = await openStep("redact", settings);
@@ -28,7 +29,10 @@ describe("a text", () => {
   it.each([
     ["https://user:hunter2@host/path", "https://REDACTED@host/path"],
     ["postgres://user:p@ss@host:5432/db?x=1", "postgres://REDACTED@host:5432/db?x=1"],
-    ["see https://token@host and http://b:c@d.", "see https://REDACTED@host and http://REDACTED@d."],
+    [
+      "see https://token@host and http://b:c@d.",
+      "see https://REDACTED@host and http://REDACTED@d.",
+    ],
     ["/path?api_key=hunter2&page=2", "/path?api_key=REDACTED&page=2"],
     ["?token=hunter2#top", "?token=REDACTED#top"],
     ["X-Amz-Signature=abc&code=hunter2", "X-Amz-Signature=REDACTED&code=REDACTED"],
@@ -192,7 +196,9 @@ describe("the settings", () => {
       stringValue: "REDACTED",
     });
     expect((await redacted(5, settings, "order.idx")).value).toEqual({ intValue: "5" });
-    expect((await redacted("/?order.id=7", settings)).value?.stringValue).toBe("/?order.id=REDACTED");
+    expect((await redacted("/?order.id=7", settings)).value?.stringValue).toBe(
+      "/?order.id=REDACTED",
+    );
   });
 
   it("name attributes that are left alone", async () => {
@@ -283,15 +289,18 @@ describe("redaction", () => {
     "4-",
     "a.",
     "é",
-  ])("takes a text of a million bytes full of %j in time that goes with its length", async (piece) => {
-    const text = piece.repeat(Math.ceil(1e6 / Buffer.byteLength(piece)));
-    const step = await openStep("redact", { credit_cards: true });
-    const log = { body: { stringValue: text } };
-    const batch = batchOf("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: [log] }] }] });
-    const began = performance.now();
-    step.apply(batch);
-    expect(performance.now() - began).toBeLessThan(10_000);
-  });
+  ])(
+    "takes a text of a million bytes full of %j in time that goes with its length",
+    async (piece) => {
+      const text = piece.repeat(Math.ceil(1e6 / Buffer.byteLength(piece)));
+      const step = await openStep("redact", { credit_cards: true });
+      const log = { body: { stringValue: text } };
+      const batch = batchOf("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: [log] }] }] });
+      const began = performance.now();
+      step.apply(batch);
+      expect(performance.now() - began).toBeLessThan(10_000);
+    },
+  );
 });
 
 /** Everything but the texts, and but the values that a key of the test masks. */

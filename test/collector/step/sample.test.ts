@@ -55,10 +55,13 @@ describe("sampling", () => {
     ["ot=rv:7fffffffffffff", 0.5, "ffffffffffffff", undefined],
     ["ot=rv:nonsense", 0.5, "ffffffffffffff", "ot=th:8;rv:nonsense"],
     ["a=b", 0.5, "00000000000000", undefined],
-  ])("of a span with the trace state %j at %s and %s gives %j", async (state, ratio, number, now) => {
-    const span = { traceId: traceId(number), ...(state && { traceState: state }) };
-    expect((await left(ratio, span))?.traceState).toBe(now);
-  });
+  ])(
+    "of a span with the trace state %j at %s and %s gives %j",
+    async (state, ratio, number, now) => {
+      const span = { traceId: traceId(number), ...(state && { traceState: state }) };
+      expect((await left(ratio, span))?.traceState).toBe(now);
+    },
+  );
 
   it("keeps about the part that it says, the same traces each time, of spans and logs alike", async () => {
     const step = await openStep("sample", { ratio: 0.2 });
@@ -68,7 +71,8 @@ describe("sampling", () => {
     const spans = spansOf(...items, ...items);
     const logs = batchOf("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: items }] }] });
     const keptOf = (signal: "traces" | "logs", batch: Batch): (string | undefined)[] =>
-      groupsOf(signal, applied(step, batch))[0]?.scopes[0]?.leaves?.map(({ traceId }) => traceId) ?? [];
+      groupsOf(signal, applied(step, batch))[0]?.scopes[0]?.leaves?.map(({ traceId }) => traceId) ??
+      [];
     const kept = keptOf("traces", spans);
     const keptLogs = keptOf("logs", logs);
     expect(kept).toEqual([...keptLogs, ...keptLogs]);
@@ -85,9 +89,15 @@ describe("sampling", () => {
     const step = await openStep("sample", { ratio: 0 });
     const metrics = sampleBatch("metrics");
     expect(step.apply(metrics)).toBe(metrics);
-    const logs = batchOf("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: [{}, { traceId: "" }] }] }] });
+    const logs = batchOf("logs", {
+      resourceLogs: [{ scopeLogs: [{ logRecords: [{}, { traceId: "" }] }] }],
+    });
     expect(step.apply(logs)).toBe(logs);
-    const spans = spansOf({ name: "a" }, { traceId: "0".repeat(32) }, { traceId: traceId("f".repeat(14)) });
+    const spans = spansOf(
+      { name: "a" },
+      { traceId: "0".repeat(32) },
+      { traceId: traceId("f".repeat(14)) },
+    );
     expect(step.apply(spans).items).toBe(2);
   });
 

@@ -70,8 +70,15 @@ describe("set", () => {
   });
 
   it("writes maps, bytes and what other attributes hold", async () => {
-    const value: AnyValue = { kvlistValue: { values: [{ key: "a", value: { bytesValue: "AQI=" } }] } };
-    const log = { attributes: [{ key: "from", value }, { key: "b", value: {} }] };
+    const value: AnyValue = {
+      kvlistValue: { values: [{ key: "a", value: { bytesValue: "AQI=" } }] },
+    };
+    const log = {
+      attributes: [
+        { key: "from", value },
+        { key: "b", value: {} },
+      ],
+    };
     const batch = batchOf("logs", { resourceLogs: [{ scopeLogs: [{ logRecords: [log] }] }] });
     const step = await openStep("set", {
       log: {
@@ -98,17 +105,24 @@ describe("set", () => {
     ["{1: 2}", "int as a key of a map"],
     ["18446744073709551615u", "an int out of range"],
     [`${"[".repeat(18)}1${"]".repeat(18)}`, "lists or maps nested too deeply for an attribute"],
-  ])("leaves an attribute as it was where %s has no value, and tells", async (expression, words) => {
-    const step = await openStep("set", { span: { "url.scheme": { expression } } });
-    const batch = sampleBatch("traces");
-    expect(step.apply(batch)).toBe(batch);
-    expect(step.told).toEqual([`step tested: ${words}; the attribute is left as it was`]);
-  });
+  ])(
+    "leaves an attribute as it was where %s has no value, and tells",
+    async (expression, words) => {
+      const step = await openStep("set", { span: { "url.scheme": { expression } } });
+      const batch = sampleBatch("traces");
+      expect(step.apply(batch)).toBe(batch);
+      expect(step.told).toEqual([`step tested: ${words}; the attribute is left as it was`]);
+    },
+  );
 
   it("lets its expressions read what came, not what it sets", async () => {
     const step = await openStep("set", {
       resource: { "service.name": "other" },
-      span: { a: { expression: 'resource.attributes["service.name"]' }, "http.route": { delete: true }, b: { expression: 'span.attributes["http.route"]' } },
+      span: {
+        a: { expression: 'resource.attributes["service.name"]' },
+        "http.route": { delete: true },
+        b: { expression: 'span.attributes["http.route"]' },
+      },
     });
     const [group] = groupsOf("traces", applied(step, sampleBatch("traces", { items: 1 })));
     const { attributes: left } = group?.scopes[0]?.leaves?.[0] ?? {};
@@ -120,8 +134,17 @@ describe("set", () => {
 
   it("makes lengths longer and shorter as they must be", async () => {
     for (const size of [0, 90, 100, 127, 128, 16_250, 16_300, 16_384, 70_000]) {
-      const step = await openStep("set", { resource: { x: { expression: `'${"y".repeat(99)}'` } } });
-      const request = { resourceSpans: [{ resource: { attributes: attributes({ x: "z".repeat(size) }) }, scopeSpans: [{ spans: [{}] }] }] };
+      const step = await openStep("set", {
+        resource: { x: { expression: `'${"y".repeat(99)}'` } },
+      });
+      const request = {
+        resourceSpans: [
+          {
+            resource: { attributes: attributes({ x: "z".repeat(size) }) },
+            scopeSpans: [{ spans: [{}] }],
+          },
+        ],
+      };
       const [group] = groupsOf("traces", applied(step, batchOf("traces", request)));
       expect(group?.resource?.attributes).toEqual(attributes({ x: "y".repeat(99) }));
     }

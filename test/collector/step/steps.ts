@@ -1,7 +1,12 @@
 // Opens steps from settings as a user would write them, and looks at requests as the tests' foreign
 // decoder has them.
 
-import { openSteps, type StepConfig, type StepType, stepTypes } from "../../../collector/components.ts";
+import {
+  openSteps,
+  type StepConfig,
+  type StepType,
+  stepTypes,
+} from "../../../collector/components.ts";
 import type { Step } from "../../../collector/step/step.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Batch, Signal } from "../../../collector/wire/batch.ts";
@@ -48,7 +53,9 @@ export function applied(step: Step, batch: Batch): Request {
     throw new Error(`${validation.problem.path}: ${validation.problem.why}`);
   }
   if (validation.batch.items !== left.items) {
-    throw new Error(`${left.items} items are said to be left, but there are ${validation.batch.items}`);
+    throw new Error(
+      `${left.items} items are said to be left, but there are ${validation.batch.items}`,
+    );
   }
   return decodeRequest(left.signal, left.bytes);
 }
@@ -70,13 +77,16 @@ const names = {
 /** A request of any signal in one shape. */
 export function groupsOf(signal: Signal, request: Request): Group[] {
   const [groupsName, scopesName, leavesName] = names[signal];
-  const groups = ((request as Record<string, unknown>)[groupsName] ?? []) as Record<string, unknown>[];
+  const groups = ((request as Record<string, unknown>)[groupsName] ?? []) as Record<
+    string,
+    unknown
+  >[];
   return groups.map(({ [scopesName]: scopes, ...group }) => {
-    const list = (scopes ?? []) as Record<string, unknown>[];
+    const list: Record<string, unknown>[] = Array.isArray(scopes) ? scopes : [];
     const renamed = list.map(({ [leavesName]: leaves, ...scope }) =>
       leaves === undefined ? scope : { ...scope, leaves },
     );
-    return { ...group, scopes: renamed } as Group;
+    return { ...group, scopes: renamed };
   });
 }
 

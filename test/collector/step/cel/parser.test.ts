@@ -10,7 +10,9 @@ import { evaluate, faultOf } from "./evaluate.ts";
 const word = fc.constantFrom(
   ...Object.keys(variables),
   ...functionNames,
-  ..."attributes name kind x y has all exists map filter true null 1 -2 3u 4.5 'a' \"b\" b'c' r'\\' [] {}".split(" "),
+  ..."attributes name kind x y has all exists map filter true null 1 -2 3u 4.5 'a' \"b\" b'c' r'\\' [] {}".split(
+    " ",
+  ),
   ..."( ) [ ] { } . , : ? ! - + * / % < > <= >= == != && || in ` ' \" \\ // \n".split(" "),
   "duration('1s')",
   "span.attributes['a']",

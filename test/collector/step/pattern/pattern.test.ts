@@ -58,7 +58,14 @@ describe("a pattern", () => {
     ["a{2}", "aaa", [[0, 3]]],
     ["a{,2}", "a{,2}", [[0, 5]]],
     ["\\Aa\\z", "a", [[0, 1]]],
-    ["aXb|b", "aXb b", [[0, 3], [4, 5]]],
+    [
+      "aXb|b",
+      "aXb b",
+      [
+        [0, 3],
+        [4, 5],
+      ],
+    ],
   ])("%s in %j", (source, text, places) => {
     expect(compilePattern(source).find(text)).toEqual(places);
     expect(compilePattern(source).test(text)).toBe(places.length > 0);
@@ -136,12 +143,16 @@ function inJavaScript(source: string): string {
   return source.replaceAll("\\s", "[\\t\\n\\f\\r ]");
 }
 
+function lengthOf(text: string): number {
+  return Array.from(text).length;
+}
+
 function coveredBy(source: string, text: string): number[] {
   const covered = new Set<number>();
   for (let from = 0; from < text.length; from++) {
     for (let to = from + 1; to <= text.length; to++) {
       const exactly = new RegExp(
-        `(?<=^[^]{${[...text.slice(0, from)].length}})(?:${source})(?=[^]{${[...text.slice(to)].length}}$)`,
+        `(?<=^[^]{${lengthOf(text.slice(0, from))}})(?:${source})(?=[^]{${lengthOf(text.slice(to))}}$)`,
         "u",
       );
       const found = exactly.exec(text);
