@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join, resolve } from "node:path";
 import { type Gate, openAccess } from "./access.ts";
-import { openOutput } from "./components.ts";
+import { openOutput, openSteps } from "./components.ts";
 import { type Config, sendsTokenInClear } from "./config/schema.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type HealthServer, startHealth } from "./health.ts";
@@ -133,10 +133,11 @@ export class Collector {
     const path = join(this.#config.dataDir, "dead", `${name}.jsonl`);
     const deadLetters = new DeadLetters(path, undefined, log.id);
     const reader = await log.reader(name);
-    const feed = new Feed({ name, log, reader, output, steps: [], deadLetters, incidents });
+    const steps = await openSteps(config.steps, { incidents });
+    const feed = new Feed({ name, log, reader, output, steps, deadLetters, incidents });
     this.#feeds.push(feed);
     const resender = new Resender({ name, output, deadLetters, incidents });
-    this.#outputs.push({ feed, wants: output.wants, resender });
+    this.#outputs.push({ feed, wants: output.wants, steps, resender });
   }
 
   async #startHealth(log: Log, intake: Intake): Promise<void> {

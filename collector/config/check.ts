@@ -47,6 +47,7 @@ function show({ value, isBytes, isSecret }: Setting): string {
 
 function plain(value: unknown, isSecret: boolean): string {
   if (isSecret) return "***";
+  if (typeof value === "object" && value !== null) return JSON.stringify(value);
   const text = withoutUser(String(value));
   return /^[\x21-\x7e]+$/.test(text) ? text : JSON.stringify(text);
 }

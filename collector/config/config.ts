@@ -3,19 +3,28 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { type OutputConfig, outputsByDefault, outputTypes } from "../components.ts";
+import {
+  checkStep,
+  type OutputConfig,
+  outputsByDefault,
+  outputTypes,
+  type StepConfig,
+  stepTypes,
+} from "../components.ts";
 import {
   Draft,
   isOutputType,
+  join,
   type OutputSection,
   type Place,
   type Section,
-  yamlName,
+  type StepSection,
 } from "./draft.ts";
 import { isBytes } from "./fields.ts";
 import { maxFileBytes, parseFile, readText } from "./file.ts";
 import { ConfigError, describe, wordsFor } from "./problem.ts";
 import { type Config, contradictions, type General, general, toConfig } from "./schema.ts";
+import { suggestion } from "./spelling.ts";
 import { variableOf } from "./variables.ts";
 
 export interface Sources {
@@ -56,6 +65,8 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
     const settings = parse(draft, section, schema);
     if (settings) outputs.push({ section, settings });
   }
+  const steps = await parseSteps(draft);
+  const stepsOf = lookUpSteps(draft, outputs, steps);
   if (values) compare(draft, values, outputs);
   if (values) await checkFiles(draft, values, cwd);
   if (!values || draft.problems.length > 0) throw new ConfigError(lines(draft));
@@ -63,15 +74,19 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
   const configs = outputs
     .filter(({ settings }) => settings["port"] !== "off")
     // The settings are what the schema of the type has made of them, which is what the type says.
-    .map(({ section, settings }) => {
+    .map(({ section, settings: given }) => {
       const { name, type } = section.output;
-      return { name, type, settings } as OutputConfig;
+      const { steps: _names, ...settings }: Values = given;
+      return { name, type, settings, steps: stepsOf.get(section) ?? [] } as object as OutputConfig;
     });
   return {
     config: toConfig(values, configs),
     settings: [
       ...listing(draft.general, values),
       ...outputs.flatMap(({ section, settings }) => listing(section, settings)),
+      ...[...draft.steps].flatMap(([name, section]) => {
+        return listing(section, steps.get(name)?.settings ?? {});
+      }),
     ],
   };
 }
@@ -82,6 +97,57 @@ interface ParsedOutput {
 }
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** Those that are sound, by their names. */
+async function parseSteps(draft: Draft): Promise<Map<string, StepConfig>> {
+  const steps = new Map<string, StepConfig>();
+  for (const section of draft.steps.values()) {
+    const { name, type } = section.step;
+    const before = draft.problems.length;
+    const schema: z.ZodObject = stepTypes[type].settings;
+    const settings = parse(draft, section, schema);
+    if (!settings || draft.problems.length > before) {
+      draft.brokenSteps.add(name);
+      continue;
+    }
+    const step = { name, type, settings } as StepConfig; // as for outputs
+    steps.set(name, step);
+    await addProblems(draft, section, step);
+  }
+  return steps;
+}
+
+/** Of the expressions and patterns in it, which the schema takes for texts. */
+async function addProblems(draft: Draft, section: StepSection, step: StepConfig): Promise<void> {
+  for (const { path, words } of await checkStep(step)) {
+    const [setting = "", ...inside] = path;
+    const place = section.given.get(setting)?.place(inside) ?? section.placeOf(setting);
+    draft.add(place, describe(valueAt(step.settings, path), words, false));
+  }
+}
+
+/** The steps of each output, by the names that it gives. */
+function lookUpSteps(
+  draft: Draft,
+  outputs: readonly ParsedOutput[],
+  steps: ReadonlyMap<string, StepConfig>,
+): Map<OutputSection, StepConfig[]> {
+  const found = new Map<OutputSection, StepConfig[]>();
+  for (const { section, settings } of outputs) {
+    const names = settings["steps"] as string[]; // `withSteps` has put the setting there
+    const wanted = names.flatMap((name, index) => {
+      const step = steps.get(name);
+      if (step || draft.brokenSteps.has(name)) return step ?? [];
+      const known = [...steps.keys(), ...draft.brokenSteps];
+      const hint = suggestion(name, known) || (known.length > 0 ? "" : "; there are no steps");
+      const place = section.given.get("steps")?.place([index]) ?? section.placeOf("steps");
+      draft.add(place, describe(name, `is not the name of a step${hint}`, false));
+      return [];
+    });
+    found.set(section, wanted);
+  }
+  return found;
+}
 
 /** The file that was asked for, or ./sonde.yaml if there is one. */
 async function takeFile(draft: Draft, { env, file, cwd }: Required<Sources>): Promise<void> {
@@ -159,7 +225,7 @@ function compare(draft: Draft, values: General, outputs: readonly ParsedOutput[]
   for (const { section, setting, port } of listeners(draft.general, values, outputs)) {
     if (typeof port !== "number" || port === 0) continue;
     const other = taken.get(port);
-    if (other === undefined) taken.set(port, yamlName(section.output?.name, setting));
+    if (other === undefined) taken.set(port, join(section.path, setting));
     else draft.add(placeOf(section, setting), `${port} is the port of ${other} already`);
   }
 }
@@ -210,20 +276,20 @@ function lines({ problems }: Draft): string[] {
   return [...new Set([...sorted, ...others].map(({ place, words }) => `${place.text}: ${words}`))];
 }
 
-function listing({ output, names, given }: Section, values: Values): Setting[] {
-  const hasVariables = output === undefined || isOutputType(output.name);
+function listing({ path, output, step, names, given }: Section, values: Values): Setting[] {
+  const hasVariables = output ? isOutputType(output.name) : step === undefined;
   const settings: Setting[] = [];
   if (output && output.name !== output.type) {
     settings.push({
       ...plain,
-      name: yamlName(output.name, "type"),
+      name: join(path, "type"),
       value: output.type,
       origin: output.origin,
     });
   }
   for (const [setting, { schema, isSecret, isOfFile }] of names) {
     if (isOfFile) continue;
-    const name = yamlName(output?.name, setting);
+    const name = join(path, setting);
     settings.push({
       name,
       variable: hasVariables ? variableOf(name) : undefined,

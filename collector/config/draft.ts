@@ -2,7 +2,14 @@
 // the file, then by variables, which win. Values are not looked at yet, only names.
 
 import { resolve } from "node:path";
-import { type OutputConfig, type OutputType, outputTypes } from "../components.ts";
+import {
+  type OutputConfig,
+  type OutputType,
+  outputTypes,
+  type StepConfig,
+  type StepType,
+  stepTypes,
+} from "../components.ts";
 import { type FileValue, readText } from "./file.ts";
 import { describe, showName } from "./problem.ts";
 import { general, isForeign, unavailable, unavailableOfOutputs } from "./schema.ts";
@@ -24,9 +31,12 @@ export interface Given {
   readonly place: (path: readonly PropertyKey[]) => Place;
 }
 
-/** The general settings, or those of an output. */
+/** The general settings, or those of an output or a step. */
 export interface Section {
+  /** What stands before the names of its settings: `outputs.jaeger`, or nothing. */
+  readonly path: string;
   readonly output?: Pick<OutputConfig, "name" | "type"> & { readonly origin: string };
+  readonly step?: Pick<StepConfig, "name" | "type">;
   readonly names: ReadonlyMap<string, Name>;
   readonly given: Map<string, Given>;
   /** What was given with a value that will not do. */
@@ -36,16 +46,21 @@ export interface Section {
 }
 
 export type OutputSection = Section & Required<Pick<Section, "output">>;
+export type StepSection = Section & Required<Pick<Section, "step">>;
 
 export class Draft {
   readonly problems: { readonly place: Place; readonly words: string }[] = [];
   readonly general: Section = {
+    path: "",
     names: namesOf(general),
     given: new Map(),
     refused: new Set(),
     placeOf: (setting = "") => ({ text: setting }),
   };
   readonly outputs = new Map<string, OutputSection>();
+  readonly steps = new Map<string, StepSection>();
+  /** Of steps that are there but cannot be made sense of. */
+  readonly brokenSteps = new Set<string>();
   readonly #cwd: string;
 
   constructor(cwd: string) {
@@ -59,9 +74,12 @@ export class Draft {
   takeFile(root: FileValue, file: string): void {
     for (const [name, entry] of root.entries) {
       const at = placeIn(file, entry, showName(name));
-      if (name !== "outputs") this.#takeEntry(this.general, name, { file, entry, at });
-      else if (entry.isMapping) this.#takeOutputs(entry, file);
-      else if (entry.value !== null) this.add(at([]), notAGroup);
+      if (name !== "outputs" && name !== "steps") {
+        this.#takeEntry(this.general, name, { file, entry, at });
+      } else if (entry.isMapping) {
+        if (name === "outputs") this.#takeOutputs(entry, file);
+        else this.#takeSteps(entry, file);
+      } else if (entry.value !== null) this.add(at([]), notAGroup);
     }
   }
 
@@ -81,13 +99,57 @@ export class Draft {
     }
   }
 
+  /** `name: { type: { …settings } }` */
+  #takeSteps({ entries }: FileValue, file: string): void {
+    for (const [name, entry] of entries) {
+      const at = placeIn(file, entry, `steps.${showName(name)}`);
+      const type = this.#stepTypeOf(name, entry, at);
+      const inner = type && entry.entries.get(type);
+      if (!inner) {
+        this.brokenSteps.add(name);
+        continue;
+      }
+      const path = `steps.${name}.${type}`;
+      const section: StepSection = {
+        path,
+        step: { name, type },
+        names: namesOf(stepTypes[type].settings),
+        given: new Map(),
+        refused: new Set(),
+        placeOf: (setting) => placeIn(file, inner, join(path, setting))([]),
+      };
+      this.steps.set(name, section);
+      for (const [setting, value] of inner.entries) {
+        const at = placeIn(file, value, join(path, showName(setting)));
+        this.#takeEntry(section, setting, { file, entry: value, at });
+      }
+    }
+  }
+
+  /** The type of a step, or a problem. */
+  #stepTypeOf(name: string, entry: FileValue, at: Given["place"]): StepType | undefined {
+    const known = Object.keys(stepTypes);
+    const [type, ...others] = entry.entries.keys();
+    if (!isComponentName(name)) this.add(at([]), notAName("a step"));
+    else if (!entry.isMapping || type === undefined) {
+      this.add(at([]), `has nothing to do; give it one of ${known.join(", ")}`);
+    } else if (others.length > 0) {
+      this.add(at([]), "is several steps; make one of each, and name them in order at the output");
+    } else if (!isStepType(type)) {
+      const hint = suggestion(type, known) || `; there are ${known.join(", ")}`;
+      this.add(at([type]), `no such type of step${hint}`);
+    } else {
+      const inner = entry.entries.get(type);
+      if (inner?.isMapping || inner?.value === null) return type;
+      this.add(at([type]), notAGroup);
+    }
+    return undefined;
+  }
+
   /** The type of an output in the file, or a problem. */
   #typeOf(name: string, entry: FileValue, at: Given["place"]): OutputType | undefined {
-    if (!/^[a-z][a-z0-9_-]{0,63}$/.test(name)) {
-      this.add(
-        at([]),
-        "not a name for an output; use up to 64 of a-z, 0-9, - and _, a letter first",
-      );
+    if (!isComponentName(name)) {
+      this.add(at([]), notAName("an output"));
       return undefined;
     }
     const type = entry.entries.get("type");
@@ -114,10 +176,11 @@ export class Draft {
       this.#give(section, known, { value: entry.value, origin, place: at });
     } else if (isUnavailable(name, section)) {
       this.add(at([]), "this setting is not available in this version");
-    } else if (!section.output && isOutputType(name)) {
+    } else if (section === this.general && isOutputType(name)) {
       this.add(at([]), `no such setting; did you mean "outputs.${name}"?`);
     } else {
-      const known = [...section.names.keys(), section.output ? "type" : "outputs"];
+      const more = section.output ? ["type"] : section.step ? [] : ["outputs", "steps"];
+      const known = [...section.names.keys(), ...more];
       this.add(at([]), `no such setting${suggestion(name, known)}`);
     }
   }
@@ -166,7 +229,8 @@ export class Draft {
   #addOutput(output: OutputSection["output"], placeOf: Section["placeOf"]): OutputSection {
     const names = namesOf(outputTypes[output.type].settings);
     const given = new Map<string, Given>();
-    const section = { output, names, given, refused: new Set<string>(), placeOf };
+    const path = yamlName(output.name);
+    const section = { path, output, names, given, refused: new Set<string>(), placeOf };
     this.outputs.set(output.name, section);
     return section;
   }
@@ -209,9 +273,26 @@ interface Entry {
 
 const notAGroup = "is not a group of names with values";
 
-export function yamlName(output: string | undefined, setting?: string): string {
-  const path = output === undefined ? [] : ["outputs", output];
-  return [...path, ...(setting ? [setting] : [])].join(".");
+/** A name that a person gives to an output or a step. */
+function isComponentName(name: string): boolean {
+  return /^[a-z][a-z0-9_-]{0,63}$/.test(name);
+}
+
+function notAName(what: string): string {
+  return `not a name for ${what}; use up to 64 of a-z, 0-9, - and _, a letter first`;
+}
+
+function isStepType(name: string): name is StepType {
+  return Object.hasOwn(stepTypes, name);
+}
+
+export function yamlName(output: string, setting?: string): string {
+  return join(`outputs.${output}`, setting);
+}
+
+/** The name of a setting of a section in the file. */
+export function join(path: string, setting?: string): string {
+  return [path, setting ?? ""].filter((part) => part !== "").join(".");
 }
 
 export function isOutputType(name: string): name is OutputType {
@@ -235,6 +316,7 @@ function placeIn(file: string, entry: FileValue, name: string): Given["place"] {
 /** Whether a name of the file was promised for a later version. */
 function isUnavailable(name: string, section?: Section): boolean {
   if (section?.output) return unavailableOfOutputs.includes(name);
+  if (section?.step) return false;
   return unavailable.some((promised) => name === promised || name.startsWith(`${promised}_`));
 }
 

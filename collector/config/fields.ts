@@ -46,6 +46,16 @@ export function signals(): z.ZodArray<z.ZodEnum<{ [S in (typeof all)[number]]: S
   return z.array(z.enum(all)).min(1, "is empty; leave it out for the default");
 }
 
+const stepNames = z.array(z.string()).max(100).default([]);
+
+/**
+ * The settings of an output and the names of its steps. The type does not tell of these: loadConfig looks
+ * them up and takes them out again.
+ */
+export function withSteps<Schema extends z.ZodObject>(settings: Schema): Schema {
+  return settings.safeExtend({ steps: stepNames }) as z.ZodObject as Schema;
+}
+
 export function secret<Schema extends z.ZodType>(schema: Schema): Schema {
   return schema.meta({ ...schema.meta(), secret: true });
 }

@@ -135,13 +135,12 @@ export const unavailable = [
   "outputs.loki",
   "outputs.remote_write",
   "outputs.store",
-  "steps",
   "store",
   "when_full",
 ] as const;
 
 /** Of those outputs that do not have them. */
-export const unavailableOfOutputs = ["steps", "certificate", "client_certificate", "client_key"];
+export const unavailableOfOutputs = ["certificate", "client_certificate", "client_key"];
 
 /** Variables with our prefix that are not for the collector: the SDK's, the tests', Kubernetes'. */
 export function isForeign(variable: string, value: string): boolean {

@@ -76,6 +76,11 @@ export class Incidents {
     this.#say("receiver_failed", receiver, `receiver ${receiver}: internal error: ${detail}`);
   }
 
+  /** An expression that has no value for an item; what became of the item is in the detail. */
+  stepFailed(step: string, detail: string): void {
+    this.#say("step_failed", `${step} ${detail}`, `step ${step}: ${detail}`);
+  }
+
   logDamaged(file: string, detail: string): void {
     this.#say("log_damaged", `${file} ${detail}`, `log: damage in ${file}: ${detail}`);
   }

@@ -22,6 +22,7 @@ describe("without any settings", () => {
           name: "prometheus",
           type: "prometheus",
           settings: expect.objectContaining({ port: 8889 }),
+          steps: [],
         },
       ],
     });
@@ -49,6 +50,7 @@ describe("outputs", () => {
         max_request_items: 10_000,
         signals: ["traces", "metrics", "logs"],
       },
+      steps: [],
     });
   });
 

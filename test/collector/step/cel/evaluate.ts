@@ -1,0 +1,27 @@
+// Computes an expression outside of any step.
+
+import { compileExpression } from "../../../../collector/step/cel/compile.ts";
+import { ExpressionFault, placed } from "../../../../collector/step/cel/syntax.ts";
+import type { Value } from "../../../../collector/step/cel/values.ts";
+import { Item } from "../../../../collector/step/item.ts";
+
+export function evaluate(text: string, item = emptyItem()): Value {
+  return compileExpression(text).run(item);
+}
+
+export function emptyItem(): Item {
+  const item = new Item();
+  item.stepsLeft = 100_000;
+  return item;
+}
+
+/** What is said of a text that is no expression; undefined of one that is. */
+export function faultOf(text: string): string | undefined {
+  try {
+    compileExpression(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ExpressionFault) return placed(text, error);
+    throw error;
+  }
+}
