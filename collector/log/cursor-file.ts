@@ -80,12 +80,12 @@ export class CursorFile {
   }
 }
 
-function encode(state: CursorState): string {
+export function encode(state: CursorState): string {
   const json = JSON.stringify(state);
   return `${checksum(json)} ${json}\n`;
 }
 
-function lastSound(text: string): CursorState | undefined {
+export function lastSound(text: string): CursorState | undefined {
   const lines = text.split("\n");
   for (let index = lines.length - 1; index >= 0; index--) {
     const line = lines[index]!;

@@ -23,7 +23,8 @@ export function instrumentImports(folders: readonly string[]): void {
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
       const path = url.startsWith(root) ? url.slice(root.length) : "";
-      if (!path.endsWith(".ts") || !folders.some((folder) => path.startsWith(folder))) return loaded;
+      if (!path.endsWith(".ts") || !folders.some((folder) => path.startsWith(folder)))
+        return loaded;
       const made = instrument(textOf(loaded.source), (counters) => {
         const call = `__enter(${JSON.stringify(path)},${counters})`;
         const imports = `import{enter as __enter,stop as __stop}from${JSON.stringify(self)};`;

@@ -61,7 +61,7 @@ export async function runOnce(target: Target, input: Uint8Array): Promise<boolea
   coverage.begin(turnsFor(input));
   try {
     const isTaken = await target.run(input);
-    if (isTaken) await target.inspect?.(input);
+    await target.inspect?.(input, isTaken);
     return isTaken;
   } finally {
     coverage.end();
@@ -87,7 +87,8 @@ class Fuzzing {
   readonly #material: Material;
   readonly #corpus: Uint8Array[] = [];
   #taken = 0;
-  #slowest = { ms: 0, input: nothing };
+  #judged = 0;
+  #slowest: Result["slowest"] = { ms: 0, input: nothing };
   #peakRssBytes = 0;
   #crash: Result["crash"];
 
@@ -194,14 +195,14 @@ class Fuzzing {
   #judge(input: Uint8Array, isTaken: boolean, began: number): Promise<void> | undefined {
     const ms = performance.now() - began;
     if (ms > this.#slowest.ms) this.#slowest = { ms, input };
-    if (this.#coverage.wasStopped) throw new EndlessError("a loop was stopped, and that was caught");
+    if (this.#coverage.wasStopped)
+      throw new EndlessError("a loop was stopped, and that was caught");
     const fresh = this.#coverage.end();
     const isKept = fresh.length > 0 && !this.#limits.isBlind && this.#corpus.length < maxCorpus;
     if (isKept) this.#corpus.push(input);
-    if (!isTaken) return undefined;
-    this.#taken++;
-    if (fresh.length === 0 && this.#taken % inspectEvery !== 0) return undefined;
-    return this.#target.inspect?.(input) ?? undefined;
+    if (isTaken) this.#taken++;
+    if (fresh.length === 0 && ++this.#judged % inspectEvery !== 0) return undefined;
+    return this.#target.inspect?.(input, isTaken) ?? undefined;
   }
 
   #measure(): void {

@@ -9,7 +9,7 @@ import { parseAst } from "vitest/node";
 export interface Instrumented {
   readonly source: string;
   readonly counters: number;
-  /** Strings that stand in the program: what a decoder compares with. */
+  /** Strings and numbers that stand in the program, which a decoder compares with; characters are bytes. */
   readonly words: readonly string[];
 }
 
@@ -57,7 +57,8 @@ class Edits {
     let text = "";
     let from = 0;
     for (const at of places.toSorted((a, b) => a - b)) {
-      text += code.slice(from, at) + (this.#closings.get(at) ?? "") + (this.#openings.get(at) ?? "");
+      text +=
+        code.slice(from, at) + (this.#closings.get(at) ?? "") + (this.#openings.get(at) ?? "");
       from = at;
     }
     return text + code.slice(from);
@@ -102,8 +103,7 @@ function mark(node: Node, edits: Edits): void {
     case "DoWhileStatement":
       return turn(node["body"] as Node, edits);
     case "Literal":
-      if (typeof node["value"] === "string") keep(node["value"], edits);
-      return;
+      return keep(node["value"], edits);
     case "ImportDeclaration":
       return;
     default:
@@ -112,8 +112,18 @@ function mark(node: Node, edits: Edits): void {
 
 const longestWord = 32;
 
-function keep(word: string, edits: Edits): void {
-  if (word.length > 0 && word.length <= longestWord && !word.includes("/")) edits.words.add(word);
+/** Characters of words are bytes; a number stands for itself, of four bytes with either end in front. */
+function keep(value: unknown, { words }: Edits): void {
+  if (typeof value === "string" && value !== "" && value.length <= longestWord) words.add(value);
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 2 || value >= 2 ** 32)
+    return;
+  if (value < 256) words.add(String.fromCharCode(value));
+  else {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    words.add(bytes.toString("latin1"));
+    words.add(bytes.swap32().toString("latin1"));
+  }
 }
 
 function enter(body: unknown, edits: Edits): void {

@@ -85,7 +85,9 @@ function someToken(bytes: Uint8Array, random: Random): { at: number; end: number
 }
 
 function isWord(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte | 0x20) - 0x61 < 26 || byte === 0x2d || byte === 0x2e;
+  return (
+    (byte >= 0x30 && byte <= 0x39) || (byte | 0x20) - 0x61 < 26 || byte === 0x2d || byte === 0x2e
+  );
 }
 
 function endOfString(bytes: Uint8Array, start: number): number {

@@ -130,7 +130,11 @@ const mutations: readonly Mutation[] = [
   },
   function duplicate(draft, { random }) {
     const { at, end } = piece(random, draft.length);
-    draft.replace(random.once(2) ? end : random.below(draft.length + 1), 0, draft.bytes.subarray(at, end));
+    draft.replace(
+      random.once(2) ? end : random.below(draft.length + 1),
+      0,
+      draft.bytes.subarray(at, end),
+    );
   },
   function copyOver(draft, { random }) {
     const { at, end } = piece(random, draft.length);

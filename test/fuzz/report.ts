@@ -52,7 +52,7 @@ export function summary({ crash, slowest, ...figures }: Result): object {
   return { ...figures, slowestMs: slowest.ms, slowestBytes: slowest.input.length, crash: found };
 }
 
-/** Says how to see it again. */
+/** Says how to see it again. The input is kept in a folder of its own for temporary files. */
 export function saveCrash({ name, runs, crash }: Result, seed: number): string {
   if (!crash) return "";
   const { input, error } = crash;

@@ -19,8 +19,8 @@ export interface Target {
    * bug found, and so is a loop of the modules that turns too often.
    */
   run(input: Uint8Array): boolean | Promise<boolean>;
-  /** What takes too long for every input: for those that were taken and were new, and some others. */
-  inspect?(input: Uint8Array): void | Promise<void>;
+  /** What takes too long for every input: for those that went a new way, and some others. */
+  inspect?(input: Uint8Array, isTaken: boolean): void | Promise<void>;
 }
 
 /** Fails a target: an invariant is broken. */
