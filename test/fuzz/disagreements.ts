@@ -2,18 +2,19 @@
 // the bytes. foreign-decoders.test.ts fails for any disagreement that is not one of these, and for any of
 // these that it does not meet. Ours is the stricter one in all but the last two: what it takes, they take.
 
-import type { Signal } from "../../collector/wire/batch.ts";
 import { Cursor } from "../../collector/wire/cursor.ts";
-import { type Field, type Message, requests } from "../../collector/wire/schema.ts";
-import type { WireProblem } from "../../collector/wire/validate.ts";
+import type { Field, Message } from "../../collector/wire/schema.ts";
+import { maxDepth } from "../../collector/wire/validate.ts";
+import type { Place } from "./place.ts";
 import type { Reading, Value } from "./read-message.ts";
 
 export type Decoder = "python" | "protobufjs";
 
 export interface Refused {
-  readonly signal: Signal;
   readonly bytes: Uint8Array;
-  readonly problem: WireProblem;
+  /** Where our walk stopped. */
+  readonly offset: number;
+  readonly place: Place;
 }
 
 export interface Refusal {
@@ -31,7 +32,7 @@ export const refusals: readonly Refusal[] = [
     what: "a group (wire types 3 and 4)",
     why: "OTLP never had one. To step over one needs a stack; the others pay for that.",
     takenBy: both,
-    holds: ({ bytes, problem }) => [3, 4].includes(tagAt(bytes, problem.offset).wireType),
+    holds: ({ place }) => place.wireType === 3 || place.wireType === 4,
   },
   {
     what: "a field of OTLP with a wire type that is not its own",
@@ -39,36 +40,33 @@ export const refusals: readonly Refusal[] = [
       "protobuf makes an unknown field of it, so that a span would silently have no name. " +
       "Who sends it has another schema, or no OTLP at all, and should hear of it.",
     takenBy: both,
-    holds({ signal, bytes, problem }) {
-      const field = fieldAt(signal, problem.path);
-      const { number, wireType } = tagAt(bytes, problem.offset);
-      return field?.number === number && !wireTypesOf(field).includes(wireType);
-    },
+    holds: ({ place: { field, wireType } }) =>
+      field !== undefined && !wireTypesOf(field).includes(wireType),
   },
   {
     what: "a trace id of other than 0 or 16 bytes, a span id of other than 0 or 8",
     why: "To protobuf they are bytes; the comments in OTLP's schema call these invalid.",
     takenBy: both,
-    holds({ signal, bytes, problem }) {
-      const length = fieldAt(signal, problem.path)?.idLength;
-      const field = new Cursor(bytes, problem.offset);
-      field.next();
-      const size = field.end - field.start;
-      return length !== undefined && field.wireType === 2 && size !== 0 && size !== length;
+    holds({ bytes, offset, place: { field, wireType } }) {
+      if (!field?.idLength || wireType !== 2) return false;
+      const cursor = new Cursor(bytes, offset);
+      cursor.next();
+      return ![0, field.idLength].includes(cursor.end - cursor.start);
     },
   },
   {
     what: "more than 64 messages within one another",
-    why: "Ours is the limit for every walk over foreign bytes; Python's is 100, and so is protobufjs'.",
+    why: "Ours is the limit for every walk over foreign bytes; Python and protobufjs go to 100.",
     takenBy: both,
-    holds: ({ problem }) => problem.path.split(".").length >= 64,
+    holds: ({ place: { depth, field } }) =>
+      depth > maxDepth || (depth === maxDepth && typeof field?.type === "object"),
   },
   {
     what: "a number whose tenth byte has more than the 64th bit",
     why: "Those bits are lost on the others. Go's decoder refuses it, as ours does.",
     takenBy: both,
-    holds({ bytes, problem }) {
-      const ten = bytes.subarray(problem.offset, problem.offset + 10);
+    holds({ bytes, offset }) {
+      const ten = bytes.subarray(offset, offset + 10);
       return ten.length === 10 && ten[9]! > 1 && ten[9]! < 0x80 && continues(ten.subarray(0, 9));
     },
   },
@@ -76,34 +74,12 @@ export const refusals: readonly Refusal[] = [
     what: "a number of more than ten bytes",
     why: "protobufjs steps over such a number where it does not know the field.",
     takenBy: ["protobufjs"],
-    holds: ({ bytes, problem }) => continues(bytes.subarray(problem.offset, problem.offset + 10)),
+    holds: ({ bytes, offset }) => continues(bytes.subarray(offset, offset + 10)),
   },
 ];
 
 function continues(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes.every((byte) => byte >= 0x80);
-}
-
-function tagAt(bytes: Uint8Array, offset: number): { number: number; wireType: number } {
-  let tag = 0;
-  let scale = 1;
-  for (let at = offset; at < bytes.length; at++, scale *= 128) {
-    tag += (bytes[at]! & 0x7f) * scale;
-    if (bytes[at]! < 0x80) break;
-  }
-  return { number: Math.floor(tag / 8), wireType: tag % 8 };
-}
-
-/** What a path such as resource_spans[0].schema_url names. */
-function fieldAt(signal: Signal, path: string): Field | undefined {
-  let message: Message | undefined = requests[signal];
-  let field: Field | undefined;
-  for (const step of path.split(".")) {
-    const name = step.replace(/\[\d+\]$/, "");
-    field = message?.fields.find((candidate) => candidate?.name === name);
-    message = typeof field?.type === "object" ? field.type : undefined;
-  }
-  return field;
 }
 
 function wireTypesOf({ type, repeated }: Field): number[] {
@@ -137,7 +113,7 @@ export function replacedItems(bytes: Uint8Array): number {
   return replaced;
 }
 
-const dataFields = [5, 7, 9, 10, 11];
+const dataFields: ReadonlySet<number> = new Set([5, 7, 9, 10, 11]);
 
 function replacedIn(metric: Uint8Array): number {
   const cursor = new Cursor(metric);
@@ -145,7 +121,7 @@ function replacedIn(metric: Uint8Array): number {
   let points = 0;
   let replaced = 0;
   while (cursor.next()) {
-    if (!dataFields.includes(cursor.number)) continue;
+    if (!dataFields.has(cursor.number)) continue;
     if (cursor.number !== member) {
       replaced += points;
       points = 0;
@@ -192,3 +168,12 @@ export function withoutProfileFields(message: Message, theirs: Reading, ours: Re
   }
   return reading;
 }
+
+// ── JSON ─────────────────────────────────────────────────────────────────────────────────────────
+
+export const roundedFractions: Difference = {
+  what: "0.99999999999999999999 in the place of an integer is 1, and so is every number whose double is one",
+  why:
+    "JSON.parse has made a double of it before we look, and to ask it for the digits of every number takes " +
+    "twice as long. In a string, as OTLP has its 64-bit integers, such a number is refused.",
+};

@@ -18,6 +18,7 @@ import {
   refusals,
   replacedData,
   replacedItems,
+  roundedFractions,
   withoutProfileFields,
 } from "./disagreements.ts";
 import { readForeign } from "./foreign.ts";
@@ -30,12 +31,26 @@ import {
   askForSchema,
   type Schema,
 } from "./python.ts";
+import { placeOf } from "./place.ts";
 import { Random } from "./random.ts";
 import { type Reading, readMessage } from "./read-message.ts";
 
 const perSignal = Number(process.env["SONDE_FUZZ_RUNS"] ?? 1500);
 const seed = Number(process.env["SONDE_FUZZ_SEED"] ?? 1);
 const given = generate(seed, perSignal);
+
+test("where a fault is, ours says as a second walk does", () => {
+  let compared = 0;
+  for (const { signal, bytes } of given) {
+    const result = validate(signal, bytes);
+    if (result.kind === "valid") continue;
+    const { path, isBehindLongNumber } = placeOf(signal, bytes, result.problem.offset);
+    if (isBehindLongNumber) continue;
+    expect(result.problem.path, Buffer.from(bytes).toString("base64")).toBe(path);
+    compared++;
+  }
+  expect(compared).toBeGreaterThan(given.length / 10);
+});
 
 describe("protobufjs", () => {
   test("takes, counts and reads what ours does", () => {
@@ -118,6 +133,13 @@ describe.skipIf(isAbsent("python"))("Python's opentelemetry-proto", () => {
   });
 });
 
+test(roundedFractions.what, () => {
+  const texts = ["0.99999999999999999999", "1e-400", "4503599627370497.5", "-2.00000000000000001"];
+  const points = pointsFromJson(texts.map((text) => `{"asInt":${text}}`));
+  expect(points.map((point) => point["6"])).toEqual(["1", "0", "4503599627370498", "-2"]);
+  for (const text of texts) expect(() => pointsFromJson([`{"asInt":"${text}"}`])).toThrow(text);
+});
+
 // ── comparing ────────────────────────────────────────────────────────────────────────────────────
 
 interface Comparison {
@@ -137,9 +159,9 @@ function compare(decoder: Decoder, ask: (one: Given, index: number) => Answer): 
     const shown = `${signal} ${Buffer.from(bytes).toString("base64")}`;
     if (result.kind === "invalid") {
       if ("refused" in answer) return;
-      const known = refusals.find(
-        ({ takenBy, holds }) => takenBy.includes(decoder) && holds({ ...one, ...result }),
-      );
+      const { offset } = result.problem;
+      const refused = { bytes, offset, place: placeOf(signal, bytes, offset) };
+      const known = refusals.find((one) => one.takenBy.includes(decoder) && one.holds(refused));
       if (!known) throw new Error(`only ours refuses ${shown}: ${JSON.stringify(result.problem)}`);
       met.add(known.what);
       return;

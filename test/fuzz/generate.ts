@@ -98,6 +98,9 @@ const leaves: Readonly<Record<Signal, () => Buffer[]>> = {
       field(2, field(5, field(1, number(3, 1n)))),
     ),
     field(9, field(1, "k"), field(2, field(5, field(1))), field(2, field(6)), field(2, field(5))),
+    field(9, field(1, "k"), number(3, 7n)), // key_strindex
+    attribute(number(8, 7n)), // string_value_strindex
+    attribute(Buffer.concat([field(1, "a"), number(8, 7n)])),
   ],
   metrics: () => [
     ...[...integers, ...extremes].flatMap((value) => [
