@@ -139,6 +139,20 @@ function childrenOf(bytes: Uint8Array, number: number): Uint8Array[] {
   return children;
 }
 
+export const partedDescription: Difference = {
+  what: "a resource or a scope in several parts: of these the views see the last",
+  why:
+    "protobuf merges the parts of a single message; Leaves gives one stretch of the bytes. No encoder " +
+    "writes a message in parts. The request itself is passed on as it came, and toJson() does merge.",
+};
+
+export function hasPartedDescription(bytes: Uint8Array): boolean {
+  const groups = childrenOf(bytes, 1);
+  return [...groups, ...groups.flatMap((group) => childrenOf(group, 2))].some(
+    (group) => childrenOf(group, 1).length > 1,
+  );
+}
+
 export const profileFields: Difference = {
   what: "the fields key_strindex of KeyValue and string_value_strindex of AnyValue are unknown to us",
   why: "Newer schemas have them for profiles and forbid them in the three signals. They pass unharmed.",

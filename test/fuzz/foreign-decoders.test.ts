@@ -13,6 +13,8 @@ import { validate } from "../../collector/wire/validate.ts";
 import { isAbsent } from "../support/peers.ts";
 import {
   type Decoder,
+  hasPartedDescription,
+  partedDescription,
   profileFields,
   profileFieldsOfSchema,
   refusals,
@@ -33,7 +35,7 @@ import {
 } from "./python.ts";
 import { placeOf } from "./place.ts";
 import { Random } from "./random.ts";
-import { type Reading, readMessage } from "./read-message.ts";
+import { type LeafReading, type Reading, readLeaves, readMessage } from "./read-message.ts";
 
 const perSignal = Number(process.env["SONDE_FUZZ_RUNS"] ?? 1500);
 const seed = Number(process.env["SONDE_FUZZ_SEED"] ?? 1);
@@ -65,6 +67,17 @@ describe("protobufjs", () => {
     expect(met).toEqual(expectedOf("protobufjs"));
     expect(taken).toBeGreaterThan(given.length / 3);
     expect(refused).toBeGreaterThan(given.length / 10);
+  });
+
+  test("finds the leaves that Leaves finds, with the same resource and scope", () => {
+    let parted = 0;
+    for (const { signal, bytes } of given) {
+      if (validate(signal, bytes).kind === "invalid") continue;
+      const [ours, theirs] = [readLeaves(signal, bytes), leavesOf(readForeign(signal, bytes))];
+      if (!hasPartedDescription(bytes)) deepStrictEqual(ours, theirs);
+      else if (!isDeepStrictEqual(ours, theirs)) parted++;
+    }
+    expect(parted, partedDescription.what).toBeGreaterThan(0);
   });
 
   test("reads two requests, one after the other, as their merge, and so does ours", () => {
@@ -187,6 +200,22 @@ function expectedOf(decoder: Decoder): string[] {
   const known = refusals.filter(({ takenBy }) => takenBy.includes(decoder));
   const others = decoder === "python" ? [replacedData, profileFields] : [replacedData];
   return [...known, ...others].map(({ what }) => what).toSorted();
+}
+
+function leavesOf(request: Reading): LeafReading[] {
+  return childrenOf(request, 1).flatMap((group) =>
+    childrenOf(group, 2).flatMap((scopes) =>
+      childrenOf(scopes, 2).map((leaf) => ({
+        resource: (group["1"] as Reading | undefined) ?? {},
+        scope: (scopes["1"] as Reading | undefined) ?? {},
+        leaf,
+      })),
+    ),
+  );
+}
+
+function childrenOf(reading: Reading, number: number): Reading[] {
+  return (reading[number] as Reading[] | undefined) ?? [];
 }
 
 function itemsOf(signal: Signal, bytes: Uint8Array): number {

@@ -4,6 +4,7 @@
 
 import type { Signal } from "../../collector/wire/batch.ts";
 import { Cursor } from "../../collector/wire/cursor.ts";
+import { Leaves, type Range } from "../../collector/wire/leaves.ts";
 import { type Field, type Message, requests } from "../../collector/wire/schema.ts";
 
 export type Reading = { readonly [number: string]: Value | readonly Value[] };
@@ -11,6 +12,35 @@ export type Value = string | Reading;
 
 export function readMessage(signal: Signal, bytes: Uint8Array): Reading {
   return readParts(requests[signal], [bytes]);
+}
+
+/** What Leaves gives: each leaf with its resource and scope, those that are absent as empty. */
+export function readLeaves(signal: Signal, bytes: Uint8Array): LeafReading[] {
+  const [resource, group] = [1, 2].map((number) =>
+    messageAt(messageAt(requests[signal], 1), number),
+  );
+  const leaves = new Leaves({ bytes });
+  const readings: LeafReading[] = [];
+  while (leaves.next()) {
+    const read = (message: Message, { start, end }: Range): Reading =>
+      readParts(message, [bytes.subarray(start, end)]);
+    readings.push({
+      resource: read(resource!, leaves.resource),
+      scope: read(messageAt(group!, 1), leaves.scope),
+      leaf: read(messageAt(group!, 2), leaves),
+    });
+  }
+  return readings;
+}
+
+export interface LeafReading {
+  readonly resource: Reading;
+  readonly scope: Reading;
+  readonly leaf: Reading;
+}
+
+function messageAt({ fields }: Message, number: number): Message {
+  return fields[number]!.type as Message;
 }
 
 /** A single message may stand in several parts: together they are one. */
