@@ -88,6 +88,7 @@ class Fuzzing {
   readonly #corpus: Uint8Array[] = [];
   #taken = 0;
   #judged = 0;
+  #isSeeding = true;
   #slowest: Result["slowest"] = { ms: 0, input: nothing };
   #peakRssBytes = 0;
   #crash: Result["crash"];
@@ -120,6 +121,7 @@ class Fuzzing {
       if (this.#limits.isBlind) this.#corpus.push(seed);
       runs++;
     }
+    this.#isSeeding = false;
     const seedFeatures = this.#coverage.features;
     while (!this.#crash && runs < this.#limits.runs) {
       if (runs % clockEvery === 0 && performance.now() >= end) break;
@@ -201,7 +203,8 @@ class Fuzzing {
     const isKept = fresh.length > 0 && !this.#limits.isBlind && this.#corpus.length < maxCorpus;
     if (isKept) this.#corpus.push(input);
     if (isTaken) this.#taken++;
-    if (fresh.length === 0 && ++this.#judged % inspectEvery !== 0) return undefined;
+    const isOne = fresh.length > 0 || this.#isSeeding || ++this.#judged % inspectEvery === 0;
+    if (!isOne) return undefined;
     return this.#target.inspect?.(input, isTaken) ?? undefined;
   }
 

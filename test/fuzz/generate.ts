@@ -207,8 +207,17 @@ const oddities: readonly Uint8Array[] = [
 function edges(signal: Signal): Uint8Array[] {
   const wrap = (leaf: Uint8Array): Buffer => field(1, field(2, field(2, leaf)));
   const leaf = field(signal === "logs" ? 3 : signal === "metrics" ? 1 : 5, "name");
+  const leafGroup = field(
+    2,
+    field(1, field(1, "scope")),
+    field(2, leaf),
+    field(1, field(2, "1.0")),
+  );
+  const resource = (key: string): Buffer => field(1, field(1, field(1, key)));
   return [
     ...leaves[signal]().map(wrap),
+    field(1, resource("a"), leafGroup, resource("b")), // a resource and a scope in two parts
+    Buffer.concat([field(1, resource("a"), leafGroup), field(1, field(2, field(2, leaf)))]),
     ...oddities.flatMap((odd) => [
       Buffer.from(odd),
       Buffer.concat([wrap(leaf), odd]),

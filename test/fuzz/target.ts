@@ -19,7 +19,7 @@ export interface Target {
    * bug found, and so is a loop of the modules that turns too often.
    */
   run(input: Uint8Array): boolean | Promise<boolean>;
-  /** What takes too long for every input: for those that went a new way, and some others. */
+  /** What takes too long for every input: for seeds, those that went a new way, and some others. */
   inspect?(input: Uint8Array, isTaken: boolean): void | Promise<void>;
 }
 
