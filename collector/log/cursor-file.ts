@@ -9,7 +9,7 @@
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { syncFolder } from "../sync-folder.ts";
+import { syncFolder } from "./sync-folder.ts";
 import type { Totals } from "./segment.ts";
 
 export interface CursorState {
@@ -106,12 +106,12 @@ async function textOf(path: string): Promise<string> {
   });
 }
 
-function encode(state: CursorState): string {
+export function encode(state: CursorState): string {
   const json = JSON.stringify(state);
   return `${checksum(json)} ${json}\n`;
 }
 
-function lastSound(text: string): CursorState | undefined {
+export function lastSound(text: string): CursorState | undefined {
   const lines = text.split("\n");
   for (let index = lines.length - 1; index >= 0; index--) {
     const line = lines[index]!;

@@ -33,7 +33,7 @@ import { Inbox, type Pending, stretchesOf } from "./inbox.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
-import { makeFolder, syncFolder } from "../sync-folder.ts";
+import { makeFolder, syncFolder } from "./sync-folder.ts";
 import {
   addTo,
   encodeFrameHead,

@@ -1,0 +1,41 @@
+// The walk over foreign OTLP bytes.
+
+import { type Signal, signals } from "../../../collector/wire/batch.ts";
+import { Leaves } from "../../../collector/wire/leaves.ts";
+import { describeProblem, validate, type WireProblem } from "../../../collector/wire/validate.ts";
+import { protobufSeeds } from "../seeds.ts";
+import { demand, type Target } from "../target.ts";
+
+export const targets: readonly Target[] = signals.map((signal) => ({
+  name: `protobuf-${signal}`,
+  covers: ["collector/wire/validate.ts", "collector/wire/leaves.ts"],
+  shape: "protobuf",
+  seeds: (random) => protobufSeeds(signal, random),
+  run: (input) => walk(signal, input),
+}));
+
+function walk(signal: Signal, input: Uint8Array): boolean {
+  const result = validate(signal, input);
+  demand(result.kind === "valid" || isSane(result.problem, input), () => JSON.stringify(result));
+  const items = result.kind === "valid" ? result.batch.items : result.items;
+  demand(items >= 0 && items <= input.length, () => `${items} items in ${input.length} bytes`);
+  if (result.kind === "invalid") return false;
+  const leaves = new Leaves({ bytes: input });
+  let count = 0;
+  let last = 0;
+  while (leaves.next()) {
+    count++;
+    demand(leaves.start >= last && leaves.end <= input.length, () => "a leaf out of its place");
+    last = leaves.end;
+  }
+  demand(signal === "metrics" || count === items, () => `${count} leaves, ${items} items`);
+  return true;
+}
+
+const step = String.raw`[a-z_]+(\[\d+\])?`;
+const path = new RegExp(`^(${step}(\\.${step})*)?$`);
+
+function isSane(problem: WireProblem, { length }: Uint8Array): boolean {
+  const isPlace = problem.offset >= 0 && problem.offset <= length && path.test(problem.path);
+  return isPlace && describeProblem(problem).length < 2000;
+}
