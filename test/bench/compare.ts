@@ -44,7 +44,9 @@ export async function compare(comparison: Comparison): Promise<Series[]> {
   return all;
 }
 
-function describe({ cpuSeconds, seconds }: Run): string {
-  const others = Object.entries(seconds).map(([what, value]) => `${what} ${value.toFixed(2)} s`);
+function describe({ cpuSeconds, seconds, aside }: Run): string {
+  const others = Object.entries({ ...seconds, ...aside }).map(
+    ([what, value]) => `${what} ${value.toFixed(2)} s`,
+  );
   return `${cpuSeconds.toFixed(2)} CPU s (${others.join(", ")})`;
 }

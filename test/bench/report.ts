@@ -17,14 +17,27 @@ export function report(series: readonly Series[]): string {
         one.subject,
         spreadOf(spansPerCpuSecond(one)),
         isOurs || !ours ? "" : ratio(ours, one),
-        `${Math.round(Math.max(...one.runs.map(({ peakBytes }) => peakBytes)) / 2 ** 20)} MiB`,
+        `${Math.round(peakOf(one) / 1e6)} MB`,
         booksOf(one.runs),
       ]),
       ...secondsOf(one.runs),
     );
   }
-  return `${lines.join("\n")}\n${legend}\nhash of the result: ${resultHash(series)}`;
+  const parts = [...lines, legend, ...excessesIn(series)];
+  return `${parts.join("\n")}\nhash of the result: ${resultHash(series)}`;
 }
+
+const mostBytes = 150e6;
+
+/** Where ours takes more memory than it may in any case. */
+function excessesIn(series: readonly Series[]): string[] {
+  const found = series.filter((one) => one.subject.startsWith("sonde") && peakOf(one) > mostBytes);
+  return found.map(({ subject, case: { name } }) => {
+    return `TOO MUCH MEMORY: ${subject} in ${name}, at most ${mostBytes / 1e6} MB are allowed`;
+  });
+}
+
+const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }) => peakBytes));
 
 const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most)
