@@ -41,7 +41,7 @@ const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }
 
 const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most)
-ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses. A case's first line is sonde
+ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
 peak: the most memory that it had in use (VmHWM), in any round`;
 
 /** What else was measured, for those kinds of case whose point that is. */
@@ -99,7 +99,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [16, 31, 29, 6, 8, 0];
+const widths = [16, 27, 27, 6, 7, 0];
 
 function row(cells: readonly string[]): string {
   return cells
