@@ -65,6 +65,12 @@ test("the report says what is above the memory that is allowed, of ours only", (
   expect(report([seriesOf("sonde", much)])).toContain("TOO MUCH MEMORY: sonde in http-100");
 });
 
+test("what could not be measured stands in the report, with the reason", () => {
+  const failed = { ...seriesOf("sonde"), failure: "Error: it ended\n    at main" };
+  expect(report([failed])).toMatch(/^http-100 +sonde +FAILED: Error: it ended$/m);
+  expect(report([failed, seriesOf("other", {})])).toMatch(/^ +other +150,000 \(.*\) +100 MB/m);
+});
+
 test("what is missing, came twice or was refused stands in the report", () => {
   const series = [seriesOf("sonde", { delivered: 998, duplicates: 3, refusals: 4 }, {})];
   expect(report(series)).toContain("2 missing, 3 twice, 4 refused");

@@ -6,25 +6,28 @@ import type { Run } from "./measure.ts";
 
 /** The first series of each case is ours; the others are set in relation to it. */
 export function report(series: readonly Series[]): string {
-  const lines = [row(["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"])];
+  const head = ["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"];
   let ours: Series | undefined;
-  for (const one of series) {
-    const isOurs = one.case !== ours?.case;
-    if (isOurs) ours = one;
-    lines.push(
-      row([
-        isOurs ? one.case.name : "",
-        one.subject,
-        spreadOf(spansPerCpuSecond(one)),
-        isOurs || !ours ? "" : ratio(ours, one),
-        `${Math.round(peakOf(one) / 1e6)} MB`,
-        booksOf(one.runs),
-      ]),
-      ...secondsOf(one.runs),
-    );
-  }
-  const parts = [...lines, legend, ...excessesIn(series)];
+  const lines = series.flatMap((one) => {
+    if (one.case === ours?.case) return linesOf(one, ["", ratio(ours, one)]);
+    ours = one;
+    return linesOf(one, [one.case.name, ""]);
+  });
+  const parts = [row(head), ...lines, legend, ...excessesIn(series)];
   return `${parts.join("\n")}\nhash of the result: ${resultHash(series)}`;
+}
+
+function linesOf(series: Series, [name, ratio]: readonly [string, string]): string[] {
+  const { subject, runs, failure } = series;
+  const [failed = ""] = failure?.split("\n") ?? [];
+  if (runs.length === 0) return [row([name, subject, `FAILED: ${failed}`])];
+  const peak = `${Math.round(peakOf(series) / 1e6)} MB`;
+  const measured = [spreadOf(spansPerCpuSecond(series)), ratio, peak, booksOf(runs)];
+  return [
+    row([name, subject, ...measured]),
+    ...secondsOf(runs),
+    ...(failed ? [row(["", "", `after ${runs.length} rounds FAILED: ${failed}`])] : []),
+  ];
 }
 
 const mostBytes = 150e6;
@@ -69,6 +72,7 @@ function spansPerCpuSecond({ runs }: Series): number[] {
 }
 
 function ratio(ours: Series, theirs: Series): string {
+  if (ours.runs.length === 0) return "";
   return `${(median(spansPerCpuSecond(ours)) / median(spansPerCpuSecond(theirs))).toFixed(2)}x`;
 }
 
