@@ -12,8 +12,10 @@ import { sonde } from "./subjects.ts";
 const main = fileURLToPath(new URL("../../collector/main.ts", import.meta.url));
 const requests = 10;
 
-// Both protocols and both sizes; the other two cases are made of the same parts.
-const tried = cases.filter(({ name }) => ["http-100", "grpc-1"].includes(name));
+// Both protocols, both sizes and all kinds; the other cases are made of the same parts.
+const tried = cases.filter(({ name }) =>
+  ["http-100", "grpc-1", "destination-down", "recovery"].includes(name),
+);
 
 test.each(tried)(
   "$name: every span that was sent arrives, and the report says so",
@@ -23,22 +25,24 @@ test.each(tried)(
     const { signal } = new AbortController();
     const series = await compare({ entries: [{ case: small, subjects }], rounds: 1, signal });
     const run = series[0]?.runs[0];
-    const sent = (requests + requests / 5) * given.spansPerRequest;
+    const warmUp = given.kind === "recovery" ? 0 : requests / 5;
+    const sent = (requests + warmUp) * given.spansPerRequest;
     expect(run).toMatchObject({ sent, delivered: sent, duplicates: 0 });
     expect(run?.peakBytes).toBeGreaterThan(10 << 20);
-    expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde +.* MiB +yes$`, "m"));
+    expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde +.* MB +yes$`, "m"));
   },
 );
 
 const run: Run = {
-  spans: 1000,
+  spans: 300_000,
   cpuSeconds: 2,
-  peakBytes: 100 << 20,
+  peakBytes: 100e6,
   sent: 1000,
   delivered: 1000,
   duplicates: 0,
   refusals: 0,
   seconds: {},
+  aside: {},
 };
 
 function seriesOf(subject: string, ...runs: Partial<Run>[]): Series {
@@ -49,9 +53,22 @@ test("the report gives the median, the spread and the ratio to ours", () => {
   const ours = seriesOf("sonde", { cpuSeconds: 1 }, { cpuSeconds: 2 }, { cpuSeconds: 3 });
   const theirs = seriesOf("other", { cpuSeconds: 8 }, { cpuSeconds: 5 });
   const lines = report([ours, theirs]).split("\n");
-  expect(lines[1]).toMatch(/^http-100 sonde +500 (333 - 1,000) +100 MiB +yes$/);
-  expect(lines[2]).toMatch(/^ +other +48,750 \(37,500 - 60,000\) +3\.08x +100 MiB +yes$/);
+  expect(lines[1]).toMatch(/^http-100 +sonde +150,000 \(100,000 - 300,000\) +100 MB +yes$/);
+  expect(lines[2]).toMatch(/^ +other +48,750 \(37,500 - 60,000\) +3\.08x +100 MB +yes$/);
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+});
+
+test("the report says what is above the memory that is allowed, of ours only", () => {
+  const much = { peakBytes: 150e6 + 1 };
+  const lines = report([seriesOf("sonde", { peakBytes: 150e6 }), seriesOf("other", much)]);
+  expect(lines).not.toContain("TOO MUCH");
+  expect(report([seriesOf("sonde", much)])).toContain("TOO MUCH MEMORY: sonde in http-100");
+});
+
+test("what could not be measured stands in the report, with the reason", () => {
+  const failed = { ...seriesOf("sonde"), failure: "Error: it ended\n    at main" };
+  expect(report([failed])).toMatch(/^http-100 +sonde +FAILED: Error: it ended$/m);
+  expect(report([failed, seriesOf("other", {})])).toMatch(/^ +other +150,000 \(.*\) +100 MB/m);
 });
 
 test("what is missing, came twice or was refused stands in the report", () => {

@@ -47,9 +47,10 @@ export const cases: readonly Case[] = [
   { name: "steps", ...http, ...by100, ...unusual },
 ];
 
-/** The same with so many requests only. */
-export function shortened(given: Case, requests: number): Case {
+/** The same with so many requests only, or fewer if these are large. */
+export function shortened(given: Case, mostRequests: number): Case {
   const { spansPerRequest } = given;
+  const requests = Math.min(mostRequests, Math.ceil((mostRequests * 100) / spansPerRequest));
   const warmUpSpans = given.warmUpSpans && Math.ceil(requests / 5) * spansPerRequest;
   return { ...given, spans: requests * spansPerRequest, warmUpSpans };
 }

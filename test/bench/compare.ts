@@ -10,6 +10,8 @@ export interface Series {
   readonly case: Case;
   readonly subject: string;
   readonly runs: readonly Run[];
+  /** Why there are no more runs. */
+  readonly failure?: string;
 }
 
 /** A case and the collectors to run it with; ours comes first. */
@@ -27,24 +29,37 @@ export interface Comparison {
   readonly progress?: (line: string) => void;
 }
 
+/** A collector that fails is left out of the rounds that follow; the others are measured all the same. */
 export async function compare(comparison: Comparison): Promise<Series[]> {
   const { entries, rounds, signal, progress } = comparison;
   const all: Series[] = [];
   for (const { case: given, subjects } of entries) {
-    const series = subjects.map(({ name }) => ({ case: given, subject: name, runs: [] as Run[] }));
+    const found = subjects.map((subject) => ({ subject, runs: [] as Run[], failure: "" }));
     for (let round = 1; round <= rounds; round++) {
-      for (const [index, subject] of subjects.entries()) {
-        const run = await measure(given, subject, signal);
-        series[index]?.runs.push(run);
-        progress?.(`${given.name}, round ${round} of ${rounds}: ${subject.name} ${describe(run)}`);
+      for (const one of found.filter(({ failure }) => failure === "")) {
+        const { subject, runs } = one;
+        const where = `${given.name}, round ${round} of ${rounds}: ${subject.name}`;
+        try {
+          const run = await measure(given, subject, signal);
+          runs.push(run);
+          progress?.(`${where} ${describe(run)}`);
+        } catch (error) {
+          signal.throwIfAborted();
+          one.failure = String(error);
+          progress?.(`${where} FAILED: ${one.failure}`);
+        }
       }
     }
-    all.push(...series);
+    for (const { subject, runs, failure } of found) {
+      all.push({ case: given, subject: subject.name, runs, ...(failure ? { failure } : {}) });
+    }
   }
   return all;
 }
 
-function describe({ cpuSeconds, seconds }: Run): string {
-  const others = Object.entries(seconds).map(([what, value]) => `${what} ${value.toFixed(2)} s`);
+function describe({ cpuSeconds, seconds, aside }: Run): string {
+  const others = Object.entries({ ...seconds, ...aside }).map(
+    ([what, value]) => `${what} ${value.toFixed(2)} s`,
+  );
   return `${cpuSeconds.toFixed(2)} CPU s (${others.join(", ")})`;
 }

@@ -157,6 +157,8 @@ class GrpcClient implements Client {
         break;
       case kinds.window:
         this.#widen(stream, payload.readUInt32BE(0));
+        break;
+      default: // of no concern here
     }
   }
 
@@ -201,7 +203,7 @@ class GrpcClient implements Client {
   }
 
   #fail(error: Error): void {
-    for (const { reject } of this.#calls.values()) reject(error);
+    for (const call of this.#calls.values()) call.reject(error);
     this.#calls.clear();
   }
 }

@@ -48,15 +48,16 @@ const pauseMs = 50;
 
 answer(async (order: LoadOrder): Promise<LoadDone> => {
   const { spansPerRequest, inFlight, connections, first, spans } = order;
-  const { connect, pack } = order.protocol === "http" ? httpClients(order) : grpcClients(order);
-  const clients = await Promise.all(Array.from({ length: connections }, connect));
+  const makers = order.protocol === "http" ? httpClients(order) : grpcClients(order);
+  const connecting = Array.from({ length: connections }, () => makers.connect());
+  const clients = await Promise.all(connecting);
   const behind = first + spans;
   let next = first;
   let turn = 0;
   let sent = 0;
   let refusals = 0;
   const lane = async (_: unknown, index: number): Promise<void> => {
-    const request = pack(unnumbered(spansPerRequest, index + 1));
+    const request = makers.pack(unnumbered(spansPerRequest, index + 1));
     const offsets = numberOffsets(request);
     if (offsets.length !== spansPerRequest) throw new Error("a request without its numbers");
     while (next < behind) {

@@ -61,6 +61,7 @@ async function run({ cases, isAll, rounds, only }: Options): Promise<void> {
     const series = await compare({ entries, rounds, signal, progress: console.error });
     console.log(`\n${report(series)}`);
     console.log(`load average at the end: ${loads()}`);
+    if (series.some(({ failure }) => failure)) process.exitCode = 1;
     if (!hasOtelcol) console.log("ONLY sonde was measured: otelcol is absent.");
   } finally {
     built.remove();

@@ -6,29 +6,45 @@ import type { Run } from "./measure.ts";
 
 /** The first series of each case is ours; the others are set in relation to it. */
 export function report(series: readonly Series[]): string {
-  const lines = [row(["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"])];
+  const head = ["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"];
   let ours: Series | undefined;
-  for (const one of series) {
-    const isOurs = one.case !== ours?.case;
-    if (isOurs) ours = one;
-    lines.push(
-      row([
-        isOurs ? one.case.name : "",
-        one.subject,
-        spreadOf(spansPerCpuSecond(one)),
-        isOurs || !ours ? "" : ratio(ours, one),
-        `${Math.round(Math.max(...one.runs.map(({ peakBytes }) => peakBytes)) / 2 ** 20)} MiB`,
-        booksOf(one.runs),
-      ]),
-      ...secondsOf(one.runs),
-    );
-  }
-  return `${lines.join("\n")}\n${legend}\nhash of the result: ${resultHash(series)}`;
+  const lines = series.flatMap((one) => {
+    if (one.case === ours?.case) return linesOf(one, ["", ratio(ours, one)]);
+    ours = one;
+    return linesOf(one, [one.case.name, ""]);
+  });
+  const parts = [row(head), ...lines, legend, ...excessesIn(series)];
+  return `${parts.join("\n")}\nhash of the result: ${resultHash(series)}`;
 }
+
+function linesOf(series: Series, [name, ratio]: readonly [string, string]): string[] {
+  const { subject, runs, failure } = series;
+  const [failed = ""] = failure?.split("\n") ?? [];
+  if (runs.length === 0) return [row([name, subject, `FAILED: ${failed}`])];
+  const peak = `${Math.round(peakOf(series) / 1e6)} MB`;
+  const measured = [spreadOf(spansPerCpuSecond(series)), ratio, peak, booksOf(runs)];
+  return [
+    row([name, subject, ...measured]),
+    ...secondsOf(runs),
+    ...(failed ? [row(["", "", `after ${runs.length} rounds FAILED: ${failed}`])] : []),
+  ];
+}
+
+const mostBytes = 150e6;
+
+/** Where ours takes more memory than it may in any case. */
+function excessesIn(series: readonly Series[]): string[] {
+  const found = series.filter((one) => one.subject.startsWith("sonde") && peakOf(one) > mostBytes);
+  return found.map(({ subject, case: { name } }) => {
+    return `TOO MUCH MEMORY: ${subject} in ${name}, at most ${mostBytes / 1e6} MB are allowed`;
+  });
+}
+
+const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }) => peakBytes));
 
 const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most)
-ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses. A case's first line is sonde
+ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
 peak: the most memory that it had in use (VmHWM), in any round`;
 
 /** What else was measured, for those kinds of case whose point that is. */
@@ -56,6 +72,7 @@ function spansPerCpuSecond({ runs }: Series): number[] {
 }
 
 function ratio(ours: Series, theirs: Series): string {
+  if (ours.runs.length === 0) return "";
   return `${(median(spansPerCpuSecond(ours)) / median(spansPerCpuSecond(theirs))).toFixed(2)}x`;
 }
 
@@ -86,7 +103,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [16, 31, 29, 6, 8, 0];
+const widths = [16, 27, 27, 6, 7, 0];
 
 function row(cells: readonly string[]): string {
   return cells

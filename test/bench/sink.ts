@@ -36,19 +36,15 @@ let port = 0;
 let close: () => Promise<void> = async () => {};
 
 answer(async (question: SinkQuestion): Promise<SinkListening | SinkCount | object> => {
-  switch (question.kind) {
-    case "count":
-      return { delivered, duplicates };
-    case "close":
-      await close();
-      return {};
-    case "listen": {
-      if (seen.length === 0) seen = new Uint8Array(question.spans);
-      const { protocol } = question;
-      await listen(protocol === "http" ? httpServer() : grpcServer());
-      return { url: `${protocol}://127.0.0.1:${port}` };
-    }
+  if (question.kind === "count") return { delivered, duplicates };
+  if (question.kind === "close") {
+    await close();
+    return {};
   }
+  const { protocol, spans } = question;
+  if (seen.length === 0) seen = new Uint8Array(spans);
+  await listen(protocol === "http" ? httpServer() : grpcServer());
+  return { url: `${protocol}://127.0.0.1:${port}` };
 });
 
 /** The first ones and some of the others are validated as a whole. */

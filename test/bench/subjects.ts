@@ -36,21 +36,21 @@ export function sonde(program: string, nodeArgs: readonly string[] = []): Subjec
 
 /**
  * The Go collector. Those with "memory" lose what they have acknowledged when they are killed, and those
- * with a batch processor what is in it. `queue batch`, the exporter's own batches behind the queue, is
- * of the settings that keep the promise that sonde makes the one that costs least.
+ * with "batch", the batch processor, what is in that. "queue batch", the exporter's own batches behind
+ * the queue, is of the settings that keep the promise that sonde makes the one that costs least.
  */
 export const otelcol = {
-  memoryBatch: otelcolSubject({ name: "memory, batch processor", hasBatchProcessor: true }),
+  memoryBatch: otelcolSubject({ name: "memory + batch", hasBatchProcessor: true }),
   memory: otelcolSubject({ name: "memory", share: 0.25 }),
   disk: otelcolSubject({ name: "disk", isOnDisk: true, share: 0.2 }),
   diskQueueBatch: otelcolSubject({
-    name: "disk, queue batch",
+    name: "disk + queue batch",
     isOnDisk: true,
     hasQueueBatch: true,
     share: 0.2,
   }),
   batchDisk: otelcolSubject({
-    name: "batch processor, disk",
+    name: "batch + disk",
     hasBatchProcessor: true,
     isOnDisk: true,
     share: 0.4,

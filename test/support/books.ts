@@ -24,11 +24,11 @@ export async function expectBalance(
   }
 }
 
-/** Until the output has nothing left to do. */
+/** Until the output has nothing left to do; it may be waiting half a minute before it tries again. */
 export async function untilDone(collector: CollectorProcess, output: string): Promise<void> {
-  await until(`nothing waits for ${output}`, async () => {
-    return (await collector.metric("sonde_output_waiting_items", { output })) === 0;
-  });
+  const isDone = async (): Promise<boolean> =>
+    (await collector.metric("sonde_output_waiting_items", { output })) === 0;
+  await until(`nothing waits for ${output}`, isDone, 60_000);
 }
 
 export async function delivered(
