@@ -151,7 +151,7 @@ const isDrained = (feed: Feed): boolean => feed.reader.waiting.batches === 0;
 async function expectOthersUndisturbed(): Promise<void> {
   const sink = await startSink();
   const well = await startFeed("well", sink.url);
-  await until("the other output has all", () => isDrained(well), 5_000);
+  await until("the other output has all", () => isDrained(well));
   const got = sink.requests.flatMap(({ bytes }) => spanIds(bytes));
   expect(got.toSorted()).toEqual(sent.toSorted());
   await sink.close();
@@ -279,7 +279,7 @@ describe("Retry-After is waited for, by all", () => {
     expect(server.faults).toBe(atATime);
     const gap = server.came[atATime]! - server.came[atATime - 1]!;
     expect(gap).toBeGreaterThan(950);
-    expect(gap).toBeLessThan(2_600);
+    expect(gap).toBeLessThan(10_000);
     expect(server.taken.toSorted()).toEqual(sent.toSorted());
   });
 
