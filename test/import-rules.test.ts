@@ -30,6 +30,8 @@ test.each([
   ["collector/output/otlp/a.ts", "../../receive/intake.ts", "never import one another"],
   ["collector/receive/otlp-http.ts", "./otlp-grpc.ts", "never import one another"],
   ["collector/receive/intake.ts", "../output/output.ts", "never import one another"],
+  ["collector/step/filter/a.ts", "../set/rule.ts", "never import one another"],
+  ["collector/step/filter/a.ts", "../../output/output.ts", "never import one another"],
   ["collector/log/disk-log.ts", "../output/output.ts", "the log knows bytes only"],
   ["collector/log/disk-log.ts", "../collector.ts", "the log knows bytes only"],
   ["collector/wire/cursor.ts", "../log/log.ts", "wire/ stands alone"],
@@ -42,6 +44,8 @@ test.each([
   ["collector/output/otlp/a.ts", "../output.ts"],
   ["collector/output/otlp/a.ts", "../../wire/cursor.ts"],
   ["collector/receive/otlp-http.ts", "./intake.ts"],
+  ["collector/step/filter/a.ts", "../cel/values.ts"],
+  ["collector/step/filter/a.ts", "../../wire/cursor.ts"],
   ["collector/log/disk-log.ts", "../telemetry/incidents.ts"],
 ])("%s may import %s", (file, imported) => {
   expect(complaints(file, imported)).not.toContain("no-restricted-imports");

@@ -84,7 +84,6 @@ class Rounds {
     if (container instanceof Failure) return container;
     const values = itemsOf(container);
     if (values instanceof Failure) return values;
-    const before = this.#cell.value;
     for (const value of values) {
       if (item.stepsLeft < 0) return new Failure("loops that take too many steps");
       const done = work.steps;
@@ -93,7 +92,6 @@ class Rounds {
       item.stepsLeft -= 1 + work.steps - done;
       if (answer !== undefined) return answer;
     }
-    this.#cell.value = before;
     return undefined;
   }
 }

@@ -117,7 +117,9 @@ describe("sampling", () => {
     const scope = Uint8Array.of(0x12, span.length, ...span);
     const group = Uint8Array.of(0x12, scope.length, ...scope);
     const bytes = Uint8Array.of(0x0a, group.length, ...group);
-    const [found] = groupsOf("traces", applied(step, { signal: "traces", bytes, items: 1 }));
+    const batch = { signal: "traces", bytes, items: 1 } as const;
+    const [found] = groupsOf("traces", applied(step, batch));
+    expect(Buffer.from(step.apply(batch).bytes).toString("latin1").split("ot=th")).toHaveLength(2);
     expect(found?.scopes[0]?.leaves?.[0]?.traceState).toBe("ot=th:8,c=d");
   });
 });

@@ -3,7 +3,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Signal } from "../../../collector/wire/batch.ts";
 import { anyRequest, fuzz } from "../../support/otlp-arbitrary.ts";
-import { attributes, type AttributeValue, type Request, sampleBatch } from "../../support/otlp.ts";
+import {
+  attributes,
+  type AttributeValue,
+  encodeMessage,
+  type Request,
+  sampleBatch,
+} from "../../support/otlp.ts";
 import type { AnyValue, KeyValue } from "../../support/otlp-shapes.ts";
 import { applied, batchOf, findAttribute, groupsOf, openStep } from "./steps.ts";
 
@@ -130,6 +136,19 @@ describe("set", () => {
     expect(findAttribute(left, "a")?.stringValue).toBe("shop");
     expect(findAttribute(left, "b")?.stringValue).toBe("/products");
     expect(findAttribute(left, "http.route")).toBeUndefined();
+  });
+
+  it("sets on the last of several resources, which is the one that counts", async () => {
+    const one = (env: string): Uint8Array => {
+      const resource = encodeMessage("Resource", { attributes: attributes({ env }) });
+      return Buffer.concat([Uint8Array.of(0x0a, resource.length), resource]);
+    };
+    const content = Buffer.concat([one("a"), Uint8Array.of(0x12, 0), one("b"), one("c")]);
+    const bytes = Buffer.concat([Uint8Array.of(0x0a, content.length), content]);
+    const step = await openStep("set", { resource: { env: "longer" } });
+    const left = step.apply({ signal: "traces", bytes, items: 0 });
+    const now = Buffer.concat([one("a"), Uint8Array.of(0x12, 0), one("b"), one("longer")]);
+    expect(Buffer.from(left.bytes)).toEqual(Buffer.concat([Uint8Array.of(0x0a, now.length), now]));
   });
 
   it("makes lengths longer and shorter as they must be", async () => {
