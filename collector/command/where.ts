@@ -125,10 +125,17 @@ function wordsFor(outcome: ReportedOutcome, { failure }: OutputReport): string {
       return outcome.reason === "not_wanted" ? "it takes no traces" : (outcome.reason ?? "");
     case "rejected":
       if (!outcome.letters) return outcome.detail ?? "";
-      return `${outcome.reason}: ${outcome.detail} (dead letter ${outcome.letters.join(", ")})`;
+      return `${outcome.reason}: ${outcome.detail} (${wordsForLetters(outcome.letters)})`;
     default:
       return wordsForWaiting(outcome, failure);
   }
+}
+
+const mostLetters = 3;
+
+function wordsForLetters(ids: readonly string[]): string {
+  const named = ids.slice(0, mostLetters).join(", ");
+  return `dead letter${ids.length > 1 ? "s" : ""} ${named}${ids.length > mostLetters ? ", …" : ""}`;
 }
 
 function wordsForWaiting(

@@ -80,6 +80,10 @@ span              service  name       received             position
 
 `;
 
+/** A batch of two that is refused may be one letter or two. */
+const shown = ({ stdout }: Ran): string =>
+  normalize(stdout).replace(/dead letters [\da-f]{12}, [\da-f]{12}/, "dead letter 0123456789ab");
+
 const expected = `${spans}output    outcome    spans    why
 jaeger    delivered  2 spans
 picky     rejected   2 spans  bad_data: HTTP 400 no (dead letter 0123456789ab)
@@ -94,7 +98,7 @@ test.each(["disk", "memory"])(
     await sendAll();
     const found = await where(trace);
     expect(found.stderr).toBe("");
-    expect(normalize(found.stdout)).toBe(expected);
+    expect(shown(found)).toBe(expected);
     expect(found.status).toBe(0);
     const { stdout } = await where(trace.toUpperCase(), "--json");
     expect(JSON.parse(stdout)).toMatchObject({
@@ -115,9 +119,9 @@ test("the same from the folder alone, when the collector was killed", async () =
   await start();
   await sendAll();
   await collector?.kill("SIGKILL");
-  const { status, stdout } = await where(trace);
-  expect(status).toBe(0);
-  expect(normalize(stdout)).toBe(expected.replace(/; unreachable.*/, ""));
+  const found = await where(trace);
+  expect(found.status).toBe(0);
+  expect(shown(found)).toBe(expected.replace(/; unreachable.*/, ""));
 });
 
 test("a trace that nobody has, or has any more, is not found", async () => {
