@@ -6,7 +6,8 @@ import { Reply } from "../http1/reply.ts";
 
 export type CorsHeaders = Readonly<Record<string, string>>;
 
-const noHeaders: CorsHeaders = {};
+/** Of a request that is from no page. */
+export const noHeaders: CorsHeaders = {};
 const maxAgeS = "7200";
 
 export class Cors {

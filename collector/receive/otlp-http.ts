@@ -11,7 +11,7 @@ import { authority, type Listening } from "../listen.ts";
 import { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
 import { fromJson, JsonError } from "../wire/from-json.ts";
-import { Cors, type CorsHeaders } from "./cors.ts";
+import { Cors, type CorsHeaders, noHeaders } from "./cors.ts";
 import { type Compression, compressions, decompress } from "./decompress.ts";
 import type { Answer, Intake, Receiver } from "./intake.ts";
 import { type Encoding, encodings, refusal, replyTo } from "./replies.ts";
@@ -206,7 +206,7 @@ class Incoming implements Body {
 }
 
 function withHeaders(reply: Reply, cors: CorsHeaders): Reply {
-  return Object.keys(cors).length === 0 ? reply : reply.with(cors);
+  return cors === noHeaders ? reply : reply.with(cors);
 }
 
 // ── heads ────────────────────────────────────────────────────────────────────────────────────────
