@@ -81,14 +81,15 @@ export class Collector {
   }
 
   async #openLog(): Promise<Log> {
-    const { log, logMaxBytes: maxBytes, dataDir } = this.#config;
+    const { log, logMaxBytes: maxBytes, whenFull, dataDir } = this.#config;
+    const incidents = this.#incidents;
     if (log === "memory") {
       const { MemoryLog } = await import("./log/memory-log.ts");
-      return new MemoryLog({ maxBytes });
+      return new MemoryLog({ maxBytes, whenFull, incidents });
     }
     const { DiskLog } = await import("./log/disk-log.ts");
     const folder = join(dataDir, "log");
-    return await DiskLog.open({ folder, maxBytes, incidents: this.#incidents });
+    return await DiskLog.open({ folder, maxBytes, whenFull, incidents });
   }
 
   async #openFeed(log: Log, config: Config["outputs"][number]): Promise<void> {

@@ -27,6 +27,7 @@ import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
+import { laggards, type WhenFull } from "./limit.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
@@ -43,8 +44,10 @@ import {
 
 export interface DiskLogOptions {
   readonly folder: string;
-  /** Of all segments together; an append that would go above it is refused. */
+  /** Of all segments together. */
   readonly maxBytes: number;
+  /** When an append would go above that. */
+  readonly whenFull?: WhenFull;
   readonly segmentBytes?: number;
   readonly incidents: Incidents;
   readonly nowMs?: () => number;
@@ -93,7 +96,7 @@ export class DiskLog implements Log, Readable {
   static async open(given: DiskLogOptions): Promise<DiskLog> {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
-    const options = { nowMs: Date.now, ...given, segmentBytes };
+    const options = { nowMs: Date.now, whenFull: "skip" as const, ...given, segmentBytes };
     const reserve = new Reserve(options.folder);
     try {
       await makeFolder(options.folder);
@@ -134,15 +137,35 @@ export class DiskLog implements Log, Readable {
 
   append(batch: Batch): Promise<Position> {
     return new Promise((resolve, reject) => {
+      const pending = { batch, resolve, reject };
       const refused = this.#refusal(batch);
-      if (refused) {
-        reject(refused);
-        return;
-      }
-      this.#pending.push({ batch, resolve, reject });
-      this.#pendingBytes += headBytes + batch.bytes.length;
-      this.#flushing ??= this.#flush();
+      if (!refused) this.#take(pending);
+      else if (refused.reason === "full" && this.#options.whenFull === "skip") {
+        void this.#makeRoom(batch).then(() => this.#takeOrRefuse(pending));
+      } else this.#refuse(pending, refused);
     });
+  }
+
+  #take(pending: Pending): void {
+    this.#pending.push(pending);
+    this.#pendingBytes += headBytes + pending.batch.bytes.length;
+    this.#flushing ??= this.#flush();
+  }
+
+  #takeOrRefuse(pending: Pending): void {
+    const refused = this.#refusal(pending.batch);
+    if (refused) this.#refuse(pending, refused);
+    else this.#take(pending);
+  }
+
+  #refuse({ reject }: Pending, refused: Refused): void {
+    if (refused.reason === "full") this.incidents.logRefuses("full", this.#fullness());
+    reject(refused);
+  }
+
+  #fullness(): string {
+    const { maxBytes } = this.#options;
+    return `${this.#usedBytes()} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
   }
 
   async reader(name: string): Promise<Reader> {
@@ -161,16 +184,20 @@ export class DiskLog implements Log, Readable {
     await this.#flushing;
     // What cannot be synced any more costs a redelivery after a power cut, and is no reason to stay.
     const late = (error: Error): void => this.incidents.logNotClosed(error.message);
-    for (const reader of this.#readers.values()) await reader.close().catch(late);
     await this.#deleting;
+    for (const reader of this.#readers.values()) await reader.close().catch(late);
     for (const segment of this.segments) await segment.handle.close().catch(late);
     await this.#lock.release().catch(late);
   }
 
   /** A reader has moved on: deletes what all have passed, one deletion at a time. */
   committed(): Promise<void> {
+    return this.#whenDeleted(() => this.#deletePassed());
+  }
+
+  #whenDeleted(next: () => Promise<void>): Promise<void> {
     this.#deleting = this.#deleting
-      .then(() => this.#deletePassed())
+      .then(next)
       .catch((error: Error) => this.incidents.logNotTrimmed(error.message));
     return this.#deleting;
   }
@@ -188,11 +215,8 @@ export class DiskLog implements Log, Readable {
       const limit = `log_max_bytes is ${maxBytes}`;
       return new Refused("too_large", `a request of ${batch.bytes.length} bytes, but ${limit}`);
     }
-    const used = this.#usedBytes();
-    if (used + size <= maxBytes) return undefined;
-    const detail = `${used} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
-    this.incidents.logRefuses("full", detail);
-    return new Refused("full", `the log is full: ${detail}`);
+    if (this.#usedBytes() + size <= maxBytes) return undefined;
+    return new Refused("full", `the log is full: ${this.#fullness()}`);
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────
@@ -319,6 +343,23 @@ export class DiskLog implements Log, Readable {
     }
     await syncFolder(this.#options.folder);
     await this.reserve.keep();
+  }
+
+  /** Moves on those that stand in the oldest segments while others have passed them. */
+  #makeRoom(batch: Batch): Promise<void> {
+    return this.#whenDeleted(async () => {
+      while (this.#refusal(batch)?.reason === "full") {
+        if (this.segments.length === 1) await this.#sealWhenIdle();
+        const next = this.segments[1];
+        if (!next) return;
+        const place = { position: next.base, totals: next.before };
+        for (const reader of laggards(this.#readers.values(), next.base)) {
+          await reader.skip(place, this.#head + 1);
+        }
+        await this.#deletePassed();
+        if (this.segments[0] !== next) return;
+      }
+    });
   }
 
   /** The position that every reader has committed. */

@@ -2,8 +2,9 @@
 
 import type { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal, signals } from "../wire/batch.ts";
-import { CursorFile } from "./cursor-file.ts";
+import { CursorFile, type CursorState } from "./cursor-file.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
+import { minus, nothingSkipped, plus, type Skipped } from "./limit.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
 import type { Reserve } from "./reserve.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
@@ -20,7 +21,7 @@ export interface Readable {
 }
 
 /** A place between two frames. */
-interface Place {
+export interface Place {
   readonly position: Position;
   readonly totals: Totals;
 }
@@ -34,8 +35,13 @@ export class DiskReader implements Reader {
   #committed: Place;
   /** Behind what was handed out last. */
   #at: Place;
-  /** Ends of slices that were handed out and not committed. */
-  readonly #handedOut: (Place & { readonly oldestAtMs: number | undefined })[] = [];
+  /** Slices that were handed out and not committed. */
+  readonly #handedOut: HandedOut[] = [];
+  #skipped: Skipped;
+  /** Writes to the cursor file come one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  /** Set while segments are read. */
+  #reading: Promise<unknown> | undefined;
   #scan: FrameScan | undefined;
   #segment: Segment | undefined;
   /** Read, but too large for the slice before it. */
@@ -49,6 +55,7 @@ export class DiskReader implements Reader {
     this.#memo = opened.memo;
     this.#committed = opened.place;
     this.#at = opened.place;
+    this.#skipped = opened.skipped;
   }
 
   static async open(log: Readable, name: string, path: string): Promise<DiskReader> {
@@ -57,7 +64,8 @@ export class DiskReader implements Reader {
     const begin = { position: oldest?.base ?? log.head, totals: oldest?.before ?? log.totals };
     // What the log has deleted since was passed by the others while this reader was not open.
     const place = state && state.position >= begin.position ? state : begin;
-    return new DiskReader(log, name, { file, memo: state?.memo, place });
+    const skipped = state?.skipped ?? nothingSkipped;
+    return new DiskReader(log, name, { file, memo: state?.memo, place, skipped });
   }
 
   get memo(): string | undefined {
@@ -78,6 +86,14 @@ export class DiskReader implements Reader {
     };
   }
 
+  get skipped(): PerSignal {
+    return this.#skipped.items;
+  }
+
+  get isCatchingUp(): boolean {
+    return this.#committed.position < this.#skipped.until;
+  }
+
   async next(limits: Limits): Promise<Slice | undefined> {
     while (!this.#isClosed && !limits.signal.aborted) {
       const slice = await this.#readOrStay(limits);
@@ -89,16 +105,21 @@ export class DiskReader implements Reader {
     return undefined;
   }
 
-  async commit(upTo: Position, memo: string): Promise<void> {
-    const index = this.#handedOut.findIndex(({ position }) => position === upTo);
-    const place = this.#handedOut[index];
-    if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
-    const state = { position: place.position, totals: place.totals, memo };
-    await this.#log.reserve.use(() => this.#file.write(state));
-    this.#handedOut.splice(0, index + 1);
-    this.#committed = place;
-    this.#memo = memo;
-    await this.#log.committed();
+  commit(upTo: Position, memo: string): Promise<void> {
+    const committing = this.#inTurn(() => this.#commit(upTo, memo));
+    return committing.then(() => this.#log.committed());
+  }
+
+  /** Moves on to what follows `to`, for the sake of those that are ahead. */
+  async skip(to: Place, until: Position): Promise<void> {
+    await this.#inTurn(() => this.#skipTo(to, until));
+    // What is being read must not be deleted meanwhile; what it gives still counts as handed out.
+    while (this.#reading) await this.#reading.catch(() => {});
+    if (this.#at.position < to.position) {
+      this.#at = to;
+      this.#ahead = undefined;
+      this.#segment = undefined;
+    }
   }
 
   /** There may be something to read. */
@@ -116,16 +137,60 @@ export class DiskReader implements Reader {
     await this.#file.close();
   }
 
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(write);
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #commit(upTo: Position, memo: string): Promise<void> {
+    const index = this.#handedOut.findIndex(({ position }) => position === upTo);
+    const slice = this.#handedOut[index];
+    if (!slice) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
+    // Of what is committed only now, the cursor may have been moved past a part, or all.
+    const before = this.#committed;
+    const isPast = before.position > upTo;
+    const { position, totals } = isPast ? before : slice;
+    const passed = minus(totals.items, before.totals.items);
+    const done = this.#handedOut.slice(0, index + 1).map(({ items }) => items);
+    const items = done.reduce(minus, plus(this.#skipped.items, passed));
+    await this.#write({ position, totals, memo, skipped: { ...this.#skipped, items } });
+    this.#handedOut.splice(0, index + 1);
+  }
+
+  async #skipTo(to: Place, until: Position): Promise<void> {
+    const from = this.#committed;
+    if (to.position <= from.position) return;
+    const missed = minus(to.totals.items, from.totals.items);
+    const skipped = { items: plus(this.#skipped.items, missed), until };
+    await this.#write({ position: to.position, totals: to.totals, memo: this.#memo, skipped });
+    this.#log.incidents.logSkipped(this.name, inWords(to.position - from.position, missed));
+  }
+
+  async #write(state: CursorState & { readonly skipped: Skipped }): Promise<void> {
+    const { position, totals, memo, skipped } = state;
+    const isUsual = skipped.until === 0;
+    const stored = isUsual ? { position, totals, memo } : state;
+    await this.#log.reserve.use(() => this.#file.write(stored));
+    this.#committed = { position, totals };
+    this.#memo = memo;
+    this.#skipped = skipped;
+  }
+
   /** When reading fails midway, the next try begins where this one did. */
   async #readOrStay(limits: Limits): Promise<Slice | undefined> {
     const from = this.#at;
+    const reading = this.#read(limits);
+    this.#reading = reading;
     try {
-      return await this.#read(limits);
+      return await reading;
     } catch (error) {
       this.#at = from;
       this.#ahead = undefined;
       this.#segment = undefined;
       throw error;
+    } finally {
+      this.#reading = undefined;
     }
   }
 
@@ -148,7 +213,8 @@ export class DiskReader implements Reader {
       this.#at = { position: head.position + 1, totals: after(head) };
     }
     if (this.#at === from) return undefined;
-    this.#handedOut.push({ ...this.#at, oldestAtMs: entries[0]?.atMs });
+    const passed = minus(this.#at.totals.items, from.totals.items);
+    this.#handedOut.push({ ...this.#at, items: passed, oldestAtMs: entries[0]?.atMs });
     return { from: from.position, upTo: this.#at.position, entries, lost };
   }
 
@@ -196,16 +262,28 @@ export class DiskReader implements Reader {
     for (const signal of signals) lost[signal] += gap[signal];
     const count = to.position - this.#at.position;
     const file = this.#segment?.file ?? "a missing segment";
-    const what = signals.map((signal) => `${gap[signal]} ${signal}`).join(", ");
-    this.#log.incidents.logDamaged(file, `${count} batches from ${this.#at.position} on: ${what}`);
+    const from = this.#at.position;
+    this.#log.incidents.logDamaged(file, `from position ${from} on ${inWords(count, gap)}`);
     this.#at = to;
   }
+}
+
+interface HandedOut extends Place {
+  /** From the end of the slice before to the end of this one. */
+  readonly items: PerSignal;
+  readonly oldestAtMs: number | undefined;
 }
 
 interface Opened {
   readonly file: CursorFile;
   readonly memo: string | undefined;
   readonly place: Place;
+  readonly skipped: Skipped;
+}
+
+function inWords(batches: number, items: PerSignal): string {
+  const what = signals.map((signal) => `${items[signal]} ${signal}`).join(", ");
+  return `${batches} ${batches === 1 ? "batch" : "batches"}: ${what}`;
 }
 
 function difference(more: PerSignal, less: PerSignal): PerSignal {

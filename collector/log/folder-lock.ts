@@ -65,8 +65,11 @@ async function clear(path: string, stale: string): Promise<void> {
   } catch {
     return; // it is gone: someone else was quicker
   }
-  const isStale = (await readFile(aside, "utf8").catch(() => undefined)) === stale;
-  if (isStale) await rm(aside, { force: true });
+  const found = await readFile(aside, "utf8").catch(async (error: unknown) => {
+    await rename(aside, path);
+    throw error;
+  });
+  if (found === stale) await rm(aside, { force: true });
   else await rename(aside, path);
 }
 

@@ -47,6 +47,10 @@ export interface Reader {
   /** What the last commit stored; undefined for a reader that never committed. */
   readonly memo: string | undefined;
   readonly waiting: Waiting;
+  /** Items that it was moved past because the log was full; no memo has them. */
+  readonly skipped: PerSignal;
+  /** Whether it was moved on, and has not yet come to where the log stood then. */
+  readonly isCatchingUp: boolean;
   /** The next slice after the one handed out before; waits for data. Undefined once aborted or closed. */
   next(limits: Limits): Promise<Slice | undefined>;
   commit(upTo: Position, memo: string): Promise<void>;

@@ -2,6 +2,7 @@
 // refused, commit. Only a final answer moves the cursor; shutdown, time and errors are none.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { minus } from "../log/limit.ts";
 import type { Log, Reader, Slice } from "../log/log.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Signal, signals } from "../wire/batch.ts";
@@ -65,6 +66,11 @@ export class Feed {
 
   /** Always those that belong to the reader's present cursor. */
   get books(): Books {
+    return withSkipped(this.#memoBooks, this.reader);
+  }
+
+  /** Without what the reader was moved past: it keeps that itself, since it may have to take it back. */
+  get #memoBooks(): Books {
     const { memo } = this.reader;
     return memo && memo !== this.#known.memo ? Books.fromMemo(memo) : this.#known.books;
   }
@@ -124,7 +130,7 @@ export class Feed {
 
   /** False if it was stopped before the slice had its final answers. */
   async #handle(slice: Slice): Promise<boolean> {
-    const books = this.books.copy();
+    const books = this.#memoBooks.copy();
     for (const signal of signals) {
       const items = slice.lost[signal];
       books.add({ signal, outcome: "dropped", reason: "damaged", items });
@@ -251,7 +257,7 @@ export class Feed {
  * it: what it has missed is entered as dropped.
  */
 function openBooks({ log, reader }: FeedOptions): Books {
-  const passed = passedBy(log.appended, reader.waiting.items);
+  const passed = minus(passedBy(log.appended, reader.waiting.items), reader.skipped);
   if (!reader.memo) return Books.begin(passed);
   const books = Books.fromMemo(reader.memo);
   const done = books.total();
@@ -260,6 +266,15 @@ function openBooks({ log, reader }: FeedOptions): Books {
     books.add({ signal, outcome: "dropped", reason: "not_configured", items });
   }
   return books;
+}
+
+function withSkipped(books: Books, { skipped }: Reader): Books {
+  if (signals.every((signal) => skipped[signal] === 0)) return books;
+  const copy = books.copy();
+  for (const signal of signals) {
+    copy.add({ signal, outcome: "dropped", reason: "log_full", items: skipped[signal] });
+  }
+  return copy;
 }
 
 function deliveryOf(signal: Signal, entries: Delivery["entries"]): Delivery {

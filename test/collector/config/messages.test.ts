@@ -34,7 +34,6 @@ describe("a mistake in a variable", () => {
     "SONDE_TLS_CLIENT_CA",
     "SONDE_REMOTE_WRITE_URL",
     "SONDE_OTLP_CERTIFICATE",
-    "SONDE_WHEN_FULL",
   ])("%s is said not to be available yet", async (name) => {
     expect(await problems({ env: { [name]: "x" } })).toEqual([
       `${name}: this setting is not available in this version`,

@@ -1,4 +1,4 @@
 import { MemoryLog } from "../../../collector/log/memory-log.ts";
 import { logContract } from "../../contract/log.ts";
 
-logContract("the memory log", async (maxBytes) => new MemoryLog({ maxBytes }));
+logContract("the memory log", async (limit) => new MemoryLog(limit));
