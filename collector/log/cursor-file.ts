@@ -9,7 +9,7 @@
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { syncFolder } from "./sync-folder.ts";
+import { syncFolder } from "./lasting.ts";
 import type { Skipped } from "./limit.ts";
 import type { Totals } from "./segment.ts";
 

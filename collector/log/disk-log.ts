@@ -1,10 +1,17 @@
 // The log on disk.
 //
-//   <folder>/lock                       one process per folder
-//   <folder>/0000000000000000.segment   frames of positions 0 …, at most about `segmentBytes`
-//   <folder>/0000000000004711.segment   frames of positions 4711 …; the last one is written to
+//   <folder>/0000000000000000.segment   ┌──────┬───────┬───────┬───────┐
+//                                       │ head │ 0     │ 1     │ 2     │   frames of positions 0 to 2
+//   <folder>/0000000000000003.segment   ├──────┼───────┼───────┴───┬───┘
+//                                       │ head │ 3     │ 4         │ …     the last one is written to
+//                                       └──────┴───────┴───────────┴──
 //   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
+//   <folder>/lock                       one process per folder
 //   <folder>/reserve                    room for what a full disk needs to become less full
+//
+//   head, frame   ┌───────┬─────┬──────────────────────────────┬──────────────────────────────┬─────────
+//   (segment.ts)  │ magic │ crc │ position, signal, items, crc │ totals of all that is before │ payload
+//                 └───────┴─────┴──────────────────────────────┴──────────────────────────────┴─────────
 //
 // An append waits until its frame is on disk: everything that waits is written together, one fdatasync
 // serves it all, and only then does any of it resolve (group commit). Readers see only what is synced.
@@ -16,13 +23,18 @@
 //   into that file: the kernel may have dropped the pages and would call the next sync a success.
 // - Every open begins a new segment, so a torn tail is never written over and never extended.
 // - A frame that cannot be read is stepped over and counted as lost to each reader; the totals in the
-//   next sound frame say exactly how many items it held.
+//   next sound frame say exactly how many items it held. The process goes on.
+// - What was made, renamed or deleted is synced in its folder before anything relies on it.
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
+// - At the limit a reader that holds the oldest segment back is moved past it, if another has passed it
+//   (limit.ts); its cursor says so, with what it missed, before the segment is deleted. Nobody is moved
+//   while all are behind: then, and with `refuse`, nothing more is taken.
+// - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
-import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
@@ -31,7 +43,7 @@ import { laggards, type WhenFull } from "./limit.ts";
 import { type Log, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
-import { makeFolder, syncFolder } from "./sync-folder.ts";
+import { createFile, explain, makeFolder, syncFolder } from "./lasting.ts";
 import {
   addTo,
   encodeFrameHead,
@@ -195,9 +207,9 @@ export class DiskLog implements Log, Readable {
     return this.#whenDeleted(() => this.#deletePassed());
   }
 
-  #whenDeleted(next: () => Promise<void>): Promise<void> {
+  #whenDeleted(work: () => Promise<void>): Promise<void> {
     this.#deleting = this.#deleting
-      .then(next)
+      .then(() => work())
       .catch((error: Error) => this.incidents.logNotTrimmed(error.message));
     return this.#deleting;
   }
@@ -389,29 +401,6 @@ interface Opened {
   readonly segments: Segment[];
   readonly head: Position;
   readonly totals: Totals;
-}
-
-/** On disk with what it begins with, or not there. */
-async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
-  await rm(path, { force: true });
-  const handle = await open(path, "wx+", 0o600);
-  try {
-    await handle.write(head);
-    await handle.datasync();
-    await syncFolder(dirname(path));
-    return handle;
-  } catch (error) {
-    await handle.close();
-    await rm(path, { force: true }).catch(() => {});
-    throw error;
-  }
-}
-
-/** An error of the system that a call on an open file met does not say which file that was. */
-function explain(what: string, error: unknown): Error {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || message.includes(what)) return error as Error;
-  return new Error(`${what}: ${message}`, { cause: error });
 }
 
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {

@@ -3,10 +3,12 @@
 // the time at which the process began stands beside it where the system tells.
 //
 // The file appears with its words in it, as a link to one that was written before: who looks in between
-// would find an empty lock, take it for stale and take it away from its holder.
+// would find an empty lock, take it for stale and take it away from its holder. And a stale lock is taken
+// away only by who holds the lock on doing that: of several that find it, a slow one would take away what
+// a quick one has put in its place.
 
 import { constants, readFileSync } from "node:fs";
-import { copyFile, link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface FolderLock {
@@ -20,22 +22,38 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await rm(written, { force: true });
   await writeFile(written, `${process.pid} ${birthOf(process.pid)}\n`, { mode: 0o600 });
   try {
-    for (let attempt = 0; attempt < 3; attempt++) {
-      if (await take(path, written)) return { release: () => rm(path, { force: true }) };
-      const seen = await read(path);
-      const [pid, birth] = seen.trim().split(" ");
-      if (pid && isRunning(Number(pid), birth)) {
-        throw new Error(`${folder} is in use by process ${pid}; stop it or give another data_dir`);
-      }
-      await clear(path, seen);
-    }
+    await acquire(path, written, folder);
   } finally {
     await rm(written, { force: true });
+  }
+  return { release: () => rm(path, { force: true }) };
+}
+
+/** As often as a lock can be given back, or found stale, while we look at it. */
+const attempts = 5;
+
+async function acquire(path: string, written: string, folder: string): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (await take(path, written)) return;
+    const seen = await read(path);
+    if (seen === undefined) continue;
+    const [pid, birth] = seen.trim().split(" ");
+    if (pid && isRunning(Number(pid), birth)) {
+      throw new Error(`${folder} is in use by process ${pid}; stop it or give another data_dir`);
+    }
+    // Whoever died doing this has left a lock that is stale itself, and so on.
+    const right = `${path}.stale`;
+    await acquire(right, written, folder);
+    try {
+      if ((await read(path)) === seen) await rm(path);
+    } finally {
+      await rm(right);
+    }
   }
   throw new Error(`${folder} is in use: its lock file comes back; give another data_dir`);
 }
 
-/** False when somebody else has it. */
+/** False when there is one already. */
 async function take(path: string, written: string): Promise<boolean> {
   try {
     await link(written, path).catch(async (error: NodeJS.ErrnoException) => {
@@ -50,27 +68,12 @@ async function take(path: string, written: string): Promise<boolean> {
   }
 }
 
-async function read(path: string): Promise<string> {
+/** Undefined when it is gone. */
+async function read(path: string): Promise<string | undefined> {
   return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+    if (error.code === "ENOENT") return undefined;
     throw error;
   });
-}
-
-/** Takes a stale lock away; of two who find the same one, the slower must not take the other's new one. */
-async function clear(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${process.pid}.stale`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return; // it is gone: someone else was quicker
-  }
-  const found = await readFile(aside, "utf8").catch(async (error: unknown) => {
-    await rename(aside, path);
-    throw error;
-  });
-  if (found === stale) await rm(aside, { force: true });
-  else await rename(aside, path);
 }
 
 function isRunning(pid: number, birth: string | undefined): boolean {
