@@ -106,15 +106,16 @@ export class Collector {
   }
 
   async #openLog(): Promise<OpenedLog> {
-    const { log: kind, logMaxBytes: maxBytes, dataDir } = this.#config;
+    const { log: kind, logMaxBytes: maxBytes, whenFull, dataDir } = this.#config;
+    const incidents = this.#incidents;
     if (kind === "memory") {
       const { MemoryLog } = await import("./log/memory-log.ts");
-      const log = new MemoryLog({ maxBytes });
+      const log = new MemoryLog({ maxBytes, whenFull, incidents });
       return { log, held: () => log.held() };
     }
     const { DiskLog } = await import("./log/disk-log.ts");
     const folder = join(dataDir, "log");
-    const log = await DiskLog.open({ folder, maxBytes, incidents: this.#incidents });
+    const log = await DiskLog.open({ folder, maxBytes, whenFull, incidents });
     return { log, held: () => heldOnDisk(folder) };
   }
 

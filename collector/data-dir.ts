@@ -3,7 +3,7 @@
 
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { syncParent } from "./log/sync-folder.ts";
+import { syncParent } from "./log/lasting.ts";
 
 export async function prepareDataDir(given: string): Promise<void> {
   const folder = resolve(given);

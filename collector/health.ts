@@ -121,13 +121,17 @@ function healthOf({ receivers, log, feeds, isReady }: HealthSources) {
 }
 
 function outputHealth({ name, failure, lastFailure, reader }: Feed) {
-  const isFailing = failure !== undefined && Date.now() - failure.sinceMs > failingLimitMs;
+  const { skipped, isCatchingUp } = reader;
+  const isLate = failure !== undefined && Date.now() - failure.sinceMs > failingLimitMs;
+  // What it was moved past is lost to it, however well it delivers since.
+  const isFailing = isLate || isCatchingUp;
   const { items, bytes, oldestAtMs } = reader.waiting;
   const oldest = oldestAtMs === undefined ? {} : { oldest_age_s: (Date.now() - oldestAtMs) / 1000 };
   return {
     name,
     status: isFailing ? "failing" : failure ? "retrying" : "ok",
     waiting: { items, bytes, ...oldest },
+    ...(isCatchingUp ? { missed_because_log_full: skipped } : {}),
     ...(failure ? { failing_since: new Date(failure.sinceMs).toISOString() } : {}),
     ...(lastFailure
       ? {

@@ -38,6 +38,11 @@ export const general = z.strictObject({
   log: z.enum(["disk", "memory"]).default("disk"),
   /** Of payload that waits to be delivered. */
   log_max_bytes: bytes({ min: 64 * KiB, max: 64 * 1024 * GiB }).default(4 * GiB),
+  /**
+   * At that limit: skip moves outputs that are behind past the oldest data, if others are ahead, and
+   * counts what they miss; refuse takes nothing more, as if every output had to have everything.
+   */
+  when_full: z.enum(["skip", "refuse"]).default("skip"),
   /** Of one request, after decompression. */
   request_max_bytes: bytes({ min: KiB, max: GiB }).default(64 * MiB),
   /** Of all requests that are being taken at a time. */
@@ -136,7 +141,6 @@ export const unavailable = [
   "outputs.remote_write",
   "outputs.store",
   "store",
-  "when_full",
 ] as const;
 
 /** Of those outputs that do not have them. */

@@ -1,7 +1,7 @@
 // Where a reader stands, kept as lines that are only ever appended: the last sound line counts, so a
 // torn one costs nothing but a redelivery. The file is written anew when it has grown long.
 //
-//   <crc32 of the rest, 8 hex digits> {"position":…,"totals":…,"memo":"…"}
+//   <crc32 of the rest, 8 hex digits> {"position":…,"totals":…,"memo":"…","skipped":…}
 //
 // A commit is written at once, which survives kill -9, but synced only before the segments that it
 // frees are deleted: what a power cut takes from a cursor is delivered again, never lost.
@@ -9,13 +9,16 @@
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
-import { syncFolder } from "./sync-folder.ts";
+import { syncFolder } from "./lasting.ts";
+import type { Skipped } from "./limit.ts";
 import type { Totals } from "./segment.ts";
 
 export interface CursorState {
   readonly position: number;
   readonly totals: Totals;
   readonly memo: string | undefined;
+  /** Absent unless the log was full once. */
+  readonly skipped?: Skipped;
 }
 
 const rewriteAboveBytes = 1 << 20;

@@ -1,10 +1,17 @@
 // The log on disk.
 //
-//   <folder>/lock                       one process per folder
-//   <folder>/0000000000000000.segment   frames of positions 0 …, at most about `segmentBytes`
-//   <folder>/0000000000004711.segment   frames of positions 4711 …; the last one is written to
+//   <folder>/0000000000000000.segment   ┌──────┬───────┬───────┬───────┐
+//                                       │ head │ 0     │ 1     │ 2     │   frames of positions 0 to 2
+//   <folder>/0000000000000003.segment   ├──────┼───────┼───────┴───┬───┘
+//                                       │ head │ 3     │ 4         │ …     the last one is written to
+//                                       └──────┴───────┴───────────┴──
 //   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
+//   <folder>/lock                       one process per folder
 //   <folder>/reserve                    room for what a full disk needs to become less full
+//
+//   head, frame   ┌───────┬─────┬──────────────────────────────┬──────────────────────────────┬─────────
+//   (segment.ts)  │ magic │ crc │ position, signal, items, crc │ totals of all that is before │ payload
+//                 └───────┴─────┴──────────────────────────────┴──────────────────────────────┴─────────
 //
 // An append waits until its frame is on disk: everything that waits is written together, one fdatasync
 // serves it all, and only then does any of it resolve (group commit). Readers see only what is synced.
@@ -16,24 +23,30 @@
 //   into that file: the kernel may have dropped the pages and would call the next sync a success.
 // - Every open begins a new segment, so a torn tail is never written over and never extended.
 // - A frame that cannot be read is stepped over and counted as lost to each reader; the totals in the
-//   next sound frame say exactly how many items it held.
+//   next sound frame say exactly how many items it held. The process goes on.
+// - What was made, renamed or deleted is synced in its folder before anything relies on it.
 // - Segments are deleted when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
+// - At the limit a reader that holds the oldest segment back is moved past it, if another has passed it
+//   (limit.ts); its cursor says so, with what it missed, before the segment is deleted. Nobody is moved
+//   while all are behind: then, and with `refuse`, nothing more is taken.
+// - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
 import { writevSync } from "node:fs";
-import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
-import { Inbox, type Pending, stretchesOf } from "./inbox.ts";
-import { type Log, type Position, type Reader, Refused } from "./log.ts";
+import { Inbox, type Pending, type Settle, stretchesOf } from "./inbox.ts";
+import { laggards, type WhenFull } from "./limit.ts";
+import { type Log, owned, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
-import { makeFolder, syncFolder } from "./sync-folder.ts";
+import { createFile, explain, makeFolder, syncFolder } from "./lasting.ts";
 import {
   addTo,
   encodeFrameHead,
@@ -47,8 +60,10 @@ import { Tail } from "./tail.ts";
 
 export interface DiskLogOptions {
   readonly folder: string;
-  /** Of all segments together; an append that would go above it is refused. */
+  /** Of all segments together. */
   readonly maxBytes: number;
+  /** When an append would go above that. */
+  readonly whenFull?: WhenFull;
   readonly segmentBytes?: number;
   /** How much of what was written last is kept in memory for the readers. */
   readonly tailBytes?: number;
@@ -97,7 +112,13 @@ export class DiskLog implements Log, Readable {
   static async open(given: DiskLogOptions): Promise<DiskLog> {
     const segmentBytes =
       given.segmentBytes ?? Math.min(defaultSegmentBytes, Math.ceil(given.maxBytes / 8));
-    const options = { nowMs: Date.now, tailBytes: defaultTailBytes, ...given, segmentBytes };
+    const options = {
+      nowMs: Date.now,
+      whenFull: "skip" as const,
+      tailBytes: defaultTailBytes,
+      ...given,
+      segmentBytes,
+    };
     const reserve = new Reserve(options.folder);
     try {
       await makeFolder(options.folder);
@@ -138,14 +159,35 @@ export class DiskLog implements Log, Readable {
 
   append(batch: Batch): Promise<Position> {
     return new Promise((resolve, reject) => {
+      const settle = { resolve, reject };
       const refused = this.#refusal(batch);
-      if (refused) {
-        reject(refused);
-        return;
-      }
-      this.#inbox.add(batch, { resolve, reject });
-      this.#flushing ??= this.#flush();
+      if (!refused) this.#take(batch, settle);
+      else if (refused.reason === "full" && this.#options.whenFull === "skip") {
+        const own = owned(batch);
+        void this.#makeRoom(own).then(() => this.#takeOrRefuse(own, settle));
+      } else this.#refuse(settle, refused);
     });
+  }
+
+  #take(batch: Batch, settle: Settle): void {
+    this.#inbox.add(batch, settle);
+    this.#flushing ??= this.#flush();
+  }
+
+  #takeOrRefuse(batch: Batch, settle: Settle): void {
+    const refused = this.#refusal(batch);
+    if (refused) this.#refuse(settle, refused);
+    else this.#take(batch, settle);
+  }
+
+  #refuse({ reject }: Settle, refused: Refused): void {
+    if (refused.reason === "full") this.incidents.logRefuses("full", this.#fullness());
+    reject(refused);
+  }
+
+  #fullness(): string {
+    const { maxBytes } = this.#options;
+    return `${this.#usedBytes()} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
   }
 
   async reader(name: string): Promise<Reader> {
@@ -164,8 +206,8 @@ export class DiskLog implements Log, Readable {
     await this.#flushing;
     // What cannot be synced any more costs a redelivery after a power cut, and is no reason to stay.
     const late = (error: Error): void => this.incidents.logNotClosed(error.message);
-    for (const reader of this.#readers.values()) await reader.close().catch(late);
     await this.#deleting;
+    for (const reader of this.#readers.values()) await reader.close().catch(late);
     for (const segment of this.segments) await segment.handle.close().catch(late);
     await this.#lock.release().catch(late);
   }
@@ -179,8 +221,12 @@ export class DiskLog implements Log, Readable {
 
   /** A reader has moved on: deletes what all have passed, one deletion at a time. */
   committed(): Promise<void> {
+    return this.#whenDeleted(() => this.#deletePassed());
+  }
+
+  #whenDeleted(work: () => Promise<void>): Promise<void> {
     this.#deleting = this.#deleting
-      .then(() => this.#deletePassed())
+      .then(() => work())
       .catch((error: Error) => this.incidents.logNotTrimmed(error.message));
     return this.#deleting;
   }
@@ -198,11 +244,8 @@ export class DiskLog implements Log, Readable {
       const limit = `log_max_bytes is ${maxBytes}`;
       return new Refused("too_large", `a request of ${batch.bytes.length} bytes, but ${limit}`);
     }
-    const used = this.#usedBytes();
-    if (used + size <= maxBytes) return undefined;
-    const detail = `${used} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
-    this.incidents.logRefuses("full", detail);
-    return new Refused("full", `the log is full: ${detail}`);
+    if (this.#usedBytes() + size <= maxBytes) return undefined;
+    return new Refused("full", `the log is full: ${this.#fullness()}`);
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────
@@ -338,6 +381,23 @@ export class DiskLog implements Log, Readable {
     await this.reserve.keep();
   }
 
+  /** Moves on those that stand in the oldest segments while others have passed them. */
+  #makeRoom(batch: Batch): Promise<void> {
+    return this.#whenDeleted(async () => {
+      while (this.#refusal(batch)?.reason === "full") {
+        if (this.segments.length === 1) await this.#sealWhenIdle();
+        const next = this.segments[1];
+        if (!next) return;
+        const place = { position: next.base, totals: next.before };
+        for (const reader of laggards(this.#readers.values(), next.base)) {
+          await reader.skip(place, this.#head + 1);
+        }
+        await this.#deletePassed();
+        if (this.segments[0] !== next) return;
+      }
+    });
+  }
+
   /** The position that every reader has committed. */
   #passed(): Position {
     let passed = this.#head;
@@ -365,29 +425,6 @@ interface Opened {
   readonly segments: Segment[];
   readonly head: Position;
   readonly totals: Totals;
-}
-
-/** On disk with what it begins with, or not there. */
-async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
-  await rm(path, { force: true });
-  const handle = await open(path, "wx+", 0o600);
-  try {
-    await handle.write(head);
-    await handle.datasync();
-    await syncFolder(dirname(path));
-    return handle;
-  } catch (error) {
-    await handle.close();
-    await rm(path, { force: true }).catch(() => {});
-    throw error;
-  }
-}
-
-/** An error of the system that a call on an open file met does not say which file that was. */
-function explain(what: string, error: unknown): Error {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined || message.includes(what)) return error as Error;
-  return new Error(`${what}: ${message}`, { cause: error });
 }
 
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {

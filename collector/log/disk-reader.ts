@@ -2,8 +2,9 @@
 
 import type { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal, signals } from "../wire/batch.ts";
-import { CursorFile } from "./cursor-file.ts";
+import { CursorFile, type CursorState } from "./cursor-file.ts";
 import { type Frame, FrameScan, piecesForReading } from "./frame-scan.ts";
+import { minus, nothingSkipped, plus, type Skipped } from "./limit.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
 import type { Piece } from "./pieces.ts";
 import type { Reserve } from "./reserve.ts";
@@ -24,7 +25,7 @@ export interface Readable {
 }
 
 /** A place between two frames. */
-interface Place {
+export interface Place {
   readonly position: Position;
   readonly totals: Totals;
 }
@@ -38,9 +39,14 @@ export class DiskReader implements Reader {
   #committed: Place;
   /** Behind what was handed out last. */
   #at: Place;
-  /** Not committed yet. */
+  /** Slices that were handed out and not committed. */
   readonly #handedOut: HandedOut[] = [];
   readonly #pieces = piecesForReading();
+  #skipped: Skipped;
+  /** Writes to the cursor file come one after the other. */
+  #writing: Promise<void> = Promise.resolve();
+  /** Set while segments are read. */
+  #reading: Promise<unknown> | undefined;
   #scan: FrameScan | undefined;
   #segment: Segment | undefined;
   /** Read, but too large for the slice before it. */
@@ -54,6 +60,7 @@ export class DiskReader implements Reader {
     this.#memo = opened.memo;
     this.#committed = opened.place;
     this.#at = opened.place;
+    this.#skipped = opened.skipped;
   }
 
   static async open(log: Readable, name: string, path: string): Promise<DiskReader> {
@@ -62,7 +69,8 @@ export class DiskReader implements Reader {
     const begin = { position: oldest?.base ?? log.head, totals: oldest?.before ?? log.totals };
     // What the log has deleted since was passed by the others while this reader was not open.
     const place = state && state.position >= begin.position ? state : begin;
-    return new DiskReader(log, name, { file, memo: state?.memo, place });
+    const skipped = state?.skipped ?? nothingSkipped;
+    return new DiskReader(log, name, { file, memo: state?.memo, place, skipped });
   }
 
   get memo(): string | undefined {
@@ -88,6 +96,14 @@ export class DiskReader implements Reader {
     };
   }
 
+  get skipped(): PerSignal {
+    return this.#skipped.items;
+  }
+
+  get isCatchingUp(): boolean {
+    return this.#committed.position < this.#skipped.until;
+  }
+
   async next(limits: Limits): Promise<Slice | undefined> {
     while (!this.#isClosed && !limits.signal.aborted) {
       const slice = await this.#readOrStay(limits);
@@ -99,18 +115,20 @@ export class DiskReader implements Reader {
     return undefined;
   }
 
-  async commit(upTo: Position, memo: string): Promise<void> {
-    const index = this.#handedOut.findIndex(({ position }) => position === upTo);
-    const place = this.#handedOut[index];
-    if (!place) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
-    const state = { position: place.position, totals: place.totals, memo };
-    await this.#log.reserve.use(() => this.#file.write(state));
-    for (const { pieces } of this.#handedOut.splice(0, index + 1)) {
-      for (const piece of pieces) piece.release();
+  commit(upTo: Position, memo: string): Promise<void> {
+    const committing = this.#inTurn(() => this.#commit(upTo, memo));
+    return committing.then(() => this.#log.committed());
+  }
+
+  /** Moves on to what follows `to`, for the sake of those that are ahead. */
+  async skip(to: Place, until: Position): Promise<void> {
+    await this.#inTurn(() => this.#skipTo(to, until));
+    // What is being read must not be deleted meanwhile; what it gives still counts as handed out.
+    while (this.#reading) await this.#reading.catch(() => {});
+    if (this.#at.position < to.position) {
+      this.#at = to;
+      this.#leaveSegment();
     }
-    this.#committed = place;
-    this.#memo = memo;
-    await this.#log.committed();
   }
 
   /** There may be something to read. */
@@ -128,17 +146,63 @@ export class DiskReader implements Reader {
     await this.#file.close();
   }
 
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const written = this.#writing.then(write);
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #commit(upTo: Position, memo: string): Promise<void> {
+    const index = this.#handedOut.findIndex(({ position }) => position === upTo);
+    const slice = this.#handedOut[index];
+    if (!slice) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
+    // Of what is committed only now, the cursor may have been moved past a part, or all.
+    const before = this.#committed;
+    const isPast = before.position > upTo;
+    const { position, totals } = isPast ? before : slice;
+    const passed = minus(totals.items, before.totals.items);
+    const done = this.#handedOut.slice(0, index + 1).map(({ items }) => items);
+    const items = done.reduce(minus, plus(this.#skipped.items, passed));
+    await this.#write({ position, totals, memo, skipped: { ...this.#skipped, items } });
+    for (const { pieces } of this.#handedOut.splice(0, index + 1)) {
+      for (const piece of pieces) piece.release();
+    }
+  }
+
+  async #skipTo(to: Place, until: Position): Promise<void> {
+    const from = this.#committed;
+    if (to.position <= from.position) return;
+    const missed = minus(to.totals.items, from.totals.items);
+    const skipped = { items: plus(this.#skipped.items, missed), until };
+    await this.#write({ position: to.position, totals: to.totals, memo: this.#memo, skipped });
+    this.#log.incidents.logSkipped(this.name, inWords(to.position - from.position, missed));
+  }
+
+  async #write(state: CursorState & { readonly skipped: Skipped }): Promise<void> {
+    const { position, totals, memo, skipped } = state;
+    const isUsual = skipped.until === 0;
+    const stored = isUsual ? { position, totals, memo } : state;
+    await this.#log.reserve.use(() => this.#file.write(stored));
+    this.#committed = { position, totals };
+    this.#memo = memo;
+    this.#skipped = skipped;
+  }
+
   /** When reading fails midway, the next try begins where this one did. */
   async #readOrStay(limits: Limits): Promise<Slice | undefined> {
     const from = this.#at;
     const slice = this.#fromTail(limits);
     if (slice) return slice;
+    const reading = this.#read(limits);
+    this.#reading = reading;
     try {
-      return await this.#read(limits);
+      return await reading;
     } catch (error) {
       this.#at = from;
       this.#leaveSegment();
       throw error;
+    } finally {
+      this.#reading = undefined;
     }
   }
 
@@ -164,7 +228,8 @@ export class DiskReader implements Reader {
     }
     const upTo = from.position + entries.length;
     this.#at = { position: upTo, totals: { items, bytes: from.totals.bytes + bytes } };
-    this.#handedOut.push({ ...this.#at, oldestAtMs: first.entry.atMs, pieces });
+    const passed = minus(items, from.totals.items);
+    this.#handedOut.push({ ...this.#at, items: passed, oldestAtMs: first.entry.atMs, pieces });
     this.#log.trimTail();
     return { from: from.position, upTo, entries, lost: noItems() };
   }
@@ -192,7 +257,8 @@ export class DiskReader implements Reader {
       this.#at = { position: head.position + 1, totals: after(head) };
     }
     if (this.#at === from) return undefined;
-    this.#handedOut.push({ ...this.#at, oldestAtMs: entries[0]?.atMs, pieces });
+    const passed = minus(this.#at.totals.items, from.totals.items);
+    this.#handedOut.push({ ...this.#at, items: passed, oldestAtMs: entries[0]?.atMs, pieces });
     return { from: from.position, upTo: this.#at.position, entries, lost };
   }
 
@@ -254,14 +320,15 @@ export class DiskReader implements Reader {
     for (const signal of signals) lost[signal] += gap[signal];
     const count = to.position - this.#at.position;
     const file = this.#segment?.file ?? "a missing segment";
-    const what = signals.map((signal) => `${gap[signal]} ${signal}`).join(", ");
-    this.#log.incidents.logDamaged(file, `${count} batches from ${this.#at.position} on: ${what}`);
+    const from = this.#at.position;
+    this.#log.incidents.logDamaged(file, `from position ${from} on ${inWords(count, gap)}`);
     this.#at = to;
   }
 }
 
-/** A slice that was handed out: where it ends, and the memory that it lies in. */
 interface HandedOut extends Place {
+  /** From the end of the slice before to the end of this one. */
+  readonly items: PerSignal;
   readonly oldestAtMs: number | undefined;
   readonly pieces: readonly Piece[];
 }
@@ -270,6 +337,12 @@ interface Opened {
   readonly file: CursorFile;
   readonly memo: string | undefined;
   readonly place: Place;
+  readonly skipped: Skipped;
+}
+
+function inWords(batches: number, items: PerSignal): string {
+  const what = signals.map((signal) => `${items[signal]} ${signal}`).join(", ");
+  return `${batches} ${batches === 1 ? "batch" : "batches"}: ${what}`;
 }
 
 /** Once for all entries of a slice that lie in it. */

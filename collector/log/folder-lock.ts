@@ -3,12 +3,13 @@
 // the time at which the process began stands beside it where the system tells.
 //
 // The file appears with its words in it, as a link to one that was written before: who looks in between
-// would find an empty lock, take it for stale and take it away from its holder.
+// would find an empty lock, take it for stale and take it away from its holder. And a stale lock is taken
+// away only by who holds the lock on doing that: of several that find it, a slow one would take away what
+// a quick one has put in its place.
 
 import { constants, readFileSync } from "node:fs";
 import { copyFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 export interface FolderLock {
   release(): Promise<void>;
@@ -21,28 +22,38 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   await rm(written, { force: true });
   await writeFile(written, `${process.pid} ${birthOf(process.pid)}\n`, { mode: 0o600 });
   try {
-    for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      if (await take(path, written)) return { release: () => rm(path, { force: true }) };
-      const seen = await read(path);
-      if (seen === undefined) continue; // it has just been let go
-      const holder = runningHolder(seen);
-      if (holder) {
-        throw new Error(
-          `${folder} is in use by process ${holder}; stop it or give another data_dir`,
-        );
-      }
-      await clear(path, { stale: seen, written });
-    }
+    await acquire(path, written, folder);
   } finally {
     await rm(written, { force: true });
+  }
+  return { release: () => rm(path, { force: true }) };
+}
+
+/** As often as a lock can be given back, or found stale, while we look at it. */
+const attempts = 5;
+
+async function acquire(path: string, written: string, folder: string): Promise<void> {
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (await take(path, written)) return;
+    const seen = await read(path);
+    if (seen === undefined) continue;
+    const [pid, birth] = seen.trim().split(" ");
+    if (pid && isRunning(Number(pid), birth)) {
+      throw new Error(`${folder} is in use by process ${pid}; stop it or give another data_dir`);
+    }
+    // Whoever died doing this has left a lock that is stale itself, and so on.
+    const right = `${path}.stale`;
+    await acquire(right, written, folder);
+    try {
+      if ((await read(path)) === seen) await rm(path);
+    } finally {
+      await rm(right);
+    }
   }
   throw new Error(`${folder} is in use: its lock file comes back; give another data_dir`);
 }
 
-const mostAttempts = 100;
-const pauseMs = 10;
-
-/** False when somebody else has it. */
+/** False when there is one already. */
 async function take(path: string, written: string): Promise<boolean> {
   try {
     await link(written, path).catch(async (error: NodeJS.ErrnoException) => {
@@ -57,43 +68,12 @@ async function take(path: string, written: string): Promise<boolean> {
   }
 }
 
-/** Undefined where there is none. */
+/** Undefined when it is gone. */
 async function read(path: string): Promise<string | undefined> {
   return await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-}
-
-interface Stale {
-  readonly stale: string;
-  /** The file to link to. */
-  readonly written: string;
-}
-
-/**
- * Takes a stale lock away, one process at a time: whoever found it together with another, and comes
- * later, must not take away the lock that the other one has made since.
- */
-async function clear(path: string, { stale, written }: Stale): Promise<void> {
-  const guard = `${path}.clearing`;
-  if (await take(guard, written)) {
-    try {
-      if ((await read(path)) === stale) await rm(path, { force: true });
-    } finally {
-      await rm(guard, { force: true });
-    }
-    return;
-  }
-  const seen = await read(guard);
-  // Killed between these few calls: then, and only then, two who clear at once are not kept apart.
-  if (seen !== undefined && runningHolder(seen) === undefined) await rm(guard, { force: true });
-  else await sleep(pauseMs);
-}
-
-function runningHolder(lock: string): string | undefined {
-  const [pid, birth] = lock.trim().split(" ");
-  return pid && isRunning(Number(pid), birth) ? pid : undefined;
 }
 
 function isRunning(pid: number, birth: string | undefined): boolean {

@@ -7,14 +7,18 @@ import { copiedBelowBytes, type Position, type Refused } from "./log.ts";
 import { type Piece, Pieces } from "./pieces.ts";
 import { headBytes } from "./segment.ts";
 
+/** How whoever appends learns what became of it. */
+export interface Settle {
+  readonly resolve: (position: Position) => void;
+  readonly reject: (refused: Refused) => void;
+}
+
 /** An append that waits for its group to be synced. */
-export interface Pending {
+export interface Pending extends Settle {
   readonly batch: Batch;
   readonly head: Buffer;
   /** Where head and payload lie side by side; undefined where the payload is the sender's own memory. */
   readonly piece: Piece | undefined;
-  readonly resolve: (position: Position) => void;
-  readonly reject: (refused: Refused) => void;
 }
 
 /** Bounds what one fdatasync waits for, and the vectors of one write. */
@@ -37,7 +41,7 @@ export class Inbox {
     return this.sizeBytes >= groupBytes || this.#waiting.length >= groupBatches;
   }
 
-  add(batch: Batch, { resolve, reject }: Pick<Pending, "resolve" | "reject">): void {
+  add(batch: Batch, { resolve, reject }: Settle): void {
     this.sizeBytes += headBytes + batch.bytes.length;
     if (batch.bytes.length >= copiedBelowBytes) {
       const head = Buffer.allocUnsafe(headBytes);

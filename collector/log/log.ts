@@ -61,6 +61,10 @@ export interface Reader {
   /** Everything below it has been dealt with. */
   readonly committedUpTo: Position;
   readonly waiting: Waiting;
+  /** Items that it was moved past because the log was full; no memo has them. */
+  readonly skipped: PerSignal;
+  /** Whether it was moved on, and has not yet come to where the log stood then. */
+  readonly isCatchingUp: boolean;
   /** The next slice after the one handed out before; waits for data. Undefined once aborted or closed. */
   next(limits: Limits): Promise<Slice | undefined>;
   commit(upTo: Position, memo: string): Promise<void>;
@@ -68,6 +72,12 @@ export interface Reader {
 
 /** Copying costs little beside what else a batch costs, and less than memory that is never used again. */
 export const copiedBelowBytes = 256 << 10;
+
+/** What may be kept of a batch whose memory is not ours. */
+export function owned(batch: Batch): Batch {
+  if (batch.bytes.length >= copiedBelowBytes) return batch;
+  return { ...batch, bytes: Uint8Array.from(batch.bytes) };
+}
 
 export interface Log {
   /** Goes into document ids, so it is made once per log and kept with it. */

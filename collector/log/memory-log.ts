@@ -3,12 +3,17 @@
 
 import { randomBytes } from "node:crypto";
 import { type Batch, noItems, type PerSignal } from "../wire/batch.ts";
+import type { Incidents } from "../telemetry/incidents.ts";
+import { laggards, minus, nothingSkipped, plus, type Skipped, type WhenFull } from "./limit.ts";
 import type { Entry, Limits, Log, Position, Reader, Slice, Waiting } from "./log.ts";
-import { copiedBelowBytes, Refused } from "./log.ts";
+import { owned, Refused } from "./log.ts";
 import { Waiters } from "./waiters.ts";
 
 export interface MemoryLogOptions {
   readonly maxBytes: number;
+  readonly whenFull?: WhenFull;
+  /** Told of what an output misses because the log is full. */
+  readonly incidents?: Incidents;
   readonly nowMs?: () => number;
 }
 
@@ -16,6 +21,8 @@ export class MemoryLog implements Log {
   readonly id = randomBytes(8).toString("hex");
   readonly appended: PerSignal = noItems();
   readonly #maxBytes: number;
+  readonly #whenFull: WhenFull;
+  readonly #incidents: Incidents | undefined;
   readonly #nowMs: () => number;
   readonly #readers = new Map<string, MemoryReader>();
   /** Those from `#first` on: what some reader has not committed. */
@@ -24,8 +31,10 @@ export class MemoryLog implements Log {
   #bytes = 0;
   #isClosed = false;
 
-  constructor({ maxBytes, nowMs = Date.now }: MemoryLogOptions) {
+  constructor({ maxBytes, whenFull = "skip", incidents, nowMs = Date.now }: MemoryLogOptions) {
     this.#maxBytes = maxBytes;
+    this.#whenFull = whenFull;
+    this.#incidents = incidents;
     this.#nowMs = nowMs;
   }
 
@@ -36,6 +45,7 @@ export class MemoryLog implements Log {
     if (size > this.#maxBytes) {
       throw new Refused("too_large", `a request of ${size} bytes, but ${limit}`);
     }
+    if (this.#whenFull === "skip") this.#makeRoom(size);
     if (this.#bytes + size > this.#maxBytes) {
       throw new Refused(
         "full",
@@ -43,9 +53,7 @@ export class MemoryLog implements Log {
       );
     }
     const position = this.head;
-    const isCopied = size < copiedBelowBytes;
-    const kept = isCopied ? { ...batch, bytes: Buffer.from(batch.bytes) } : batch;
-    this.#entries.push({ position, batch: kept, atMs: this.#nowMs() });
+    this.#entries.push({ position, batch: owned(batch), atMs: this.#nowMs() });
     this.#bytes += size;
     this.appended[batch.signal] += batch.items;
     for (const reader of this.#readers.values()) reader.wake();
@@ -89,6 +97,22 @@ export class MemoryLog implements Log {
     }
   }
 
+  /** Moves on those that stand at the oldest batch while others have passed it. */
+  #makeRoom(size: number): void {
+    const missed = new Map<string, number>();
+    while (this.#bytes + size > this.#maxBytes) {
+      const oldest = this.#entries[0];
+      const late = laggards(this.#readers.values(), this.#first + 1);
+      if (!oldest || late.length === 0) break;
+      for (const reader of late) {
+        reader.skip(oldest, this.head + 1);
+        missed.set(reader.name, (missed.get(reader.name) ?? 0) + 1);
+      }
+      this.forget();
+    }
+    for (const [name, count] of missed) this.#incidents?.logSkipped(name, `${count} batches`);
+  }
+
   /** Forgets what every reader has committed. */
   forget(): void {
     let passed = this.head;
@@ -106,8 +130,9 @@ class MemoryReader implements Reader {
   committedUpTo: Position;
   readonly #log: MemoryLog;
   readonly #waiters = new Waiters();
-  readonly #handedOut: Position[] = [];
+  readonly #handedOut: { readonly upTo: Position; readonly items: PerSignal }[] = [];
   #at: Position;
+  #skipped: Skipped = nothingSkipped;
 
   constructor(name: string, log: MemoryLog) {
     this.name = name;
@@ -127,6 +152,14 @@ class MemoryReader implements Reader {
     return { items, batches: position - this.committedUpTo, bytes, oldestAtMs };
   }
 
+  get skipped(): PerSignal {
+    return this.#skipped.items;
+  }
+
+  get isCatchingUp(): boolean {
+    return this.committedUpTo < this.#skipped.until;
+  }
+
   async next(limits: Limits): Promise<Slice | undefined> {
     while (!this.#log.isClosed && !limits.signal.aborted) {
       const entries = this.#upTo(limits);
@@ -134,7 +167,7 @@ class MemoryReader implements Reader {
       if (last) {
         const from = this.#at;
         this.#at = last.position + 1;
-        this.#handedOut.push(this.#at);
+        this.#handedOut.push({ upTo: this.#at, items: itemsOf(entries) });
         return { from, upTo: this.#at, entries, lost: noItems() };
       }
       await this.#waiters.wait(limits.signal);
@@ -143,12 +176,35 @@ class MemoryReader implements Reader {
   }
 
   async commit(upTo: Position, memo: string): Promise<void> {
-    const index = this.#handedOut.indexOf(upTo);
+    const index = this.#handedOut.findIndex((slice) => slice.upTo === upTo);
     if (index < 0) throw new Error(`commit of ${upTo}, which ends no slice that is handed out`);
-    this.#handedOut.splice(0, index + 1);
-    this.committedUpTo = upTo;
+    const done = this.#handedOut.splice(0, index + 1).map(({ items }) => items);
+    // Of what is committed only now, the cursor may have been moved past a part, or all.
+    const passed = this.#itemsUpTo(upTo);
+    const items = done.reduce(minus, plus(this.#skipped.items, passed));
+    this.#skipped = { ...this.#skipped, items };
+    this.committedUpTo = Math.max(upTo, this.committedUpTo);
     this.memo = memo;
     this.#log.forget();
+  }
+
+  /** Moves on past the batch at which it stands. */
+  skip({ position, batch }: Entry, until: Position): void {
+    const items = { ...this.#skipped.items };
+    items[batch.signal] += batch.items;
+    this.#skipped = { items, until };
+    this.committedUpTo = position + 1;
+    this.#at = Math.max(this.#at, this.committedUpTo);
+  }
+
+  /** From the cursor on. */
+  #itemsUpTo(upTo: Position): PerSignal {
+    const entries: Entry[] = [];
+    for (let position = this.committedUpTo; position < upTo; position++) {
+      const entry = this.#log.at(position);
+      if (entry) entries.push(entry);
+    }
+    return itemsOf(entries);
   }
 
   wake(): void {
@@ -168,4 +224,10 @@ class MemoryReader implements Reader {
     }
     return entries;
   }
+}
+
+function itemsOf(entries: readonly Entry[]): PerSignal {
+  const items = noItems();
+  for (const { batch } of entries) items[batch.signal] += batch.items;
+  return items;
 }

@@ -3,7 +3,7 @@
 
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../log/sync-folder.ts";
+import { syncFolder } from "../log/lasting.ts";
 
 export interface AppendFileOptions {
   /** How far the file holds whole records; what it throws leaves the file as it is. */

@@ -4,7 +4,7 @@
 
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncFolder } from "../log/sync-folder.ts";
+import { syncFolder } from "../log/lasting.ts";
 import { type DeadLine, readLines } from "./dead-letter-file.ts";
 
 /** Reads lines as far as it likes and keeps what shall stay; what it has not read stays as it is. */

@@ -4,6 +4,7 @@
 // final answer moves the cursor; shutdown, time and errors are none.
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { minus } from "../log/limit.ts";
 import type { Log, Reader, Slice } from "../log/log.ts";
 import type { Step } from "../step/step.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
@@ -94,6 +95,11 @@ export class Feed {
 
   /** Always those that belong to the reader's present cursor. */
   get books(): Books {
+    return withSkipped(this.#memoBooks, this.reader);
+  }
+
+  /** Without what the reader was moved past: it keeps that itself, since it may have to take it back. */
+  get #memoBooks(): Books {
     const { memo } = this.reader;
     return memo && memo !== this.#known.memo ? Books.fromMemo(memo) : this.#known.books;
   }
@@ -263,7 +269,7 @@ export class Feed {
  * it: what it has missed is entered as dropped.
  */
 function openBooks({ log, reader }: FeedOptions): Books {
-  const passed = passedBy(log.appended, reader.waiting.items);
+  const passed = minus(passedBy(log.appended, reader.waiting.items), reader.skipped);
   if (!reader.memo) return Books.begin(passed);
   const books = Books.fromMemo(reader.memo);
   const done = books.total();
@@ -272,6 +278,15 @@ function openBooks({ log, reader }: FeedOptions): Books {
     books.add({ signal, outcome: "dropped", reason: "not_configured", items });
   }
   return books;
+}
+
+function withSkipped(books: Books, { skipped }: Reader): Books {
+  if (signals.every((signal) => skipped[signal] === 0)) return books;
+  const copy = books.copy();
+  for (const signal of signals) {
+    copy.add({ signal, outcome: "dropped", reason: "log_full", items: skipped[signal] });
+  }
+  return copy;
 }
 
 function bytesOf(entries: Slice["entries"]): number {

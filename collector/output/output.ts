@@ -20,6 +20,7 @@ export const reasons = [
   "too_large", // it takes no request or record of this size
   "partial_success", // an OTLP server took the others, and did not say which these are
   "damaged", // dropped: lost to damage on our disk
+  "log_full", // dropped: the log was full, and others were ahead
   "not_configured", // dropped: passed by the others while this output was not configured
 ] as const;
 export type Reason = (typeof reasons)[number] | StepReason;

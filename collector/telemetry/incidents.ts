@@ -89,6 +89,11 @@ export class Incidents {
     this.#say("log_refuses", reason, `log: takes nothing (${reason}): ${detail}`);
   }
 
+  logSkipped(output: string, what: string): void {
+    const words = `the log is full and others wait: it is behind and misses ${what}`;
+    this.#say("log_skipped", output, `output ${output}: ${words}`);
+  }
+
   logNotClosed(detail: string): void {
     this.#say("log_not_closed", "", `log: not everything could be synced when closing: ${detail}`);
   }

@@ -1,7 +1,7 @@
 // What every log does. Each implementation calls this with a way to open one.
 
 import { afterEach, describe, expect, test } from "vitest";
-import type { Limits, Log, Slice } from "../../collector/log/log.ts";
+import type { Limits, Log, Reader, Slice } from "../../collector/log/log.ts";
 import { copiedBelowBytes, Refused } from "../../collector/log/log.ts";
 import type { Batch, Signal } from "../../collector/wire/batch.ts";
 
@@ -15,10 +15,17 @@ export const unlimited = (): Limits => ({
   signal: new AbortController().signal,
 });
 
-export function logContract(name: string, open: (maxBytes: number) => Promise<Log>): void {
+/** What a log is opened with. */
+export interface Limit {
+  readonly maxBytes: number;
+  readonly whenFull: "skip" | "refuse";
+}
+
+export function logContract(name: string, open: (limit: Limit) => Promise<Log>): void {
   describe(`${name} keeps the contract of a log`, () => {
     let log: Log;
-    const opened = async (maxBytes = 1 << 30): Promise<Log> => (log = await open(maxBytes));
+    const opened = async (maxBytes = 1 << 30, whenFull: Limit["whenFull"] = "skip"): Promise<Log> =>
+      (log = await open({ maxBytes, whenFull }));
     afterEach(() => log.close());
 
     test("positions count batches from 0", async () => {
@@ -205,6 +212,109 @@ export function logContract(name: string, open: (maxBytes: number) => Promise<Lo
         });
         for (const { upTo } of slices) await reader.commit(upTo, "");
       }
+    });
+
+    const large = "x".repeat(500);
+    /** Ten batches of 500 bytes into a log of 4000; all but the last few fit. */
+    async function overfill(ahead: Reader): Promise<void> {
+      for (let count = 0; count < 10; count++) {
+        await log.append(batchOf(large, count + 1, count % 2 === 0 ? "traces" : "logs"));
+        const slice = await ahead.next(unlimited());
+        await ahead.commit(slice!.upTo, "");
+      }
+    }
+
+    /** Of traces and logs: what is behind its cursor, missed or committed, is one or the other once. */
+    function balance(reader: Reader, committed: number): void {
+      const { waiting, skipped } = reader;
+      const missed = skipped.traces + skipped.logs;
+      const left = waiting.items.traces + waiting.items.logs;
+      expect(missed + left + committed).toBe(55);
+    }
+
+    test("full, it moves one that is behind past the oldest while another is ahead", async () => {
+      await opened(4000);
+      const ahead = await log.reader("ahead");
+      const behind = await log.reader("behind");
+      await overfill(ahead);
+      expect(ahead.skipped).toEqual({ traces: 0, metrics: 0, logs: 0 });
+      expect(behind.skipped.traces).toBeGreaterThan(0);
+      balance(behind, 0);
+      expect(behind.isCatchingUp).toBe(true);
+      const slice = await behind.next(unlimited());
+      expect(slice!.from).toBeGreaterThan(0);
+      expect(slice!.upTo).toBe(10);
+      const got = slice!.entries.reduce((sum, { batch }) => sum + batch.items, 0);
+      balance(behind, 0);
+      await behind.commit(slice!.upTo, "");
+      balance(behind, got);
+      expect(behind.isCatchingUp).toBe(false);
+    });
+
+    test("what was handed out before it moved on may be committed after, and counts once", async () => {
+      await opened(4000);
+      const ahead = await log.reader("ahead");
+      const behind = await log.reader("behind");
+      await log.append(batchOf("early", 7, "metrics"));
+      await log.append(batchOf("early too", 5, "metrics"));
+      const slices = [
+        await behind.next({ ...unlimited(), maxItems: 7 }),
+        await behind.next({ ...unlimited(), maxItems: 7 }),
+      ];
+      await overfill(ahead);
+      expect(behind.skipped.metrics).toBe(12);
+      await behind.commit(slices[0]!.upTo, "seven");
+      expect(behind.skipped.metrics).toBe(5);
+      expect(behind.memo).toBe("seven");
+      const left = behind.waiting.batches;
+      await behind.commit(slices[1]!.upTo, "twelve");
+      expect(behind.skipped.metrics).toBe(0);
+      expect(behind.waiting).toMatchObject({ batches: left, items: { metrics: 0 } });
+      balance(behind, 0);
+      const rest = await behind.next(unlimited());
+      expect(rest!.from).toBe(12 - left);
+    });
+
+    test("a slice that reaches beyond where it was moved to counts once, too", async () => {
+      await opened(4000);
+      const ahead = await log.reader("ahead");
+      const behind = await log.reader("behind");
+      for (let count = 0; count < 4; count++) await log.append(batchOf(large, 1, "metrics"));
+      const early = await behind.next(unlimited());
+      expect(early!.upTo).toBe(4);
+      const all = await ahead.next(unlimited());
+      await ahead.commit(all!.upTo, "");
+      let later = 0;
+      for (; behind.skipped.metrics === 0; later++) {
+        await log.append(batchOf(large, 1, "logs"));
+        const slice = await ahead.next(unlimited());
+        await ahead.commit(slice!.upTo, "");
+      }
+      await behind.commit(early!.upTo, "");
+      expect(behind.skipped.metrics).toBe(0);
+      expect(behind.waiting.items.metrics).toBe(0);
+      expect(behind.skipped.logs + behind.waiting.items.logs).toBe(later);
+      expect((await behind.next(unlimited()))!.upTo).toBe(4 + later);
+    });
+
+    test.each([
+      { whenFull: "refuse" as const, what: "that is told to refuse", passed: true },
+      { whenFull: "skip" as const, what: "of which all are behind", passed: false },
+    ])("a full one $what refuses, and nobody misses a thing", async ({ whenFull, passed }) => {
+      await opened(4000, whenFull);
+      const one = await log.reader("one");
+      const other = await log.reader("other");
+      const fill = async (): Promise<void> => {
+        for (let count = 0; count < 10; count++) {
+          await log.append(batchOf(large));
+          if (!passed) continue;
+          const slice = await one.next(unlimited());
+          await one.commit(slice!.upTo, "");
+        }
+      };
+      await expect(fill()).rejects.toMatchObject({ reason: "full" });
+      expect(other.skipped.traces).toBe(0);
+      expect(texts(await other.next(unlimited())).length).toBeGreaterThan(2);
     });
 
     test("a batch that can never fit is refused as too large", async () => {

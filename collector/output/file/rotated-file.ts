@@ -3,7 +3,7 @@
 
 import { rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { syncFolder } from "../../log/sync-folder.ts";
+import { syncFolder } from "../../log/lasting.ts";
 import { AppendFile } from "../append-file.ts";
 import { wholeUpTo } from "./records.ts";
 import type { Settings } from "./settings.ts";

@@ -13,6 +13,7 @@ describe("without any settings", () => {
       webPort: 4319,
       log: "disk",
       logMaxBytes: 4 * 1024 ** 3,
+      whenFull: "skip",
       requestMaxBytes: 64 * 1024 ** 2,
       requestsMaxBytes: 256 * 1024 ** 2,
       maxConnections: 10_000,

@@ -33,17 +33,18 @@ afterEach(async () => {
 
 async function open(options: Partial<DiskLogOptions> = {}): Promise<DiskLog> {
   const incidents = new Incidents({ write: (line) => said.push(line) });
-  const defaults = { maxBytes: 1 << 30, segmentBytes: 64 << 20 };
-  const log = await DiskLog.open({ folder, incidents, ...defaults, ...options });
+  const usual = { folder, maxBytes: 1 << 30, segmentBytes: 64 << 20, incidents };
+  const log = await DiskLog.open({ ...usual, ...options });
   logs.push(log);
   return log;
 }
 
-logContract("the disk log", (maxBytes) => open({ maxBytes }));
-logContract("the disk log that keeps nothing in memory", (maxBytes) =>
-  open({ maxBytes, tailBytes: 0 }),
+logContract("the disk log", (limit) => open(limit));
+logContract("the disk log that keeps nothing in memory", (limit) =>
+  open({ ...limit, tailBytes: 0 }),
 );
-logContract("the disk log of tiny segments", (maxBytes) => open({ maxBytes, segmentBytes: 200 }));
+logContract("the disk log of tiny segments", (limit) => open({ ...limit, segmentBytes: 200 }));
+logContract("the disk log of small segments", (limit) => open({ ...limit, segmentBytes: 1000 }));
 
 const segments = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".segment"));
 
@@ -247,5 +248,50 @@ describe("one folder", () => {
     await logs.pop()!.close();
     copyFileSync("/dev/null", join(folder, "lock"));
     await open();
+  });
+});
+
+describe("at its limit", () => {
+  const limit = { maxBytes: 8000, segmentBytes: 1000 };
+  const large = "x".repeat(400);
+
+  async function overfill(log: DiskLog): Promise<void> {
+    const ahead = await log.reader("ahead");
+    for (let index = 0; index < 30; index++) {
+      await log.append(batchOf(large, index + 1));
+      const slice = await ahead.next(unlimited());
+      await ahead.commit(slice!.upTo, "");
+    }
+  }
+
+  test("what an output was moved past stays counted when it is opened again", async () => {
+    const log = await open(limit);
+    const behind = await log.reader("behind");
+    await overfill(log);
+    const { skipped, waiting } = behind;
+    expect(skipped.traces + waiting.items.traces).toBe((30 * 31) / 2);
+    expect(said.some((line) => line.startsWith("output behind: the log is full"))).toBe(true);
+    await log.close();
+    const again = await (await open(limit)).reader("behind");
+    expect(again.skipped).toEqual(skipped);
+    expect(again.waiting.items).toEqual(waiting.items);
+    expect(again.isCatchingUp).toBe(true);
+    const slice = await again.next(unlimited());
+    expect(slice!.lost.traces).toBe(0);
+  });
+
+  test("what is being read is not deleted under the reader", async () => {
+    const log = await open(limit);
+    const behind = await log.reader("behind");
+    const ahead = await log.reader("ahead");
+    for (let index = 0; index < 200; index++) {
+      const reading = behind.next({ ...unlimited(), maxItems: 2 });
+      await log.append(batchOf(large));
+      const slice = await ahead.next(unlimited());
+      await ahead.commit(slice!.upTo, "");
+      expect((await reading)!.lost.traces).toBe(0);
+    }
+    expect(behind.skipped.traces).toBeGreaterThan(100);
+    expect(behind.skipped.traces + behind.waiting.items.traces).toBe(200);
   });
 });

@@ -55,6 +55,14 @@ test.each(Object.entries(stale))("a lock %s is taken over", async (_, words) => 
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("who died while taking a stale lock away is in nobody's way", async () => {
+  for (const name of ["lock", "lock.stale", "lock.stale.stale"]) {
+    writeFileSync(join(folder, name), "999999999 1\n");
+  }
+  await (await lockFolder(folder)).release();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test("of several processes that find the same stale lock one gets the folder", async () => {
   const source = new URL("../../../collector/log/folder-lock.ts", import.meta.url);
   const program = `
@@ -66,14 +74,14 @@ test("of several processes that find the same stale lock one gets the folder", a
       (error) => process.stdout.write(error.message + "\\n"),
     );
     process.stdin.once("end", () => process.exit());`;
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 5; round++) {
     writeFileSync(join(folder, "lock"), "999999999 1\n");
     const starters = Array.from({ length: 4 }, () => start(program));
     await Promise.all(starters.map(({ line }) => line(0)));
     for (const { child } of starters) child.stdin.write("go\n");
     const answers = await Promise.all(starters.map(({ line }) => line(1)));
-    expect(answers.filter((answer) => answer === "locked").length).toBe(1);
-    expect(answers.filter((answer) => /is in use/.test(answer)).length).toBe(3);
+    expect(answers.filter((answer) => answer === "locked").length, answers.join()).toBe(1);
+    expect(answers.filter((answer) => /is in use/.test(answer)).length, answers.join()).toBe(3);
     for (const { child } of starters) child.stdin.end();
   }
 });

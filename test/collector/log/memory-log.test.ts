@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MemoryLog } from "../../../collector/log/memory-log.ts";
 import { batchOf, logContract, unlimited } from "../../contract/log.ts";
 
-logContract("the memory log", async (maxBytes) => new MemoryLog({ maxBytes }));
+logContract("the memory log", async (limit) => new MemoryLog(limit));
 
 test("shows what it still has, while that goes on moving", async () => {
   const log = new MemoryLog({ maxBytes: 1 << 20 });

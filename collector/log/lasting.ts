@@ -1,6 +1,6 @@
 // A file that was made, renamed or deleted is so for good only when its folder is synced too.
 
-import { mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export async function syncFolder(folder: string): Promise<void> {
@@ -26,4 +26,27 @@ export async function syncParent(folder: string): Promise<void> {
   await syncFolder(dirname(folder)).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EACCES") throw error;
   });
+}
+
+/** On disk with what it begins with, or not there. */
+export async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
+  await rm(path, { force: true });
+  const handle = await open(path, "wx+", 0o600);
+  try {
+    await handle.write(head);
+    await handle.datasync();
+    await syncFolder(dirname(path));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** An error of the system that a call on an open file met does not say which file that was. */
+export function explain(what: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || message.includes(what)) return error as Error;
+  return new Error(`${what}: ${message}`, { cause: error });
 }
