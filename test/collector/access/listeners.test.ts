@@ -6,6 +6,7 @@ import { Agent, request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
+import * as grpc from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Collector } from "../../../collector/collector.ts";
 import { loadConfig } from "../../../collector/config/config.ts";
@@ -34,7 +35,7 @@ afterEach(async () => {
 async function start(env: Record<string, string>): Promise<void> {
   const ports = {
     SONDE_OTLP_HTTP_PORT: "0",
-    SONDE_OTLP_GRPC_PORT: "off",
+    SONDE_OTLP_GRPC_PORT: "0",
     SONDE_PROMETHEUS_PORT: "0",
     SONDE_WEB_PORT: "0",
   };
@@ -95,12 +96,33 @@ function ask(url: string, authorization?: string): Promise<Asked> {
   });
 }
 
+/** The status of an empty request over gRPC, sent by a client that is not ours. */
+function askGrpc(authorization?: string): Promise<grpc.status> {
+  const url = urls["OTLP/gRPC"] ?? "";
+  const credentials = url.startsWith("grpcs:")
+    ? grpc.credentials.createSsl(readFileSync(authority.cert))
+    : grpc.credentials.createInsecure();
+  const client = new grpc.Client(url.replace(/^grpcs?:../, ""), credentials);
+  const metadata = new grpc.Metadata();
+  if (authorization !== undefined) metadata.set("authorization", authorization);
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+  return new Promise((resolve) => {
+    client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), metadata, (error) => {
+      client.close();
+      resolve(error?.code ?? grpc.status.OK);
+    });
+  });
+}
+
 test("every listener speaks TLS, says so, and takes new certificates when the files change", async () => {
   const live = { cert: join(folder, "live.pem"), key: join(folder, "live.key") };
   copyFileSync(server.cert, live.cert);
   copyFileSync(server.key, live.key);
   await start({ SONDE_TLS_CERT: live.cert, SONDE_TLS_KEY: live.key });
-  expect(Object.keys(urls)).toHaveLength(3);
+  expect(Object.keys(urls)).toHaveLength(4);
+  expect(urls["OTLP/gRPC"]).toMatch(/^grpcs:/);
+  expect(await askGrpc()).toBe(grpc.status.OK);
   for (const url of doors()) {
     expect(url).toMatch(/^https:/);
     expect(await ask(url)).toMatchObject({ status: 200, subject: "server" });
@@ -122,6 +144,10 @@ test("every listener asks for the token, but not whoever asks whether it lives",
     }
     expect((await ask(url, "bearer t0ken")).status).toBe(200);
   }
+  for (const wrong of [undefined, "", "Bearer", "Bearer t0kem", "Basic t0ken"]) {
+    expect(await askGrpc(wrong)).toBe(grpc.status.UNAUTHENTICATED);
+  }
+  expect(await askGrpc("bearer t0ken")).toBe(grpc.status.OK);
   const web = urls["health and own metrics"];
   for (const path of ["/healthz", "/readyz?verbose"]) {
     expect((await ask(`${web}${path}`)).status).toBe(200);
