@@ -51,13 +51,18 @@ function read(message: Message, bytes: Uint8Array): Contents {
     else if (typeof type === "object") (children[number] ??= []).push(cursor.slice());
     else {
       const text = valueText(field, cursor);
-      texts[number] = field.presence || !defaults.has(text) ? [text] : undefined;
+      texts[number] = field.presence || !isDefault(field, text) ? [text] : undefined;
     }
   }
   return { texts, children };
 }
 
 const defaults: ReadonlySet<string> = new Set(["0", '"0"', '""', "false"]);
+
+/** "0" is the default of a 64-bit integer, but not of a string. */
+function isDefault({ type }: Field, text: string): boolean {
+  return type === "string" ? text === '""' : defaults.has(text);
+}
 
 function addTo(texts: string[], field: Field, cursor: Cursor): void {
   const { type } = field;

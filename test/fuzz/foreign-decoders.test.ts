@@ -41,6 +41,14 @@ const perSignal = Number(process.env["SONDE_FUZZ_RUNS"] ?? 1500);
 const seed = Number(process.env["SONDE_FUZZ_SEED"] ?? 1);
 const given = generate(seed, perSignal);
 
+test("a number may have 64 bits and not one more", () => {
+  // kind, of a span
+  const request = (last: number): Uint8Array =>
+    Uint8Array.of(0x0a, 15, 0x12, 13, 0x12, 11, 0x30, ...Array(9).fill(0xff), last);
+  expect(validate("traces", request(1))).toMatchObject({ kind: "valid" });
+  expect(validate("traces", request(2))).toMatchObject({ problem: { offset: 7 } });
+});
+
 test("where a fault is, ours says as a second walk does", () => {
   let compared = 0;
   for (const { signal, bytes } of given) {

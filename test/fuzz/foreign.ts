@@ -32,10 +32,16 @@ function read(type: protobuf.Type, message: object): Reading {
     } else {
       const one = valueOf(field, value);
       const isPresent = field.partOf || field.resolvedType instanceof protobuf.Type;
-      if (isPresent || !/^0?$|^0{16}$/.test(one as string)) reading[field.id] = one;
+      if (isPresent || !isDefault(field, one)) reading[field.id] = one;
     }
   }
   return reading;
+}
+
+export function isDefault({ type }: protobuf.Field, value: Value): boolean {
+  return (
+    value === (type === "double" ? bitsOf(0) : type === "string" || type === "bytes" ? "" : "0")
+  );
 }
 
 function valueOf(field: protobuf.Field, value: unknown): Value {

@@ -85,6 +85,8 @@ const leaves: Readonly<Record<Signal, () => Buffer[]>> = {
     ...[0, 1, 2 ** 31, 2 ** 32 - 1].map((value) => four(16, value)),
     ...doubles.map((bits) => attribute(eight(4, bits))),
     ...[15, 16, 17, 0, 8].map((size) => field(1, Buffer.alloc(size, 7))), // trace_id
+    field(2, Buffer.alloc(8)), // a span_id of zeros
+    field(5, "0"), // a name that looks like a default
     ...[7, 8, 9, 0, 16].map((size) => field(4, Buffer.alloc(size, 7))), // parent_span_id
     ...texts.flatMap((text) => [field(5, text), field(1000, text), attribute(field(7, text))]),
     ...[1, 28, 29, 30, 31, 48, 49, 50, 80, 200].map((lists) => attribute(nested(lists))),

@@ -9,7 +9,7 @@ import { parseAst } from "vitest/node";
 export interface Instrumented {
   readonly source: string;
   readonly counters: number;
-  /** Strings and numbers that stand in the program, which a decoder compares with; characters are bytes. */
+  /** Strings and numbers of the program, for the dictionary; characters are bytes. */
   readonly words: readonly string[];
 }
 

@@ -4,6 +4,7 @@
 import protobuf from "protobufjs";
 import type { Signal } from "../../collector/wire/batch.ts";
 import { root } from "../support/otlp.ts";
+import { isDefault } from "./foreign.ts";
 import { bitsOf, type Reading, type Value } from "./read-message.ts";
 
 const names: Readonly<Record<Signal, string>> = {
@@ -103,7 +104,7 @@ class Reader {
     }
     if (type) return this.message(type, content, depth + 1);
     const value = this.#scalar(field, content);
-    return field.partOf || !/^0?$|^0{16}$/.test(value) ? value : undefined;
+    return field.partOf || !isDefault(field, value) ? value : undefined;
   }
 
   #scalar(field: protobuf.Field, value: unknown): string {

@@ -69,14 +69,17 @@ function readParts(message: Message, parts: readonly Uint8Array[]): Reading {
     const list = values[field.number];
     if (parts) reading[field.number] = readParts(field.type as Message, parts);
     else if (list && field.repeated && list.length > 0) reading[field.number] = list;
-    else if (list && !field.repeated && (field.presence || !isDefault(list[0]!))) {
+    else if (list && !field.repeated && (field.presence || !isDefault(field, list[0]!))) {
       reading[field.number] = list[0]!;
     }
   }
   return reading;
 }
 
-const isDefault = (value: Value): boolean => value === "" || value === "0" || value === zero;
+function isDefault({ type }: Field, value: Value): boolean {
+  return value === (type === "double" ? zero : type === "string" || type === "bytes" ? "" : "0");
+}
+
 const zero = "0".repeat(16);
 
 function listOf(field: Field, cursor: Cursor): Value[] {

@@ -6,7 +6,10 @@ import { anyMessage, jsonOf } from "../support/otlp-arbitrary.ts";
 import { encodeRequest, type Request, sampleRequest } from "../support/otlp.ts";
 import type { Random } from "./random.ts";
 
-const count = 40;
+/** Of each signal. Many that can be made are nearly empty; only a few of these are wanted. */
+const count = 120;
+const nearlyEmpty = 60;
+const wantedNearlyEmpty = 10;
 
 export function protobufSeeds(signal: Signal, random: Random): Uint8Array[] {
   return requestSeeds(signal, random).map((request) => encodeRequest(signal, request));
@@ -19,10 +22,13 @@ export function jsonSeeds(signal: Signal, random: Random): Uint8Array[] {
 function requestSeeds(signal: Signal, random: Random): Request[] {
   const name = { traces: "Trace", metrics: "Metrics", logs: "Logs" }[signal];
   const any = anyMessage(`Export${name}ServiceRequest`) as fc.Arbitrary<Request>;
+  const some = fc.sample(any, { numRuns: 3 * count, seed: random.next() });
+  const isFull = (request: Request): boolean => jsonOf(request).length > nearlyEmpty;
   return [
     {},
     sampleRequest(signal, { items: 1 }),
     sampleRequest(signal, { items: 3 }),
-    ...fc.sample(any, { numRuns: count, seed: random.next() }),
+    ...some.filter((request) => !isFull(request)).slice(0, wantedNearlyEmpty),
+    ...some.filter(isFull).slice(0, count - wantedNearlyEmpty),
   ];
 }

@@ -136,6 +136,11 @@ test.each([-0, 0, Number.NaN, Number.NEGATIVE_INFINITY, 1e21, 5e-324])("a double
   expectSameReading("metrics", encodeRequest("metrics", request));
 });
 
+test.each(["0", "false"])("a string that says %s is no default", (text) => {
+  const bytes = encodeRequest("logs", { resourceLogs: [{ schemaUrl: text }] });
+  expect(toJson("logs", bytes)).toBe(`{"resourceLogs":[{"schemaUrl":"${text}"}]}`);
+});
+
 test("an empty request is an empty object", () => {
   expect(toJson("logs", new Uint8Array())).toBe("{}");
 });
