@@ -131,6 +131,12 @@ async function visit(site: Site, asked: Visit): Promise<Visited> {
   }
 }
 
+/** One visit that could not even be made must not cost the others. */
+function failed(asked: Visit, { message }: Error): Visited {
+  const observed = { seen: [], acknowledged: 0, end: "stopped", problems: [message] } as const;
+  return { ...asked, isFired: false, observed };
+}
+
 function injectionOf({ point, fault, isLasting }: Visit): string {
   const what = fault === "SIGKILL" ? "signal=SIGKILL" : `error=${fault}`;
   return `${point.call}:${what}:when=${point.number}${isLasting ? "+" : ""}`;
@@ -167,7 +173,8 @@ export async function failEveryCall(options: SyscallOptions): Promise<SyscallRep
     const done: Visited[] = [];
     const lane = async (site: Site): Promise<void> => {
       for (let next = left.shift(); next; next = left.shift()) {
-        const visited = await visit(site, next);
+        const asked = next;
+        const visited = await visit(site, asked).catch((error: Error) => failed(asked, error));
         done.push(visited);
         for (const problem of problemsOf(visited)) progress(problem);
         if (done.length % 50 === 0) progress(`${done.length} visits`);

@@ -74,7 +74,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     return url && (await fetch(`${url}/readyz`)).ok && url;
   }).catch((error: Error) => {
     child.kill("SIGKILL");
-    throw new Error(`${error.message}: ${output.stderr}`, { cause: error.cause });
+    throw new Error(`${error.message}: ${output.stderr}${output.stdout}`, { cause: error.cause });
   });
   if (web === "ended") {
     const { code, signal } = await exited;
