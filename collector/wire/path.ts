@@ -40,7 +40,7 @@ function fieldAt(
   let at = start;
   const number = (): number => {
     let value = 0;
-    for (let scale = 1; at < end && scale < 2 ** 53; scale *= 128) {
+    for (let scale = 1; at < end && scale < 2 ** 70; scale *= 128) {
       const byte = bytes[at++]!;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) break;

@@ -15,7 +15,6 @@ export interface Place {
   readonly number: number;
   readonly wireType: number;
   /** Whether a number of more than eight bytes stands in one of the messages before it. */
-  readonly isBehindLongNumber: boolean;
 }
 
 export function placeOf(signal: Signal, bytes: Uint8Array, offset: number): Place {
@@ -28,16 +27,14 @@ export function placeOf(signal: Signal, bytes: Uint8Array, offset: number): Plac
     field: undefined,
     number: 0,
     wireType: 0,
-    isBehindLongNumber: false,
   };
   for (let depth = 1; message; depth++) {
     const found: Found | undefined = find(bytes, { start, end, offset });
     if (!found) break;
     const field: Field | undefined = message.fields[found.number];
     if (field) steps.push(field.repeated ? `${field.name}[${found.index}]` : field.name);
-    const isBehindLongNumber = place.isBehindLongNumber || found.isBehindLongNumber;
     const { number, wireType } = found;
-    place = { path: steps.join("."), depth, field, number, wireType, isBehindLongNumber };
+    place = { path: steps.join("."), depth, field, number, wireType };
     const isInside = wireType === 2 && offset >= found.valueAt;
     message = isInside && typeof field?.type === "object" ? field.type : undefined;
     [start, end] = [found.valueAt, found.end];
@@ -52,7 +49,6 @@ interface Found {
   readonly index: number;
   readonly valueAt: number;
   readonly end: number;
-  readonly isBehindLongNumber: boolean;
 }
 
 interface Stretch {
@@ -64,7 +60,6 @@ interface Stretch {
 function find(request: Uint8Array, { start, end, offset }: Stretch): Found | undefined {
   const bytes = request.subarray(0, end);
   const seen = new Map<number, number>();
-  let isBehindLongNumber = false;
   for (let at = start; at < end;) {
     const tag = readVarint(bytes, at);
     const number = Number(tag.value >> 3n);
@@ -77,9 +72,8 @@ function find(request: Uint8Array, { start, end, offset }: Stretch): Found | und
     const index = seen.get(number) ?? 0;
     seen.set(number, index + 1);
     if (offset < next || next >= end || wireType === 3 || wireType === 4 || wireType > 5) {
-      return { number, wireType, index, valueAt, end: next, isBehindLongNumber };
+      return { number, wireType, index, valueAt, end: next };
     }
-    if (wireType === 0 && next - valueAt > 8) isBehindLongNumber = true;
     at = next;
   }
   return undefined;
