@@ -52,6 +52,7 @@ import {
   encodeFrameHead,
   encodeSegmentHead,
   fileNameOf,
+  frameMagicOf,
   headBytes,
   type Segment,
   type Totals,
@@ -289,7 +290,8 @@ export class DiskLog implements Log, Readable {
     const atMs = this.#options.nowMs();
     let totals = this.#totals;
     group.forEach(({ batch, head }, index) => {
-      encodeFrameHead(head, { position: this.#head + index, batch, before: totals, atMs });
+      const position = this.#head + index;
+      encodeFrameHead(head, { magic: segment.magic, position, batch, before: totals, atMs });
       totals = addTo(totals, batch);
     });
     const written = await this.#writeDown(segment, stretchesOf(group));
@@ -346,7 +348,9 @@ export class DiskLog implements Log, Readable {
     const head = encodeSegmentHead({ logId: this.id, base, before, atMs });
     const handle = await this.reserve.use(() => createFile(path, head));
     await this.reserve.keep();
-    this.segments.push({ base, file, handle, before, end: headBytes, upTo: base, after: before });
+    const magic = frameMagicOf(this.id);
+    const at = { base, file, handle, magic, before };
+    this.segments.push({ ...at, end: headBytes, upTo: base, after: before });
     this.#needsSegment = false;
   }
 

@@ -4,7 +4,14 @@
 
 import type { FileHandle } from "node:fs/promises";
 import { Piece, Pieces } from "./pieces.ts";
-import { decodeFrameHead, findFrameHead, type FrameHead, headBytes, isSound } from "./segment.ts";
+import {
+  decodeFrameHead,
+  findFrameHead,
+  type FrameHead,
+  headBytes,
+  isSound,
+  type Searched,
+} from "./segment.ts";
 
 export interface Frame {
   readonly head: FrameHead;
@@ -18,6 +25,8 @@ export interface Frame {
 
 export interface Scanned {
   readonly handle: FileHandle;
+  /** What its frames begin with. */
+  readonly magic: number;
   /** How far the file may be read; grows while it is written to. */
   readonly end: number;
 }
@@ -39,17 +48,19 @@ export class FrameScan {
   /** Where in the file the piece begins, and how much of it is filled. */
   #pieceAt = 0;
   #filled = 0;
+  #searched: Searched;
 
   constructor(segment: Scanned, pieces = piecesForReading()) {
     this.#segment = segment;
     this.#pieces = pieces;
     this.#at = headBytes;
+    this.#searched = { bytes: this.#piece.buffer, end: 0, magic: segment.magic };
   }
 
   /** The next frame if it is in the piece, sound and the one wanted: without a promise for each. */
   ready(position?: number): Frame | undefined {
     const start = this.#at - this.#pieceAt;
-    const head = decodeFrameHead(this.#piece.buffer, start, this.#filled);
+    const head = decodeFrameHead(this.#searched, start);
     const end = start + headBytes + (head?.payloadBytes ?? 0);
     if (!head || end > this.#filled) return undefined;
     if (position !== undefined && position !== head.position) return undefined;
@@ -71,7 +82,7 @@ export class FrameScan {
       if (frame) return frame;
       if (!(await this.#has(headBytes))) return undefined;
       const start = this.#at - this.#pieceAt;
-      const head = decodeFrameHead(this.#piece.buffer, start, this.#filled);
+      const head = decodeFrameHead(this.#searched, start);
       if (head) {
         this.#note(head);
         const size = headBytes + head.payloadBytes;
@@ -101,8 +112,7 @@ export class FrameScan {
     const from = this.#at;
     this.#at++;
     while (await this.#has(headBytes)) {
-      const filled = this.#piece.buffer.subarray(0, this.#filled);
-      const found = findFrameHead(filled, this.#at - this.#pieceAt);
+      const found = findFrameHead(this.#searched, this.#at - this.#pieceAt);
       if (found >= 0) {
         this.#at = this.#pieceAt + found;
         this.damages++;
@@ -126,6 +136,7 @@ export class FrameScan {
     this.#piece.release();
     this.#piece = piece;
     this.#filled = bytesRead;
+    this.#searched = { ...this.#searched, bytes: piece.buffer, end: bytesRead };
     this.#pieceAt = this.#at;
     return bytesRead >= count;
   }

@@ -9,7 +9,8 @@ import { difference } from "./disk-reader.ts";
 import { holderOf } from "./folder-lock.ts";
 import { type Frame, FrameScan } from "./frame-scan.ts";
 import type { Entry, Position } from "./log.ts";
-import { after, baseOf, decodeSegmentHead, headBytes, noTotals, type Totals } from "./segment.ts";
+import { readSegmentHead } from "./recover.ts";
+import { after, baseOf, headBytes, noTotals, type Totals } from "./segment.ts";
 
 export interface Inspection {
   readonly id: string | undefined;
@@ -164,12 +165,10 @@ async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | und
     }
     try {
       const { size } = await handle.stat();
-      const start = Buffer.alloc(headBytes);
-      const { bytesRead } = await handle.read(start, 0, headBytes, 0);
-      const head = decodeSegmentHead(start.subarray(0, bytesRead), path);
+      const { head, magic } = await readSegmentHead(handle, path);
       const base = baseOf(file) ?? 0;
       const nextBase = baseOf(files[index + 1] ?? "");
-      const scan = new FrameScan({ handle, end: size });
+      const scan = new FrameScan({ handle, magic, end: size });
       yield { file, base, nextBase, logId: head?.logId, before: head?.before, size, scan };
     } finally {
       await handle.close();

@@ -1,7 +1,7 @@
 // What a folder holds when a log is opened: its segments, and where the log goes on. Only the last
 // segment is read; how far an earlier one goes stands in the head of the next.
 
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { CursorFile } from "./cursor-file.ts";
@@ -79,7 +79,7 @@ async function recoverInto(
   return { id, segments, head, totals };
 }
 
-interface Opened extends Pick<Segment, "base" | "file" | "handle" | "end"> {
+interface Opened extends Pick<Segment, "base" | "file" | "handle" | "magic" | "end"> {
   readonly head: SegmentHead | undefined;
   /** Undefined where nothing in the file tells, as when a kill came before its head was written. */
   readonly before: Totals | undefined;
@@ -89,23 +89,32 @@ async function openSegment(folder: string, file: string, incidents: Incidents): 
   const path = join(folder, file);
   const handle = await open(path, "r");
   try {
-    const bytes = Buffer.alloc(headBytes);
-    const { bytesRead } = await handle.read(bytes, 0, headBytes, 0);
-    const head = decodeSegmentHead(bytes.subarray(0, bytesRead), path);
+    const { head, magic } = await readSegmentHead(handle, path);
     const { size } = await handle.stat();
     const base = baseOf(file) ?? 0;
     let before = head?.before;
     if (!before) {
       // The first sound frame tells what the head should have told.
-      const first = await new FrameScan({ handle, end: size }).next();
+      const first = await new FrameScan({ handle, magic, end: size }).next();
       before = first?.head.before;
       if (size > 0) incidents.logDamaged(file, "its head is damaged");
     }
-    return { base, file, handle, head, before, end: size };
+    return { base, file, handle, magic, head, before, end: size };
   } catch (error) {
     await handle.close();
     throw error;
   }
+}
+
+/** The head is undefined where it is damaged; its first frame then tells what frames begin with. */
+export async function readSegmentHead(
+  handle: FileHandle,
+  path: string,
+): Promise<{ readonly head: SegmentHead | undefined; readonly magic: number }> {
+  const bytes = Buffer.alloc(headBytes + 4);
+  const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+  const head = decodeSegmentHead(bytes.subarray(0, Math.min(bytesRead, headBytes)), path);
+  return { head, magic: head?.magic ?? bytes.readUInt32LE(headBytes) };
 }
 
 /** Reads the last segment through; what follows its last sound frame was never acknowledged, or is damaged. */

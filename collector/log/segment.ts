@@ -6,7 +6,7 @@
 //             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴───────┴──
 //   frame     ┌──────────┬─────────┬──────────┬─────────┬──────────┬────────────┬────────┬──────┬─────────┐
 //             │ magic u32│ crc u32 │ payload  │ crc u32 │ position │ signal u32,│ totals │ time │ payload │
-//             │  "fram"  │ of head │ size u32 │ of it   │ u64      │ items u32  │ 4×u64  │ u64  │         │
+//             │ of log   │ of head │ size u32 │ of it   │ u64      │ items u32  │ 4×u64  │ u64  │         │
 //             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴─────────┘
 //   totals    what the log had taken before this point: spans, data points, log records, payload bytes
 //   time      when it was written, in ms since 1970
@@ -14,13 +14,17 @@
 // Both heads have 72 bytes, little-endian. The head has a checksum apart from the payload's: a damaged
 // payload costs its own frame, a damaged head is stepped over by looking for the next sound one. Every
 // frame carries the totals, so what lies between two sound frames is known even when it cannot be read.
+//
+// The magic of frames is the first half of the log's id, which is random: payloads come from strangers,
+// and one of them could hold what looks like a frame, for the day on which the head before it is damaged.
+// In format 1 it was "fram" for every log; such segments can be read still.
 
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { type Batch, noItems, type PerSignal, type Signal, signals } from "../wire/batch.ts";
 
 export const headBytes = 72;
-export const formatVersion = 1;
+export const formatVersion = 2;
 
 /** What a log has taken up to some point. */
 export interface Totals {
@@ -32,6 +36,8 @@ export const noTotals = (): Totals => ({ items: noItems(), bytes: 0 });
 
 export interface SegmentHead {
   readonly logId: string;
+  /** What its frames begin with. */
+  readonly magic: number;
   readonly base: number;
   readonly before: Totals;
   readonly atMs: number;
@@ -52,6 +58,8 @@ export interface Segment {
   readonly base: number;
   readonly file: string;
   readonly handle: FileHandle;
+  /** What its frames begin with. */
+  readonly magic: number;
   readonly before: Totals;
   end: number;
   upTo: number;
@@ -76,11 +84,21 @@ export function baseOf(fileName: string): number | undefined {
 // ── heads ────────────────────────────────────────────────────────────────────────────────────────
 
 const segmentMagic = 0x746d6773; // "sgmt" as it stands in the file
-const frameMagic = 0x6d617266; // "fram"
+const frameMagicOfFormat1 = 0x6d617266; // "fram"
 const totalsAt = 32;
 const timeAt = 64;
 
-export function encodeSegmentHead({ logId, base, before, atMs }: SegmentHead): Buffer {
+/** What the frames of a log begin with. */
+export function frameMagicOf(logId: string): number {
+  return Buffer.from(logId, "hex").readUInt32LE(0);
+}
+
+export function encodeSegmentHead({
+  logId,
+  base,
+  before,
+  atMs,
+}: Omit<SegmentHead, "magic">): Buffer {
   const head = Buffer.alloc(headBytes);
   head.writeUInt32LE(segmentMagic, 0);
   head.writeUInt32LE(formatVersion, 8);
@@ -97,14 +115,16 @@ export function decodeSegmentHead(head: Buffer, file: string): SegmentHead | und
   if (head.length < headBytes || head.readUInt32LE(0) !== segmentMagic) return undefined;
   if (crc32(head.subarray(8, headBytes)) !== head.readUInt32LE(4)) return undefined;
   const version = head.readUInt32LE(8);
-  if (version !== formatVersion) {
+  if (version < 1 || version > formatVersion) {
     throw new Error(
-      `${file} has format ${version}, this version of sonde reads ${formatVersion}; ` +
+      `${file} has format ${version}, this version of sonde reads up to ${formatVersion}; ` +
         "use the version that wrote it until its data is delivered, or another data_dir",
     );
   }
+  const logId = head.toString("hex", 16, 24);
   return {
-    logId: head.toString("hex", 16, 24),
+    logId,
+    magic: version === 1 ? frameMagicOfFormat1 : frameMagicOf(logId),
     base: readUint64(head, 24),
     before: readTotals(head, totalsAt),
     atMs: readUint64(head, timeAt),
@@ -114,9 +134,9 @@ export function decodeSegmentHead(head: Buffer, file: string): SegmentHead | und
 /** Writes the head into `headBytes` of `into`. */
 export function encodeFrameHead(
   into: Buffer,
-  { position, batch, before, atMs }: FrameToWrite,
+  { magic, position, batch, before, atMs }: FrameToWrite,
 ): void {
-  into.writeUInt32LE(frameMagic, 0);
+  into.writeUInt32LE(magic, 0);
   into.writeUInt32LE(batch.bytes.length, 8);
   into.writeUInt32LE(crc32(batch.bytes), 12);
   writeUint64(into, position, 16);
@@ -128,19 +148,27 @@ export function encodeFrameHead(
 }
 
 export interface FrameToWrite {
+  readonly magic: number;
   readonly position: number;
   readonly batch: Batch;
   readonly before: Totals;
   readonly atMs: number;
 }
 
+/** Bytes in which to look for frames. */
+export interface Searched {
+  readonly bytes: Buffer;
+  /** How far they are filled. */
+  readonly end: number;
+  readonly magic: number;
+}
+
 /** Undefined where no sound head stands. */
 export function decodeFrameHead(
-  bytes: Buffer,
+  { bytes, end, magic }: Searched,
   at: number,
-  end = bytes.length,
 ): FrameHead | undefined {
-  if (at + headBytes > end || bytes.readUInt32LE(at) !== frameMagic) return undefined;
+  if (at + headBytes > end || bytes.readUInt32LE(at) !== magic) return undefined;
   if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4))
     return undefined;
   const signal = signals[bytes.readUInt32LE(at + 24)];
@@ -157,10 +185,12 @@ export function decodeFrameHead(
 }
 
 /** Where the next sound head begins, at `from` or behind it; −1 if there is none in these bytes. */
-export function findFrameHead(bytes: Buffer, from: number): number {
-  for (let at = bytes.indexOf("fram", from, "latin1"); at >= 0;) {
-    if (decodeFrameHead(bytes, at)) return at;
-    at = bytes.indexOf("fram", at + 1, "latin1");
+export function findFrameHead(searched: Searched, from: number): number {
+  const filled = searched.bytes.subarray(0, searched.end);
+  const magic = Buffer.alloc(4);
+  magic.writeUInt32LE(searched.magic);
+  for (let at = filled.indexOf(magic, from); at >= 0; at = filled.indexOf(magic, at + 1)) {
+    if (decodeFrameHead(searched, at)) return at;
   }
   return -1;
 }

@@ -14,7 +14,7 @@ import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DiskLog, type DiskLogOptions } from "../../../collector/log/disk-log.ts";
 import type { DiskReader } from "../../../collector/log/disk-reader.ts";
-import { headBytes } from "../../../collector/log/segment.ts";
+import { encodeFrameHead, headBytes } from "../../../collector/log/segment.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { batchOf, logContract, unlimited } from "../../contract/log.ts";
 
@@ -230,11 +230,56 @@ describe("after damage", () => {
           readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "hex")]),
         );
       const before = contents();
-      const words = new RegExp(`segment has format ${version}, this version of sonde reads 1; use`);
+      const words = new RegExp(
+        `segment has format ${version}, this version of sonde reads up to 2; use`,
+      );
       await expect(open()).rejects.toThrow(words);
       expect(contents()).toEqual(before);
     },
   );
+});
+
+test('a folder of format 1, in which all frames begin with "fram", is read and gone on with', async () => {
+  const written = await fill(12, { segmentBytes: 300 });
+  for (const name of segments()) {
+    const file = join(folder, name);
+    const bytes = readFileSync(file);
+    const magic = bytes.subarray(16, 20);
+    for (let at = bytes.indexOf(magic, headBytes); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+      bytes.write("fram", at, "latin1");
+    }
+    bytes.writeUInt32LE(1, 8);
+    bytes.writeUInt32LE(crc32(bytes.subarray(8, headBytes)), 4);
+    writeFileSync(file, bytes);
+  }
+  const log = await open();
+  await log.append(batchOf("new"));
+  const reader = await log.reader("out");
+  const texts: string[] = [];
+  while (reader.waiting.batches > texts.length) {
+    const slice = await reader.next(unlimited());
+    texts.push(...slice!.entries.map(({ batch }) => Buffer.from(batch.bytes).toString()));
+  }
+  expect(texts).toEqual([...written, "new"]);
+  expect(said).toEqual([]);
+});
+
+test("a payload that holds a frame is never taken for one, even when the head before it is damaged", async () => {
+  const forgery = Buffer.alloc(headBytes + 3, "abc");
+  const batch = { signal: "traces" as const, bytes: forgery.subarray(headBytes), items: 1e6 };
+  const before = { items: { traces: 1e9, metrics: 0, logs: 0 }, bytes: 1e9 };
+  const magic = Buffer.from("fram").readUInt32LE(0);
+  encodeFrameHead(forgery, { magic, position: 1e12, batch, before, atMs: 1 });
+  const log = await open();
+  await log.append({ signal: "logs", bytes: forgery, items: 1 });
+  await log.close();
+  const file = join(folder, segments()[0]!);
+  const bytes = readFileSync(file);
+  bytes[headBytes + 20]! ^= 1;
+  writeFileSync(file, bytes);
+  const again = await open({ tailBytes: 0 });
+  expect(again.head).toBeLessThan(10);
+  expect(again.appended.traces).toBe(0);
 });
 
 describe("one folder", () => {

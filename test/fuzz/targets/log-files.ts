@@ -8,6 +8,7 @@ import { FrameScan } from "../../../collector/log/frame-scan.ts";
 import {
   addTo,
   encodeFrameHead,
+  frameMagicOf,
   encodeSegmentHead,
   headBytes,
   noTotals,
@@ -41,13 +42,13 @@ interface Written {
   readonly payload: Buffer;
 }
 
+const logId = "6672616dfedcba98"; // "fram" in front
+const magic = frameMagicOf(logId);
 const { segment, frames } = write([0, 1, 40, 71, 72, 73, 300, 500, 8, 0, 144, 250]);
 
 function write(sizes: readonly number[]): { segment: Buffer; frames: Written[] } {
   const frames: Written[] = [];
-  const parts = [
-    encodeSegmentHead({ logId: "0123456789abcdef", base: 0, before: noTotals(), atMs: 1 }),
-  ];
+  const parts = [encodeSegmentHead({ logId, base: 0, before: noTotals(), atMs: 1 })];
   let before = noTotals();
   let at = headBytes;
   sizes.forEach((size, position) => {
@@ -55,7 +56,7 @@ function write(sizes: readonly number[]): { segment: Buffer; frames: Written[] }
     const payload = Buffer.alloc(size, position % 3 === 0 ? "fram" : String(position));
     const batch = { signal: signals[position % 3]!, bytes: payload, items: position };
     const head = Buffer.alloc(headBytes);
-    encodeFrameHead(head, { position, batch, before, atMs: 1 });
+    encodeFrameHead(head, { magic, position, batch, before, atMs: 1 });
     before = addTo(before, batch);
     parts.push(head, payload);
     frames.push({ at, end: at + headBytes + size, payload });
@@ -74,7 +75,7 @@ function someDamages(random: Random): Uint8Array {
 async function scan(input: Uint8Array): Promise<boolean> {
   const { bytes, isMoved } = damage(Buffer.from(segment), input);
   const found: number[] = [];
-  const scan = new FrameScan({ handle: fileOf(bytes), end: bytes.length });
+  const scan = new FrameScan({ handle: fileOf(bytes), magic, end: bytes.length });
   for (let frame = await scan.next(); frame; frame = await scan.next()) {
     const { position } = frame.head;
     const same = frames[position];
