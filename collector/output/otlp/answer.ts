@@ -49,15 +49,19 @@ function outcomeOfPartial(rejected: number, message: string): Outcome {
 
 const longestMessage = 500;
 
+/** Characters that would spoil a line take more room once they are spelt out. */
+const shown = (text: string): string =>
+  printable(text.slice(0, longestMessage)).slice(0, longestMessage);
+
 /** The message of a google.rpc.Status, or the beginning of whatever else was answered. */
 export function messageOf(body: Uint8Array): string {
   if (isReadable(RpcStatus, body)) {
     const status = new Cursor(body);
     while (status.next()) {
-      if (status.number === 2) return printable(status.text().slice(0, longestMessage));
+      if (status.number === 2) return shown(status.text());
     }
   }
-  return printable(Buffer.from(body).toString("utf8", 0, longestMessage));
+  return shown(Buffer.from(body).toString("utf8", 0, longestMessage));
 }
 
 export const retry = (reason: Reason, detail: string, afterMs?: number): Outcome =>

@@ -104,6 +104,6 @@ const isShort = (detail: string): boolean => detail.length <= 400 && !/\p{Cc}/u.
 
 function readRetryAfter(input: Uint8Array): boolean {
   const ms = retryAfterMs(Buffer.from(input).toString("latin1"));
-  demand(ms === undefined || (ms >= 0 && ms <= 60_000), () => `waits for ${ms} ms`);
+  demand(ms === undefined || (ms >= 0 && ms <= 300_000), () => `waits for ${ms} ms`);
   return ms !== undefined;
 }
