@@ -104,6 +104,23 @@ describe("the examples of RFC 7541, appendix C", () => {
   });
 });
 
+test("an entry stays as long as all fit exactly, and falls out for one byte more", () => {
+  const entry = (name: string, value: string): string =>
+    Buffer.concat([
+      Buffer.from([0x40, 1]),
+      Buffer.from(name),
+      Buffer.from([value.length]),
+      Buffer.from(value),
+    ]).toString("hex");
+  decode(table256 + entry("a", "x".repeat(95)) + entry("b", "y".repeat(95))); // 128 each
+  expect(decode("bf").headers).toEqual([`a: ${"x".repeat(95)}`]);
+  decode(`3f60${entry("c", "z")}`); // room for 127
+  expect(decode("be").headers).toEqual(["c: z"]);
+  expect(() => decode("bf")).toThrow("no entry 63");
+  decode(table256 + entry("a", "x".repeat(95)) + entry("b", "y".repeat(96)));
+  expect(() => decode("bf")).toThrow("no entry 63");
+});
+
 describe("what ends the connection", () => {
   test.each([
     ["an index of nothing", "80", "no entry 0 in the table"],

@@ -178,7 +178,7 @@ describe("calls", () => {
   test("a large message comes through small windows, in both directions", async () => {
     await start({ streamWindowBytes: 65_535, connectionWindowBytes: 65_535 });
     peer.socket.destroy();
-    const client = new Http2Peer(echo.url, { initialWindowSize: 500 });
+    const client = new Http2Peer(echo.url, { initialWindowSize: 500, headerTableSize: 0 });
     const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
     const answer = await client.call("/echo", message(content));
     expect(answer.trailers["grpc-status"]).toBe("0");
@@ -241,6 +241,26 @@ describe("more than it takes", () => {
       frame(frameTypes.continuation, 0x4, 1, block.subarray(9_000)),
     );
     expect((await peer.goaway()).code).toBe(errorCodes.enhanceYourCalm);
+  });
+
+  test("who asks without reading the answers is not read from", async () => {
+    peer.socket.pause();
+    const refused = headers(1, replaced(":path", "/other"), 0x5);
+    let stream = 1;
+    let waiting = 0;
+    let unchanged = 0;
+    await until("it is stuck", () => {
+      if (stream < 600_000) {
+        const calls = Buffer.concat(Array.from({ length: 20_000 }, () => refused));
+        for (let at = 0; at < calls.length; at += refused.length, stream += 2) {
+          calls.writeUInt32BE(stream, at + 5);
+        }
+        peer.send(calls);
+      }
+      unchanged = peer.socket.writableLength === waiting ? unchanged + 1 : 0;
+      waiting = peer.socket.writableLength;
+      return stream > 600_000 && waiting > 0 && unchanged > 20;
+    });
   });
 
   test("a client that does not read its answers is not read from, and gets them all later", async () => {
