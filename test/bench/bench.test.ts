@@ -7,7 +7,9 @@ import { cases, shortened } from "./cases.ts";
 import { compare, type Series } from "./compare.ts";
 import type { Run } from "./measure.ts";
 import { report, resultHash } from "./report.ts";
+import { numberOffsets, unnumbered } from "./spans.ts";
 import { sonde } from "./subjects.ts";
+import { decodeRequest } from "../support/otlp.ts";
 
 const main = fileURLToPath(new URL("../../collector/main.ts", import.meta.url));
 const requests = 10;
@@ -32,6 +34,18 @@ test.each(tried)(
     expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde +.* MB +yes$`, "m"));
   },
 );
+
+test("a span takes about 445 bytes, has 10 attributes, and its number is found", () => {
+  const request = unnumbered(100, 1);
+  expect(request.length / 100).toBeGreaterThan(440);
+  expect(request.length / 100).toBeLessThan(455);
+  expect(numberOffsets(request).length).toBe(100);
+  numberOffsets(request).forEach((offset, index) => request.writeUInt32BE(index, offset));
+  const [group] = decodeRequest("traces", request).resourceSpans ?? [];
+  const spans = group?.scopeSpans?.[0]?.spans ?? [];
+  expect(new Set(spans.map(({ attributes }) => attributes?.length))).toEqual(new Set([10]));
+  expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(100);
+});
 
 const run: Run = {
   spans: 300_000,

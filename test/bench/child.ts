@@ -3,6 +3,7 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { cores } from "./cores.ts";
 
 export interface Child {
   readonly pid: number;
@@ -12,7 +13,8 @@ export interface Child {
 }
 
 export function startChild(program: URL, signal: AbortSignal): Child {
-  const child = fork(program, { execArgv: ["--conditions=source"] });
+  const [execPath, ...execArgv] = [...cores.others, process.execPath, "--conditions=source"];
+  const child = fork(program, { execPath: execPath!, execArgv });
   const ended = new AbortController();
   const exit = once(child, "exit");
   child.on("exit", (code) => ended.abort(new Error(`${program.pathname} ended with ${code}`)));

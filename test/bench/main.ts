@@ -5,6 +5,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { isAbsent } from "../support/peers.ts";
 import { type Case, cases, shortened } from "./cases.ts";
+import { cores } from "./cores.ts";
 import { compare, type Entry } from "./compare.ts";
 import { report } from "./report.ts";
 import { build } from "./sonde.ts";
@@ -107,7 +108,8 @@ function machine(): string {
   const memory = Math.round(totalmem() / 2 ** 30);
   const model = cpus()[0]?.model ?? "unknown processor";
   const { version } = process;
-  return `${cpus().length} x ${model}, ${memory} GiB, node ${version}, load average ${loads()}`;
+  const what = `${cpus().length} x ${model}, ${memory} GiB, node ${version}`;
+  return `${what}, load average ${loads()}; ${cores.words}`;
 }
 
 function loads(): string {

@@ -3,6 +3,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startPeer } from "../support/peers.ts";
+import { cores } from "./cores.ts";
 import type { Running, StartOptions, Subject } from "./subjects.ts";
 
 interface OtelcolOptions {
@@ -32,7 +33,7 @@ async function start(options: OtelcolOptions, { sinkUrl, folder }: StartOptions)
   writeFileSync(config, text.replace('"${PORT_3}"', "${PORT_3}")); // a number, once filled in
   const begin = performance.now();
   const dir = join(folder, "otelcol");
-  const peer = await startPeer("otelcol", { config, dir });
+  const peer = await startPeer("otelcol", { config, dir, under: cores.collector });
   const readyMs = performance.now() - begin;
   rmSync(config); // it has a copy
   const { pid = "", otlp_http: http = "", otlp_grpc: grpc = "" } = peer.address;

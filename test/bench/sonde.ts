@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { cleanEnv } from "../support/collector-process.ts";
 import { until } from "../support/until.ts";
+import { cores } from "./cores.ts";
 import type { Running, StartOptions, Subject } from "./subjects.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,7 +44,8 @@ async function start(
   });
   const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
   const begin = performance.now();
-  const child = spawn(process.execPath, [...args, "serve"], { env, cwd: folder, stdio });
+  const [file = "", ...words] = [...cores.collector, process.execPath, ...args, "serve"];
+  const child = spawn(file, words, { env, cwd: folder, stdio });
   const exit = once(child, "exit");
   let output = "";
   let readyMs = 0;

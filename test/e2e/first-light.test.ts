@@ -6,8 +6,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { signals } from "../../collector/wire/batch.ts";
+import { expectBalance } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
 import { type Example, startExample } from "../support/example.ts";
+import { readTrace, spansOf } from "../support/jaeger.ts";
+import type { ResourceSpans } from "../support/otlp.ts";
 import { cannotStart, isAbsent, type Peer, startPeer } from "../support/peers.ts";
 import { until } from "../support/until.ts";
 
@@ -151,14 +155,9 @@ describe.skipIf(isAbsent("jaeger", "elasticsearch"))("from an app to the eye", (
   test("the books balance for every output and signal", async () => {
     await example.stop();
     await until("nothing waits", async () => (await waitingFor("")) === 0);
-    for (const output of ["jaeger", "elasticsearch", "prometheus"]) {
-      for (const signal of ["traces", "metrics", "logs"]) {
-        const began = await collector.metric("sonde_output_began_items", { output, signal });
-        const total = await collector.metric("sonde_log_items_total", { signal });
-        const done = await collector.metric("sonde_output_items_total", { output, signal });
-        expect(`${output} ${signal} ${done}`).toBe(`${output} ${signal} ${total - began}`);
-        expect(total).toBeGreaterThan(0);
-      }
+    await expectBalance(collector, "jaeger", "elasticsearch", "prometheus");
+    for (const signal of signals) {
+      expect(await collector.metric("sonde_log_items_total", { signal })).toBeGreaterThan(0);
     }
     const refused = await collector.metric("sonde_output_items_total", { outcome: "rejected" });
     expect(refused).toBe(0);
@@ -197,45 +196,36 @@ const taken = (): Promise<number> => collector.metric("sonde_receiver_items_tota
 const waitingFor = (output: string): Promise<number> =>
   collector.metric("sonde_output_waiting_items", output ? { output } : {});
 
-interface JaegerSpan {
-  readonly spanID: string;
-  readonly operationName: string;
-  readonly processID: string;
-  readonly startTime: number;
-  readonly references: readonly { readonly spanID: string }[];
-}
-
-interface JaegerTrace {
-  readonly spans: readonly JaegerSpan[];
-  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
-}
-
 /** As soon as Jaeger has as many spans as an order makes. */
 async function untilTraced(traceId: string) {
-  const { spans, processes } = await until(`Jaeger has the trace ${traceId}`, async () => {
-    const response = await fetch(`${jaeger.url}/api/traces/${traceId}`);
-    const { data } = (await response.json()) as { data: JaegerTrace[] | null };
-    const { spans = [], processes = {} } = data?.[0] ?? {};
+  const found = await until(`Jaeger has the trace ${traceId}`, async () => {
+    const groups = (await readTrace(jaeger, traceId))?.resourceSpans ?? [];
+    const spans = groups.flatMap((group) => {
+      const service = serviceOf(group);
+      return spansOf({ resourceSpans: [group] }).map((span) => ({ ...span, service }));
+    });
     // Jaeger keeps what it is sent again after a kill as often as it comes.
-    const once = [...new Map(spans.map((span) => [span.spanID, span])).values()];
-    return once.length >= orderTree.length && { spans: once, processes };
+    const once = [...new Map(spans.map((span) => [span.spanId, span])).values()];
+    return once.length >= orderTree.length && once;
   });
-  const serviceOf = (span: JaegerSpan): string => processes[span.processID]?.serviceName ?? "";
-  const ids = new Set(spans.map(({ spanID }) => spanID));
-  const parentOf = ({ references }: JaegerSpan): string | undefined =>
-    references.find(({ spanID }) => ids.has(spanID))?.spanID;
+  const ids = new Set(found.map(({ spanId }) => spanId));
   const lines = (parent: string | undefined, depth: number): string[] =>
-    spans
-      .filter((span) => parentOf(span) === parent)
-      .flatMap((span) => [
-        `${"  ".repeat(depth)}${serviceOf(span)} ${span.operationName}`,
-        ...lines(span.spanID, depth + 1),
+    found
+      .filter(({ parentSpanId }) => (ids.has(parentSpanId) ? parentSpanId : undefined) === parent)
+      .flatMap(({ spanId, service, name }) => [
+        `${"  ".repeat(depth)}${service} ${name}`,
+        ...lines(spanId, depth + 1),
       ]);
   return {
-    services: [...new Set(spans.map(serviceOf))].toSorted(),
+    services: [...new Set(found.map(({ service }) => service))].toSorted(),
     spanIds: [...ids],
     tree: lines(undefined, 0),
   };
+}
+
+function serviceOf({ resource }: ResourceSpans): string {
+  const attribute = resource?.attributes?.find(({ key }) => key === "service.name");
+  return attribute?.value?.stringValue ?? "";
 }
 
 interface LogDocument {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { delivered, expectBalance, untilDone } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
+import { readTrace, spansOf } from "../support/jaeger.ts";
 import {
   attributes,
   encodeRequest,
@@ -185,23 +186,9 @@ async function post(collector: CollectorProcess, request: Request): Promise<numb
   return (await fetch(url, { method: "POST", headers, body })).status;
 }
 
-function spansOf(request: Request): Span[] {
-  return (request.resourceSpans ?? []).flatMap(({ scopeSpans = [] }) =>
-    scopeSpans.flatMap(({ spans = [] }) => spans),
-  );
-}
-
 const traceIdOf = (request: Request): string => spansOf(request)[0]?.traceId ?? "";
 
 // ── what is read back ────────────────────────────────────────────────────────────────────────────
-
-/** Undefined while Jaeger does not have it. */
-async function readTrace(jaeger: Peer, traceId: string): Promise<Request | undefined> {
-  const response = await fetch(`${jaeger.url}/api/v3/traces/${traceId}`);
-  if (!response.ok) return undefined;
-  const { result } = (await response.json()) as { result: Request };
-  return result;
-}
 
 /** Jaeger gives spans and attributes in an order of its own. */
 function inOrder(request: Request): unknown {

@@ -55,14 +55,15 @@ function isMissing(names: readonly PeerName[], otherwise: string): boolean {
 /** Starts a server of its own port and folder; `config` and `args` as ../shared/peers describes them. */
 export async function startPeer(
   name: PeerName,
-  { config, args = [], dir, port = 0 }: StartOptions = {},
+  { config, args = [], dir, port = 0, under = [] }: StartOptions = {},
 ): Promise<Peer> {
   const given = process.env[variable(name)];
   if (given && !config) return { address: givenAddress(name), url: given, stop: async () => {} };
   const home = dir ?? mkdtempSync(join(tmpdir(), `sonde-${name}-`));
   const options = ["--port", String(port), "--dir", home, ...(config ? ["--config", config] : [])];
   const words = ["start", name, ...options, ...(args.length > 0 ? ["--", ...args] : [])];
-  const { stdout } = await run(program, words).catch((error: unknown) => {
+  const [file = "", ...all] = [...under, program, ...words];
+  const { stdout } = await run(file, all).catch((error: unknown) => {
     if (!dir) rmSync(home, { recursive: true, force: true });
     throw error;
   });
@@ -88,6 +89,8 @@ export interface StartOptions {
   /** Kept after the stop, so that the same server can be started again with its data. */
   readonly dir?: string;
   readonly port?: number;
+  /** A command that runs it, such as taskset with its options. */
+  readonly under?: readonly string[];
 }
 
 export interface SendOptions {
