@@ -12,7 +12,7 @@ export interface Application {
 export interface Body {
   /** Asked before so many more bytes are kept. A reply refuses them, and what would come after. */
   hold(bytes: number): Reply | undefined;
-  /** All that has come. The buffer belongs to whoever is given it, and may be kept. */
+  /** All that has come. The buffer is lent for the call: what is needed after an await must be copied. */
   end(bytes: Buffer): Promise<Reply>;
   /** Neither `end` nor a refusal will come: the client has gone, or what it sent is not HTTP. */
   abandon(): void;

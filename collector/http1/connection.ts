@@ -1,10 +1,11 @@
 // One connection: what its client sends becomes requests for the application, and the answers go back.
 //
-// Nothing of a body is copied that lies in one piece: Node makes a new ArrayBuffer for each read from a
-// socket that has no `onread` option, so a piece is ours for as long as it is kept. A connection that
-// waits for a request holds no buffer.
+// Pieces are lent: what is kept of one beyond the event that brought it is copied (sockets/lent-reads.ts).
+// A body that lies in one piece is handed on without a copy. A connection that waits for a request holds
+// no buffer.
 
 import type { Socket } from "node:net";
+import type { Buffers } from "../sockets/buffers.ts";
 import { Answers, type Due } from "./answers.ts";
 import type { Application, Body } from "./application.ts";
 import { Chunks } from "./chunks.ts";
@@ -18,6 +19,7 @@ import { replies, Reply, replyTo } from "./reply.ts";
 export interface Shared {
   readonly application: Application;
   readonly limits: Limits;
+  readonly buffers: Buffers;
   /** Moves once a tick, which is exact enough for limits of seconds. */
   nowMs: number;
   /** For the header. */
@@ -123,7 +125,7 @@ export class Connection {
       else if (this.#isFull) {
         this.#isPaused = true;
         this.#socket.pause();
-        this.#keep(chunk.subarray(at));
+        this.#keep(copyOf(chunk.subarray(at)));
         return;
       } else at = this.#readHead(chunk, at, seen);
     }
@@ -242,7 +244,7 @@ export class Connection {
     const refusal = body.hold(piece.length);
     if (refusal) this.#refuse(reading, refusal);
     else if (piece.length !== length) {
-      reading.gathered ??= new Gathered(length);
+      reading.gathered ??= new Gathered(length, this.#shared.buffers);
       reading.gathered.add(piece);
     }
     return !this.#isDeaf;
@@ -252,6 +254,7 @@ export class Connection {
   #refuse(reading: Reading, reply: Reply): void {
     const { due, length = Infinity, received } = reading;
     reading.body = undefined;
+    reading.gathered?.release();
     reading.gathered = undefined;
     // Who has asked whether to send a body may send it or not: what comes next could be either.
     const isHesitant = due.head?.expectsContinue === true && received === 0;
@@ -265,10 +268,11 @@ export class Connection {
   #endBody(reading: Reading, piece: Buffer): void {
     const { due, body, gathered } = reading;
     this.#endReading(reading);
-    body?.end(gathered?.finish() ?? piece).then(
-      (reply) => this.#answers.answer(due, reply),
-      () => this.#answers.answer(due, replies.failed),
-    );
+    const answer = (reply: Reply): void => {
+      gathered?.release();
+      this.#answers.answer(due, reply);
+    };
+    body?.end(gathered?.finish() ?? piece).then(answer, () => answer(replies.failed));
   }
 
   #endReading({ due }: Reading): void {
@@ -308,6 +312,7 @@ export class Connection {
 
   #drop(): void {
     this.#reading?.body?.abandon();
+    this.#reading?.gathered?.release();
     this.#reading = undefined;
     this.#keep(undefined);
   }

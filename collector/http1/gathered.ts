@@ -1,19 +1,30 @@
 // Bytes that come in pieces, gathered into one buffer. It grows with what has come, not with what was
 // announced: who announces 64 MiB and sends nothing costs nothing.
 
+import { copiedBelowBytes } from "../log/log.ts";
+import type { Buffers } from "../sockets/buffers.ts";
+
 const startBytes = 65_536;
 /** Up to here a buffer is made in full at once: the announcement costs too little to misuse it. */
 const eagerBytes = 262_144;
+
+const nothing = Buffer.alloc(0);
 
 export class Gathered {
   #bytes: Buffer;
   #length = 0;
   readonly #announced: number;
+  readonly #buffers: Buffers | undefined;
 
-  /** `announced` is how many will come, where that is known. */
-  constructor(announced = Infinity) {
+  /**
+   * `announced` is how many will come, where that is known. What is kept beyond the request must not be
+   * of `buffers`, which are used again: that is so for all that are not smaller than what a log copies.
+   */
+  constructor(announced = Infinity, buffers?: Buffers) {
     this.#announced = announced;
-    this.#bytes = allocate(announced <= eagerBytes ? announced : startBytes);
+    this.#buffers = announced < copiedBelowBytes ? buffers : undefined;
+    const size = announced <= eagerBytes ? announced : startBytes;
+    this.#bytes = this.#buffers?.take(size) ?? allocate(size);
   }
 
   get length(): number {
@@ -29,6 +40,12 @@ export class Gathered {
 
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Nobody will look at it any more. */
+  release(): void {
+    this.#buffers?.giveBack(this.#bytes);
+    this.#bytes = nothing;
   }
 
   /** Pages of the new buffer that nothing was written to take no memory yet. */

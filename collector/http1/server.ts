@@ -5,6 +5,8 @@ import type { Server, Socket } from "node:net";
 import type { Access } from "../access.ts";
 import { listen, type Listening } from "../listen.ts";
 import type { Application } from "./application.ts";
+import { Buffers } from "../sockets/buffers.ts";
+import { LentReads } from "../sockets/lent-reads.ts";
 import { Connection, type Shared } from "./connection.ts";
 import { type Limits, usualLimits } from "./limits.ts";
 import { replies } from "./reply.ts";
@@ -32,9 +34,9 @@ export async function startHttp1(options: Http1Options): Promise<Http1Server> {
   const { access, application, where } = options;
   const limits = { ...usualLimits, ...options.limits };
   const server = access.createServer(["http/1.1"]);
-  const shared: Shared = { application, limits, unreadBytes: 0, ...present() };
+  const buffers = new Buffers();
+  const shared: Shared = { application, limits, buffers, unreadBytes: 0, ...present() };
   const connections = new Connections(shared);
-  server.maxConnections = limits.maxConnections + spareConnections; // past it, closed unanswered
   server.on(access.connectionEvent, (socket: Socket) => connections.add(socket));
   if (access.isTls) server.on("connection", (socket: Socket) => connections.addRaw(socket));
   server.on("tlsClientError", () => {}); // the connection is closed already
@@ -62,7 +64,9 @@ class Connections {
   readonly #shared: Shared;
   readonly #all = new Set<Connection>();
   readonly #raw = new Set<Socket>();
+  readonly #reads = new LentReads();
   #isStopping = false;
+  #whenNone: (() => void) | undefined;
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -72,11 +76,17 @@ class Connections {
     return this.#all.size;
   }
 
-  add(socket: Socket): void {
+  add(given: Socket): void {
+    const { maxConnections } = this.#shared.limits;
+    const socket = this.#reads.take(given);
     const connection = new Connection(socket, this.#shared);
-    const isFull = this.#all.size >= this.#shared.limits.maxConnections && !this.#makeRoom();
+    const isFull = this.#all.size >= maxConnections && !this.#makeRoom();
     this.#all.add(connection);
-    socket.once("close", () => this.#all.delete(connection));
+    socket.once("close", () => this.#delete(connection));
+    if (this.#all.size > maxConnections + spareConnections) {
+      socket.destroy(); // there are too many even to be answered
+      return;
+    }
     if (this.#isStopping) connection.retire();
     else if (isFull) connection.giveUp(replies.full);
   }
@@ -117,6 +127,19 @@ class Connections {
     this.#all.delete(oldest);
     return true;
   }
+
+  /** When the last one is closed. */
+  none(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenNone = resolve;
+      if (this.#all.size === 0) resolve();
+    });
+  }
+
+  #delete(connection: Connection): void {
+    this.#all.delete(connection);
+    if (this.#all.size === 0) this.#whenNone?.();
+  }
 }
 
 async function stop(
@@ -130,5 +153,6 @@ async function stop(
   if (deadline.aborted) cut();
   deadline.addEventListener("abort", cut, { once: true });
   await closed;
+  await connections.none();
   deadline.removeEventListener("abort", cut);
 }

@@ -6,6 +6,8 @@
 //
 // Whoever answers for the memory is asked when the length is known, before anything is kept.
 
+import { copiedBelowBytes } from "../log/log.ts";
+import type { Buffers } from "../sockets/buffers.ts";
 import { type GrpcStatus, grpcCodes } from "./grpc-status.ts";
 
 export const prefixBytes = 5;
@@ -18,6 +20,7 @@ export interface MessageAdmission {
 const nothing: Buffer = Buffer.alloc(0);
 
 export class MessageReader {
+  readonly #buffers: Buffers | undefined;
   isCompressed = false;
   /** What the admission was asked for, and has granted. */
   heldBytes = 0;
@@ -27,10 +30,15 @@ export class MessageReader {
   #received = 0;
   #bytes: Buffer = nothing;
 
+  /** `buffers` are used again, so the log must copy what it keeps of them: it does when it is small. */
+  constructor(buffers?: Buffers) {
+    this.#buffers = buffers;
+  }
+
   /** When all of it has come. */
   get message(): Buffer | undefined {
     return this.#prefixRead === prefixBytes && this.#received === this.#length
-      ? this.#bytes
+      ? this.#bytes.subarray(0, this.#length)
       : undefined;
   }
 
@@ -59,6 +67,7 @@ export class MessageReader {
   /** Its memory is wanted for something else. */
   forget(): void {
     this.heldBytes = 0;
+    if (this.#length < copiedBelowBytes) this.#buffers?.giveBack(this.#bytes);
     this.#bytes = nothing;
   }
 
@@ -72,14 +81,9 @@ export class MessageReader {
 
   #body(chunk: Buffer, at: number, end: number): void {
     if (this.#received === 0) {
-      // Sharing the chunk saves a copy, but keeps all of it alive for as long as the message: only when
-      // most of it is the message, so that what is held is what is counted.
-      if (end - at === this.#length && this.#length * 2 >= chunk.length) {
-        this.#bytes = chunk.subarray(at, end);
-        this.#received = this.#length;
-        return;
-      }
-      this.#bytes = Buffer.allocUnsafe(this.#length);
+      const isSmall = this.#length < copiedBelowBytes;
+      const lent = isSmall ? this.#buffers?.take(this.#length) : undefined;
+      this.#bytes = lent ?? Buffer.allocUnsafe(this.#length);
     }
     chunk.copy(this.#bytes, this.#received, at, end);
     this.#received += end - at;

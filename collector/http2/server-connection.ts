@@ -2,6 +2,7 @@
 // a message is kept, so what a connection holds beyond its messages is bounded by its limits.
 
 import type { Socket } from "node:net";
+import type { Buffers } from "../sockets/buffers.ts";
 import { type GrpcStatus, grpcCodes, headersOfStatus } from "./grpc-status.ts";
 import type { HeaderList } from "./header-decoder.ts";
 import { encodeHeaders, type Header } from "./header-encoder.ts";
@@ -21,18 +22,21 @@ import {
   notPost,
   okHead,
   ServerStream,
+  type Taking,
 } from "./server-stream.ts";
 import type { GrpcReply, GrpcService } from "./grpc-service.ts";
 
 export interface ServerConnectionOptions {
   readonly service: GrpcService;
   readonly limits: ServerLimits;
+  readonly buffers?: Buffers | undefined;
   /** Called when the connection has gone. */
   readonly closed: () => void;
 }
 
 export class ServerConnection implements Streams {
   readonly #service: GrpcService;
+  readonly #taking: Taking;
   readonly #limits: ServerLimits;
   readonly #socket: Socket;
   readonly #link: Link;
@@ -50,8 +54,10 @@ export class ServerConnection implements Streams {
   #stuck: { readonly at: number; readonly sinceMs: number } | undefined;
   #drain: "no" | "announced" | "final" = "no";
 
-  constructor(socket: Socket, { service, limits, closed }: ServerConnectionOptions) {
+  constructor(socket: Socket, options: ServerConnectionOptions) {
+    const { service, limits, buffers, closed } = options;
     this.#service = service;
+    this.#taking = { service, buffers };
     this.#limits = limits;
     this.#socket = socket;
     this.#closed = closed;
@@ -173,7 +179,7 @@ export class ServerConnection implements Streams {
       link.out.reset(id, errorCodes.protocol);
       return;
     }
-    const stream = new ServerStream(id, this.#head, this.#service);
+    const stream = new ServerStream(id, this.#head, this.#taking);
     stream.sendWindow = link.out.peer.initialWindowBytes;
     stream.hasEnded = isLast;
     this.#streams.set(id, stream);

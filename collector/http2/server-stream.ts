@@ -1,5 +1,6 @@
 // One call on a server's connection, and the frames that answer it.
 
+import type { Buffers } from "../sockets/buffers.ts";
 import type { GrpcService } from "./grpc-service.ts";
 import type { GrpcStatus } from "./grpc-status.ts";
 import { encodeHeaders, type Header } from "./header-encoder.ts";
@@ -9,10 +10,16 @@ import type { Template } from "./outbox.ts";
 import { flags, frameHeadBytes, frameTypes } from "./protocol.ts";
 import type { RequestHead } from "./request-head.ts";
 
+/** Who takes the message, and the memory that it is gathered in. */
+export interface Taking {
+  readonly service: GrpcService;
+  readonly buffers?: Buffers | undefined;
+}
+
 export class ServerStream implements Sending, MessageAdmission {
   readonly id: number;
   readonly head: RequestHead;
-  readonly reader = new MessageReader();
+  readonly reader: MessageReader;
   sendWindow = 0;
   /** Since the client was last told that it may go on. */
   takenBytes = 0;
@@ -28,7 +35,8 @@ export class ServerStream implements Sending, MessageAdmission {
 
   readonly #service: GrpcService;
 
-  constructor(id: number, head: RequestHead, service: GrpcService) {
+  constructor(id: number, head: RequestHead, { service, buffers }: Taking) {
+    this.reader = new MessageReader(buffers);
     this.id = id;
     this.head = head;
     this.#service = service;

@@ -1,6 +1,8 @@
 // A gRPC server of unary calls over whatever connections it is given: plain or after TLS.
 
 import type { Socket } from "node:net";
+import { Buffers } from "../sockets/buffers.ts";
+import { LentReads } from "../sockets/lent-reads.ts";
 import type { GrpcService } from "./grpc-service.ts";
 import { ServerConnection } from "./server-connection.ts";
 import { type ServerLimits, usualServerLimits } from "./server-limits.ts";
@@ -8,6 +10,8 @@ import { type ServerLimits, usualServerLimits } from "./server-limits.ts";
 export class GrpcServer {
   readonly #service: GrpcService;
   readonly #limits: ServerLimits;
+  readonly #reads = new LentReads();
+  readonly #buffers = new Buffers();
   readonly #connections = new Set<ServerConnection>();
   readonly #ticking: NodeJS.Timeout;
   #idle: (() => void) | undefined;
@@ -22,7 +26,8 @@ export class GrpcServer {
     return this.#connections.size;
   }
 
-  accept(socket: Socket): void {
+  accept(given: Socket): void {
+    const socket = this.#reads.take(given);
     if (this.#connections.size >= this.#limits.maxConnections || this.#idle) {
       socket.on("error", () => {}); // nobody is there who wants to know
       socket.destroy();
@@ -32,6 +37,7 @@ export class GrpcServer {
     const connection: ServerConnection = new ServerConnection(socket, {
       service: this.#service,
       limits: this.#limits,
+      buffers: this.#buffers,
       closed: () => this.#closed(connection),
     });
     this.#connections.add(connection);

@@ -76,7 +76,7 @@ export const copiedBelowBytes = 256 << 10;
 /** What may be kept of a batch whose memory is not ours. */
 export function owned(batch: Batch): Batch {
   if (batch.bytes.length >= copiedBelowBytes) return batch;
-  return { ...batch, bytes: Uint8Array.from(batch.bytes) };
+  return { ...batch, bytes: Buffer.from(batch.bytes) };
 }
 
 export interface Log {

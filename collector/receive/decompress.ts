@@ -51,9 +51,10 @@ export async function decompress(
     const plain = atOnce(body, coding, room);
     if (plain) return plain;
   }
+  const own = Buffer.from(body); // it is lent until we wait for something
   await turn();
   try {
-    return await inPieces(body, coding, room);
+    return await inPieces(own, coding, room);
   } finally {
     done();
   }

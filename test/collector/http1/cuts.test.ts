@@ -9,6 +9,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Connection, type Shared } from "../../../collector/http1/connection.ts";
 import { usualLimits } from "../../../collector/http1/limits.ts";
+import { Buffers } from "../../../collector/sockets/buffers.ts";
 import { answersIn } from "../../support/raw-http.ts";
 import { type Asked, Echo } from "./echo.ts";
 
@@ -100,13 +101,16 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   return sorted.slice(1).map((place, index) => bytes.subarray(sorted[index], place));
 }
 
-/** Over a stream in memory, which keeps the pieces as they are. */
+/** Over a stream in memory, which keeps the pieces as they are until they have been looked at. */
 async function ours(pieces: readonly Buffer[]): Promise<Outcome> {
   const application = new Echo();
-  const shared: Shared = { application, limits: usualLimits, nowMs: 0, date: "", unreadBytes: 0 };
+  const buffers = new Buffers();
+  const times = { nowMs: 0, date: "" };
+  const shared: Shared = { application, limits: usualLimits, buffers, ...times, unreadBytes: 0 };
   const { near, far, received } = pair();
   const connection = new Connection(near as Socket, shared); // a Duplex has all that is used of it
-  for (const piece of pieces) if (piece.length > 0) far.write(piece);
+  near.on("data", (lent: Buffer) => lent.fill(0xee));
+  for (const piece of pieces) if (piece.length > 0) far.write(Buffer.from(piece));
   far.end();
   await once(far, "end");
   expect(connection.idleSinceMs).toBeUndefined();

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MessageReader } from "../../../collector/http2/message-reader.ts";
+import { copiedBelowBytes } from "../../../collector/log/log.ts";
+import { Buffers } from "../../../collector/sockets/buffers.ts";
 import { message } from "../../support/http2.ts";
 
 const takesAll = { hold: () => undefined };
@@ -13,19 +15,26 @@ function read(chunks: readonly Buffer[]): MessageReader {
 }
 
 describe("what it keeps", () => {
-  test("most of a chunk is shared with it", () => {
+  test("a chunk is lent, so what it has of a message is copied", () => {
     const chunk = message(Buffer.alloc(100, 1));
     const { message: kept } = read([chunk]);
     chunk.fill(2);
-    expect(kept).toEqual(Buffer.alloc(100, 2));
+    expect(kept).toEqual(Buffer.alloc(100, 1));
   });
 
-  test("little of a chunk is copied, so that it does not keep the rest alive", () => {
-    const chunk = Buffer.concat([message(Buffer.alloc(100, 1)), Buffer.alloc(150)]);
-    const reader = new MessageReader();
-    expect(reader.read(chunk, 0, 105, takesAll)).toBeUndefined();
-    chunk.fill(2);
-    expect(reader.message).toEqual(Buffer.alloc(100, 1));
+  test("memory is used again for the next message, but not that of a large one", () => {
+    const buffers = new Buffers();
+    const gathered = (size: number): ArrayBufferLike => {
+      const reader = new MessageReader(buffers);
+      const chunk = message(Buffer.alloc(size, 1));
+      expect(reader.read(chunk, 0, chunk.length, takesAll)).toBeUndefined();
+      const { buffer } = reader.message!;
+      expect(reader.message).toEqual(Buffer.alloc(size, 1));
+      reader.forget();
+      return buffer;
+    };
+    expect(gathered(5000)).toBe(gathered(6000));
+    expect(gathered(copiedBelowBytes)).not.toBe(gathered(copiedBelowBytes));
   });
 
   test("what lies across chunks is put together", () => {
