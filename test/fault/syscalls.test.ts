@@ -17,6 +17,7 @@ describe.skipIf(isStraceAbsent())("whichever call to the disk fails or is the la
       process.stdout.write(`${inWords(report)}; seed ${seed}\n`);
       expect(report.problems).toEqual([]);
       expect(report.visits).toBe(visits);
+      expect(report.missed).toBeLessThanOrEqual(visits / 10);
       expect(Math.min(...Object.values(report.ends))).toBeGreaterThan(0);
     },
   );
