@@ -14,7 +14,7 @@ export interface Child {
 
 export function startChild(program: URL, signal: AbortSignal): Child {
   const [execPath, ...execArgv] = [...cores.others, process.execPath, "--conditions=source"];
-  const child = fork(program, { execPath: execPath!, execArgv });
+  const child = fork(program, { execPath, execArgv });
   const ended = new AbortController();
   const exit = once(child, "exit");
   child.on("exit", (code) => ended.abort(new Error(`${program.pathname} ended with ${code}`)));

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { Series } from "./compare.ts";
 import type { Run } from "./measure.ts";
 
-/** The first series of each case is ours; the others are set in relation to it. */
+/** Where the first series of a case is ours, the others are set in relation to it. */
 export function report(series: readonly Series[]): string {
   const head = ["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"];
   let ours: Series | undefined;
@@ -34,11 +34,13 @@ const mostBytes = 150e6;
 
 /** Where ours takes more memory than it may in any case. */
 function excessesIn(series: readonly Series[]): string[] {
-  const found = series.filter((one) => one.subject.startsWith("sonde") && peakOf(one) > mostBytes);
+  const found = series.filter((one) => isOurs(one) && peakOf(one) > mostBytes);
   return found.map(({ subject, case: { name } }) => {
     return `TOO MUCH MEMORY: ${subject} in ${name}, at most ${mostBytes / 1e6} MB are allowed`;
   });
 }
+
+const isOurs = ({ subject }: Series): boolean => subject.startsWith("sonde");
 
 const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }) => peakBytes));
 
@@ -72,7 +74,7 @@ function spansPerCpuSecond({ runs }: Series): number[] {
 }
 
 function ratio(ours: Series, theirs: Series): string {
-  if (ours.runs.length === 0) return "";
+  if (ours.runs.length === 0 || !isOurs(ours)) return "";
   return `${(median(spansPerCpuSecond(ours)) / median(spansPerCpuSecond(theirs))).toFixed(2)}x`;
 }
 

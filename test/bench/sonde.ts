@@ -44,7 +44,7 @@ async function start(
   });
   const stdio: ["ignore", "pipe", "inherit"] = ["ignore", "pipe", "inherit"];
   const begin = performance.now();
-  const [file = "", ...words] = [...cores.collector, process.execPath, ...args, "serve"];
+  const [file, ...words] = [...cores.collector, process.execPath, ...args, "serve"];
   const child = spawn(file, words, { env, cwd: folder, stdio });
   const exit = once(child, "exit");
   let output = "";
