@@ -43,7 +43,7 @@ const fields = z.strictObject({
    * Before compression. Batches are merged up to it, and split above it. The default is just below the
    * 4 MiB that gRPC servers take unless told otherwise.
    */
-  max_request_bytes: bytes({ min: 64 * KiB, max: 64 * MiB }).default(4 * MiB - 64 * KiB),
+  max_request_bytes: bytes({ min: 64 * KiB, max: 64 * MiB }).default(2 * MiB),
   max_request_items: z.int().min(1).max(1_000_000).default(10_000),
   signals: signals().default(["traces", "metrics", "logs"]),
 });

@@ -47,7 +47,7 @@ describe("outputs", () => {
         compression: "none",
         timeout_ms: 10_000,
         max_in_flight: 4,
-        max_request_bytes: 4_128_768,
+        max_request_bytes: 2_097_152,
         max_request_items: 10_000,
         signals: ["traces", "metrics", "logs"],
       },
