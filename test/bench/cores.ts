@@ -1,6 +1,6 @@
 // The collector has a core for itself, sender and sink have the others. That is how the Go collector
-// spends least: with a second core that is free at times its scheduler and garbage collector spend a
-// fifth more, most of it on looking for work. sonde, which has one busy thread, hardly minds.
+// spends least: with a second core that is idle at times, its scheduler and garbage collector spend up
+// to a fifth more, on looking for work. docs/figures.md has what was measured.
 
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";

@@ -105,7 +105,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [16, 27, 27, 6, 7, 0];
+const widths = [16, 27, 28, 6, 7, 0];
 
 function row(cells: readonly string[]): string {
   return cells
