@@ -40,8 +40,8 @@ const fields = z.strictObject({
   /** Requests that may be on their way at a time; with 1 they arrive in order. */
   max_in_flight: z.int().min(1).max(64).default(4),
   /**
-   * Before compression. Batches are merged up to it, and split above it. The default is just below the
-   * 4 MiB that gRPC servers take unless told otherwise.
+   * Before compression. Batches are merged up to it, and split above it. gRPC servers take 4 MiB unless
+   * told otherwise; larger requests than the default cost memory and save nothing.
    */
   max_request_bytes: bytes({ min: 64 * KiB, max: 64 * MiB }).default(2 * MiB),
   max_request_items: z.int().min(1).max(1_000_000).default(10_000),
