@@ -4,8 +4,8 @@
 
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-const enoughBytes = 8 << 20;
-const everyMs = 100;
+const enoughBytes = 4 << 20;
+const everyMs = 20;
 
 /** Costs a few microseconds at a time, until there is enough. */
 export function limitNewSpace(): void {

@@ -53,9 +53,16 @@ export class Gathered {
     const wanted = Math.min(this.#announced, this.#bytes.length * 2);
     const size = Math.max(length, wanted);
     const grown = allocate(size);
-    this.#bytes.copy(grown, 0, 0, this.#length);
+    const outgrown = this.#bytes;
+    outgrown.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
+    free(outgrown);
   }
+}
+
+/** At once, since nobody else has seen it: a large request would otherwise leave as much garbage again. */
+function free({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** Not of Node's pool: what is kept until it is on disk must not keep strangers with it. */

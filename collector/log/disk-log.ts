@@ -73,7 +73,7 @@ export interface DiskLogOptions {
 }
 
 const defaultSegmentBytes = 64 << 20;
-const defaultTailBytes = 8 << 20;
+const defaultTailBytes = 12 << 20;
 /**
  * Up to this size a group is written without a thread: it only goes into the page cache, which takes less
  * time than to wake another thread. The sync, which waits for the disk, never blocks.

@@ -3,7 +3,7 @@
 // heap.
 
 const sizes = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
-const mostKeptBytes = 8 << 20;
+const mostKeptBytes = 4 << 20;
 
 export class Buffers {
   readonly #unused: Buffer[][] = sizes.map(() => []);
