@@ -140,19 +140,24 @@ class Incoming implements Body {
     return this.#replyTo(refused);
   }
 
-  async end(body: Buffer): Promise<Reply> {
-    try {
-      return this.#replyTo(await this.#take(body));
-    } catch (error) {
-      this.#receiver.incidents.receiverFailed("otlp_http", error);
-      const rpc = {
-        code: rpcCodes.internal,
-        message: "internal error; the collector's log has it",
-      };
-      return withHeaders(refusal(500, rpc, this.#plan.encoding), this.#plan.cors);
-    } finally {
-      this.abandon();
-    }
+  end(body: Buffer): Promise<Reply> {
+    return this.#take(body).then(
+      (answer) => {
+        this.abandon();
+        return this.#replyTo(answer);
+      },
+      (error: unknown) => {
+        this.abandon();
+        return this.#failed(error);
+      },
+    );
+  }
+
+  #failed(error: unknown): Reply {
+    this.#receiver.incidents.receiverFailed("otlp_http", error);
+    const message = "internal error; the collector's log has it";
+    const rpc = { code: rpcCodes.internal, message };
+    return withHeaders(refusal(500, rpc, this.#plan.encoding), this.#plan.cors);
   }
 
   abandon(): void {
@@ -167,7 +172,15 @@ class Incoming implements Body {
     return refused;
   }
 
-  async #take(body: Buffer): Promise<Answer> {
+  #take(body: Buffer): Promise<Answer> {
+    const { signal, encoding, compression } = this.#plan;
+    const isAsItIs = !compression && encoding === "application/x-protobuf";
+    if (!isAsItIs) return this.#unwrap(body);
+    return this.#receiver.intake.take("otlp_http", signal, body);
+  }
+
+  /** Undoes compression and JSON first. */
+  async #unwrap(body: Buffer): Promise<Answer> {
     const { intake } = this.#receiver;
     const { signal, encoding, compression } = this.#plan;
     let bytes: Uint8Array = body;
