@@ -233,7 +233,7 @@ export class Feed {
   }
 
   async #commit(slice: Slice, lines: readonly Line[]): Promise<boolean> {
-    const books = this.books.copy();
+    const books = this.#memoBooks.copy();
     for (const line of lines) books.add(line);
     const memo = books.toMemo();
     const isDone = await insist(async () => {

@@ -35,7 +35,7 @@ async function unpackWithin(
   { most, use }: Unpacking,
 ): Promise<Answer | undefined> {
   if (most > intake.requestMaxBytes) return tooLarge(intake.requestMaxBytes);
-  const refused = intake.hold(most);
+  const refused = intake.hold(most, packed.length);
   if (refused) return refused;
   try {
     const content = await inflate(packed, most);

@@ -2,7 +2,7 @@
 
 import { Reply } from "../http1/reply.ts";
 import type { Signal } from "../wire/batch.ts";
-import { Writer } from "../wire/writer.ts";
+import { encodeResponse } from "./export-response.ts";
 import type { Answer } from "./intake.ts";
 import { encodeStatus, type RpcStatus, statusAsJson, statusOf } from "./rpc-status.ts";
 
@@ -24,7 +24,7 @@ export function replyTo(answer: Answer, signal: Signal, encoding: Encoding): Rep
   const { partial } = answer;
   if (!partial) return accepted[encoding];
   const body =
-    encoding === "application/json" ? partialAsJson(partial, signal) : encodePartial(partial);
+    encoding === "application/json" ? partialAsJson(partial, signal) : encodeResponse(answer);
   return replyIn(encoding, 200, body);
 }
 
@@ -50,14 +50,4 @@ const rejectedName: Readonly<Record<Signal, string>> = {
 function partialAsJson({ rejected, message }: Partial, signal: Signal): string {
   const counted = { [rejectedName[signal]]: String(rejected), errorMessage: message };
   return JSON.stringify({ partialSuccess: counted });
-}
-
-/** The same fields in the responses of all signals. */
-function encodePartial({ rejected, message }: Partial): Uint8Array {
-  const writer = new Writer(256);
-  writer.begin(1); // partial_success
-  writer.uint(1, rejected);
-  writer.text(2, message);
-  writer.end();
-  return writer.finish();
 }

@@ -9,9 +9,9 @@ import { type MarkedRequest, namesIn } from "./marked-requests.ts";
 
 /**
  * How many requests an output may have had answered without having committed: a slice is up to one
- * delivery for each signal, and is committed before the next.
+ * delivery for each signal, and four slices may be on their way (`max_in_flight`).
  */
-export const uncommittedRequests = 3;
+export const uncommittedRequests = 12;
 
 export type Behaviour = "takes" | "refuses";
 

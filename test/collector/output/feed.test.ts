@@ -178,7 +178,7 @@ describe("an output that is configured later", () => {
 
   test("counts from what the log still holds", async () => {
     await feeding.log.close();
-    await feeding.openLog(5_000);
+    await feeding.openLog({ segmentBytes: 5_000 });
     await passByAnother();
     await feeding.start(() => delivered);
     await feeding.drained();
@@ -188,16 +188,16 @@ describe("an output that is configured later", () => {
 
   test("and was there before, enters what it has missed as dropped", async () => {
     await feeding.log.close();
-    await feeding.openLog(5_000);
+    await feeding.openLog({ segmentBytes: 5_000 });
     await feeding.start(() => delivered);
     await feeding.log.append(sampleBatch("traces", { items: 7 }));
     await feeding.drained();
     await feeding.feed.stop(AbortSignal.abort());
     await feeding.log.close();
-    await feeding.openLog(5_000);
+    await feeding.openLog({ segmentBytes: 5_000 });
     await passByAnother();
     await feeding.log.close();
-    await feeding.openLog(5_000);
+    await feeding.openLog({ segmentBytes: 5_000 });
     await feeding.start(() => delivered);
     feeding.expectBalance();
     await feeding.log.append(sampleBatch("traces", { items: 2 }));

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { DiskLog } from "../../../collector/log/disk-log.ts";
+import { DiskLog, type DiskLogOptions } from "../../../collector/log/disk-log.ts";
 import type { Log } from "../../../collector/log/log.ts";
 import { type DeadLetter, DeadLetters } from "../../../collector/output/dead-letters.ts";
 import { Feed } from "../../../collector/output/feed.ts";
@@ -43,12 +43,12 @@ export class Feeding {
     return join(this.folder, "dead", "out.jsonl");
   }
 
-  async openLog(segmentBytes?: number): Promise<void> {
+  async openLog(options: Partial<DiskLogOptions> = {}): Promise<void> {
     this.log = await DiskLog.open({
       folder: join(this.folder, "log"),
       maxBytes: 1 << 30,
       incidents: new Incidents({ write: () => {} }),
-      ...(segmentBytes ? { segmentBytes } : {}),
+      ...options,
     });
   }
 
