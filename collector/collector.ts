@@ -205,7 +205,7 @@ export class Collector {
     }
     if (grpc && otlpGrpcPort !== "off") {
       const where = { host, port: otlpGrpcPort, setting: "otlp_grpc_port" };
-      const receiver = await grpc.startOtlpGrpc(intake, where, access);
+      const receiver = await grpc.startOtlpGrpc(intake, where, access, { maxConnections });
       this.#receivers.push({ name: "otlp_grpc", ...receiver });
       this.#ready("OTLP/gRPC", receiver.url);
     }

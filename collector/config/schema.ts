@@ -47,7 +47,7 @@ export const general = z.strictObject({
   request_max_bytes: bytes({ min: KiB, max: GiB }).default(64 * MiB),
   /** Of all requests that are being taken at a time. */
   requests_max_bytes: bytes({ min: KiB, max: 64 * GiB }).default(256 * MiB),
-  /** Of OTLP/HTTP. */
+  /** Of each OTLP listener. */
   max_connections: z.int().min(1).max(1_000_000).default(10_000),
   /** Web pages that may send by OTLP/HTTP: their origins, or "*". */
   cors_origins: z
