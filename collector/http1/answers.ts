@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import type { Head } from "./head.ts";
-import type { Shared } from "./connection.ts";
+import type { Shared } from "./shared.ts";
 import { goOn, type Reply } from "./reply.ts";
 
 /** A request whose answer is due. */

@@ -5,28 +5,15 @@
 // no buffer.
 
 import type { Socket } from "node:net";
-import type { Buffers } from "../sockets/buffers.ts";
 import { Answers, type Due } from "./answers.ts";
-import type { Application, Body } from "./application.ts";
+import type { Body } from "./application.ts";
 import { Chunks } from "./chunks.ts";
 import { Gathered } from "./gathered.ts";
 import { damaged, endOfHead, type Head, incomplete, maxHeadBytes, parseHead } from "./head.ts";
 import { KnownHead } from "./known-head.ts";
-import { type Limits, maxDiscardedBytes } from "./limits.ts";
+import { maxDiscardedBytes } from "./limits.ts";
 import { replies, Reply, replyTo } from "./reply.ts";
-
-/** What the connections of a server share. */
-export interface Shared {
-  readonly application: Application;
-  readonly limits: Limits;
-  readonly buffers: Buffers;
-  /** Moves once a tick, which is exact enough for limits of seconds. */
-  nowMs: number;
-  /** For the header. */
-  date: string;
-  /** What all connections together keep of requests that are not being taken yet. */
-  unreadBytes: number;
-}
+import type { Shared } from "./shared.ts";
 
 /** A request whose body is being read. */
 interface Reading {

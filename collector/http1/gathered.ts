@@ -1,7 +1,7 @@
 // Bytes that come in pieces, gathered into one buffer. It grows with what has come, not with what was
 // announced: who announces 64 MiB and sends nothing costs nothing.
 
-import { copiedBelowBytes } from "../log/log.ts";
+import { copiedBelowBytes } from "../wire/batch.ts";
 import type { Buffers } from "../sockets/buffers.ts";
 
 const startBytes = 65_536;

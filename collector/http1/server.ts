@@ -7,9 +7,10 @@ import { listen, type Listening } from "../listen.ts";
 import type { Application } from "./application.ts";
 import { Buffers } from "../sockets/buffers.ts";
 import { LentReads } from "../sockets/lent-reads.ts";
-import { Connection, type Shared } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { type Limits, usualLimits } from "./limits.ts";
 import { replies } from "./reply.ts";
+import type { Shared } from "./shared.ts";
 
 export interface Http1Options {
   readonly where: Listening;

@@ -6,7 +6,7 @@
 //
 // Whoever answers for the memory is asked when the length is known, before anything is kept.
 
-import { copiedBelowBytes } from "../log/log.ts";
+import { copiedBelowBytes } from "../wire/batch.ts";
 import type { Buffers } from "../sockets/buffers.ts";
 import { type GrpcStatus, grpcCodes } from "./grpc-status.ts";
 

@@ -2,8 +2,8 @@
 // each with room for its head before it, so that a group of them is written in few pieces; and since
 // they are copied here at once, whoever appends may use his memory again.
 
-import type { Batch } from "../wire/batch.ts";
-import { copiedBelowBytes, type Position, type Refused } from "./log.ts";
+import { type Batch, copiedBelowBytes } from "../wire/batch.ts";
+import type { Position, Refused } from "./log.ts";
 import { type Piece, Pieces } from "./pieces.ts";
 import { headBytes } from "./segment.ts";
 

@@ -5,7 +5,7 @@
 // says that everything below p has been dealt with. With its cursor a reader keeps a memo, a short text
 // (an output's books) that is stored in the same write, so that the two never disagree.
 
-import type { Batch, PerSignal } from "../wire/batch.ts";
+import { type Batch, copiedBelowBytes, type PerSignal } from "../wire/batch.ts";
 
 export type Position = number;
 
@@ -69,9 +69,6 @@ export interface Reader {
   next(limits: Limits): Promise<Slice | undefined>;
   commit(upTo: Position, memo: string): Promise<void>;
 }
-
-/** Copying costs little beside what else a batch costs, and less than memory that is never used again. */
-export const copiedBelowBytes = 256 << 10;
 
 /** What may be kept of a batch whose memory is not ours. */
 export function owned(batch: Batch): Batch {

@@ -3,7 +3,7 @@
 
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Line } from "./books.ts";
-import { type DeadLetter, lettersOf, type Rejected } from "./dead-letters.ts";
+import { type DeadLetter, lettersOf, type Rejected } from "./dead-letter.ts";
 import { deliveryOf, partsOf } from "./delivery.ts";
 import type { Gate } from "./gate.ts";
 import type { Delivery, Outcome, Output, Reason, RejectedItem } from "./output.ts";

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { type Batch, signals } from "../wire/batch.ts";
 import { validate } from "../wire/validate.ts";
-import type { DeadLetter } from "./dead-letters.ts";
+import type { DeadLetter } from "./dead-letter.ts";
 
 export interface DeadLine {
   /** With the line feed, if it has one; shares memory with its neighbours. */

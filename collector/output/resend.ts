@@ -14,7 +14,8 @@ import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, noItems, type PerSignal } from "../wire/batch.ts";
 import { extractLeaf } from "../wire/extract.ts";
 import { batchIn, type DeadLine, idOf } from "./dead-letter-file.ts";
-import { type DeadLetter, type DeadLetters, encodeLetter } from "./dead-letters.ts";
+import { type DeadLetter, encodeLetter } from "./dead-letter.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery, Outcome, Output, Reason, RejectedItem } from "./output.ts";
 
 export interface ResenderOptions {

@@ -4,7 +4,8 @@
 import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { batchIn, type DeadLine, idOf, readLines } from "../output/dead-letter-file.ts";
-import { type DeadLetter, DeadLetters } from "../output/dead-letters.ts";
+import type { DeadLetter } from "../output/dead-letter.ts";
+import { DeadLetters } from "../output/dead-letters.ts";
 import { toJson } from "../wire/to-json.ts";
 
 /** As the API answers them. */

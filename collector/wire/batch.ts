@@ -12,6 +12,12 @@ export interface Batch {
   readonly items: number;
 }
 
+/**
+ * Whoever keeps a batch that is smaller copies it: that costs little beside what else it costs, and less
+ * than memory that is never used again. So the memory of such a request may be used for the next.
+ */
+export const copiedBelowBytes = 256 << 10;
+
 /** A number for each signal. */
 export type PerSignal = Record<Signal, number>;
 

@@ -2,8 +2,8 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import type { Limits, Log, Reader, Slice } from "../../collector/log/log.ts";
-import { copiedBelowBytes, Refused } from "../../collector/log/log.ts";
-import type { Batch, Signal } from "../../collector/wire/batch.ts";
+import { Refused } from "../../collector/log/log.ts";
+import { type Batch, copiedBelowBytes, type Signal } from "../../collector/wire/batch.ts";
 
 export function batchOf(text: string, items = 1, signal: Signal = "traces"): Batch {
   return { signal, bytes: Buffer.from(text), items };

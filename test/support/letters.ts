@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { DeadLetter } from "../../collector/output/dead-letters.ts";
+import type { DeadLetter } from "../../collector/output/dead-letter.ts";
 import type { Signal } from "../../collector/wire/batch.ts";
 import { encodeRequest, type Request, sampleBatch } from "./otlp.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MessageReader } from "../../../collector/http2/message-reader.ts";
-import { copiedBelowBytes } from "../../../collector/log/log.ts";
+import { copiedBelowBytes } from "../../../collector/wire/batch.ts";
 import { Buffers } from "../../../collector/sockets/buffers.ts";
 import { message } from "../../support/http2.ts";
 

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type DeadLetter, DeadLetters } from "../../../collector/output/dead-letters.ts";
+import type { DeadLetter } from "../../../collector/output/dead-letter.ts";
+import { DeadLetters } from "../../../collector/output/dead-letters.ts";
 
 let folder: string;
 let path: string;

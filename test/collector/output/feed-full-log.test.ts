@@ -20,7 +20,7 @@ test("what it missed is counted once, however much it commits afterwards, also b
       await ahead.commit(slice!.upTo, "");
     }
   };
-  let goOn = (_: Outcome): void => {};
+  let goOn: (outcome: Outcome) => void = () => {};
   const held = new Promise<Outcome>((resolve) => (goOn = resolve));
   await feeding.start(() => held);
   await append(60);
