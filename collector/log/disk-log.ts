@@ -32,7 +32,6 @@
 //   while all are behind: then, and with `refuse`, nothing more is taken.
 // - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
-import { writevSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -58,6 +57,7 @@ import {
   type Totals,
 } from "./segment.ts";
 import { Tail } from "./tail.ts";
+import { writeAll } from "./write-all.ts";
 
 export interface DiskLogOptions {
   readonly folder: string;
@@ -74,12 +74,6 @@ export interface DiskLogOptions {
 
 const defaultSegmentBytes = 64 << 20;
 const defaultTailBytes = 12 << 20;
-/**
- * Up to this size a group is written without a thread: it only goes into the page cache, which takes less
- * time than to wake another thread. The sync, which waits for the disk, never blocks.
- */
-const writeAtOnceBytes = 512 << 10;
-
 export class DiskLog implements Log, Readable {
   readonly id: string;
   readonly incidents: Incidents;
@@ -312,18 +306,9 @@ export class DiskLog implements Log, Readable {
   /** Returns once all is synced; otherwise the segment is as if nothing had been written. */
   async #writeDown({ handle, end }: Segment, parts: Uint8Array[]): Promise<number> {
     try {
-      let at = end;
-      const size = parts.reduce((sum, part) => sum + part.length, 0);
-      for (let rest = parts; rest.length > 0;) {
-        const bytesWritten =
-          size <= writeAtOnceBytes
-            ? writevSync(handle.fd, rest, at)
-            : (await handle.writev(rest, at)).bytesWritten;
-        at += bytesWritten;
-        rest = behind(rest, bytesWritten);
-      }
+      const written = await writeAll(handle, parts, end);
       await handle.datasync();
-      return at - end;
+      return written;
     } catch (error) {
       // No second sync of this file: it could succeed without the pages that the first one lost.
       this.#needsSegment = true;
@@ -429,13 +414,4 @@ interface Opened {
   readonly segments: Segment[];
   readonly head: Position;
   readonly totals: Totals;
-}
-
-function behind(parts: Uint8Array[], count: number): Uint8Array[] {
-  let left = count;
-  let index = 0;
-  while (index < parts.length && left >= parts[index]!.length) left -= parts[index++]!.length;
-  const rest = parts.slice(index);
-  if (left > 0) rest[0] = rest[0]!.subarray(left);
-  return rest;
 }
