@@ -32,7 +32,7 @@
 //   while all are behind: then, and with `refuse`, nothing more is taken.
 // - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
-import { readdir, rm } from "node:fs/promises";
+import { type FileHandle, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
@@ -278,7 +278,8 @@ export class DiskLog implements Log, Readable {
 
   async #write(group: readonly Pending[]): Promise<void> {
     if (this.#needsSegment || this.#last().end >= this.#options.segmentBytes) {
-      await this.#startSegment();
+      // On a full disk what was kept back is not for what comes in, but for letting go of what is there.
+      await this.#startSegment((create) => create());
     }
     const segment = this.#last();
     const atMs = this.#options.nowMs();
@@ -317,7 +318,9 @@ export class DiskLog implements Log, Readable {
     }
   }
 
-  async #startSegment(): Promise<void> {
+  async #startSegment(
+    within = (create: () => Promise<FileHandle>) => this.reserve.use(create),
+  ): Promise<void> {
     const { folder } = this.#options;
     const file = fileNameOf(this.#head);
     const path = join(folder, file);
@@ -331,7 +334,7 @@ export class DiskLog implements Log, Readable {
     const base = this.#head;
     const atMs = this.#options.nowMs();
     const head = encodeSegmentHead({ logId: this.id, base, before, atMs });
-    const handle = await this.reserve.use(() => createFile(path, head));
+    const handle = await within(() => createFile(path, head));
     await this.reserve.keep();
     const magic = frameMagicOf(this.id);
     const at = { base, file, handle, magic, before };

@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 /** For a few cursor files written anew, which have a line each, and the head of a segment. */
 const reserveBytes = 64 << 10;
+/** When that much cannot be had, some of it is better than none: a block or two are what is needed. */
+const triedBytes = [reserveBytes, 32 << 10, 16 << 10, 8 << 10];
 
 export class Reserve {
   readonly #path: string;
@@ -19,13 +21,17 @@ export class Reserve {
   /** As far as there is room for it. */
   async keep(): Promise<void> {
     if (this.#isKept) return;
-    try {
-      const { size } = await stat(this.#path).catch(() => ({ size: 0 }));
-      if (size !== reserveBytes)
-        await writeFile(this.#path, Buffer.alloc(reserveBytes, "reserve "));
-      this.#isKept = true;
-    } catch {
-      await rm(this.#path, { force: true }).catch(() => {});
+    const { size: keptBytes } = await stat(this.#path).catch(() => ({ size: 0 }));
+    this.#isKept = keptBytes === reserveBytes;
+    for (const bytes of triedBytes) {
+      if (this.#isKept) return;
+      try {
+        await writeFile(this.#path, Buffer.alloc(bytes, "reserve "));
+        this.#isKept = bytes === reserveBytes;
+        return;
+      } catch {
+        await rm(this.#path, { force: true }).catch(() => {});
+      }
     }
   }
 

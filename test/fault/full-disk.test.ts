@@ -62,8 +62,10 @@ describe.skipIf(isNamespaceAbsent())("on a disk of one MiB", () => {
   test("what it filled itself is delivered, and what follows is taken again", async () => {
     destination.behaviour = "refuses";
     const collector = await start(0);
-    while ((await send(collector)) === "acknowledged");
-    expect(await send(collector)).toBe("refused");
+    // What is cut off behind a write that failed may be room enough for a smaller one.
+    for (let refused = 0; refused < 3;) {
+      refused = (await send(collector)) === "refused" ? refused + 1 : 0;
+    }
     expect(ledger.acknowledged.size).toBeGreaterThan(50);
     expect(collector.stderr()).toMatch(/takes nothing \(failed\): ENOSPC/);
     destination.behaviour = "takes";
