@@ -115,7 +115,7 @@ export class Scenario {
     await sendAndDrain(this.#request());
     await sendAndDrain(this.#request());
     await sendAndDrain(this.#request(), this.#request(), this.#request());
-    const bad = this.#request();
+    const bad = this.#request(1); // more would be taken apart until the bad one stands alone
     this.#picky.rejects.add(bad.name);
     await sendAndDrain(bad);
     await sendAndDrain(this.#request());
@@ -129,9 +129,9 @@ export class Scenario {
     await this.#drain(collector);
   }
 
-  #request(): MarkedRequest {
+  #request(items = 8): MarkedRequest {
     const number = this.#requests++;
-    return markedRequest(signals[number % signals.length]!, 8, `request ${number}`);
+    return markedRequest(signals[number % signals.length]!, items, `request ${number}`);
   }
 
   async #send(collector: CollectorProcess, request = this.#request()): Promise<boolean> {
