@@ -8,6 +8,9 @@ import { variables } from "../../../collector/step/cel/variables.ts";
 import { Item } from "../../../collector/step/item.ts";
 import { demand, type Target } from "../target.ts";
 
+const tokens =
+  "x ~[1, 2]~{'a': 1}~.all(x, ~.map(x, ~ ? ~ : ~ && ~ || ~ in ~r'''~b'\\x00'~\\U0010ffff~// ~((((~1u~1e9";
+
 export const targets: readonly Target[] = [
   {
     name: "cel",
@@ -18,12 +21,7 @@ export const targets: readonly Target[] = [
       "collector/step/pattern/syntax.ts",
     ],
     seeds: () => expressions.map((text) => Buffer.from(text)),
-    words: [
-      ...Object.keys(variables),
-      ...functionNames,
-      ...["x", "[1, 2]", "{'a': 1}", ".all(x, ", ".map(x, ", " ? ", " : ", " && ", " || ", "r'''"],
-      ...["1u", "0x7f", "1e9", "-9223372036854775808", "b'\\x00'", "\\U0010ffff", "// ", "((((("],
-    ],
+    words: [...Object.keys(variables), ...functionNames, ...tokens.split("~")],
     maxBytes: 1024,
     run: compute,
   },
@@ -37,6 +35,7 @@ const expressions = [
   "timestamp('2024-02-29T23:59:59.5Z').getHours('+01:00') == 0 && {'a': 1, `b c`: 2}.a == 1",
   "b'\\xff\\101' + bytes(\"\\u00e9\") == b\"\" || r'\\d' == '''a\n''' // the end",
   "string(1.5e3).startsWith('1') && type(1) == int && double('inf') > 0.0",
+  "'\\U0010ffff' != '\\u0041\\101' + '\\x41'",
   "span.events.exists(e, e.name == 'x') || metric.name.lowerAscii().contains('q')",
 ];
 

@@ -124,6 +124,8 @@ const bodies = [
   "5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n",
   '3;a;b="c"\r\nabc\r\n1A\r\nabcdefghijklmnopqrstuvwxyz\r\n00\r\nTrailer: t\r\nOther:\r\n\r\n',
   "00000002\r\n\r\n\r\n0;x\r\n\r\n",
+  "0\r\nContent-Length: 1\r\nTransfer-Encoding:chunked\r\n\r\n",
+  "0\r\nA: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 ];
 
 interface Unchunked {

@@ -119,7 +119,11 @@ function plainFrames(bytes: Buffer): string[] {
       const padding = isPadded ? 1 + (payload[0] ?? 0) : 0;
       if (padding > length) return [...said, "DATA with more padding than payload"];
       if (at > bytes.length) return [...said, "true"];
-      const content = payload.toString("hex", isPadded ? 1 : 0, length - padding + Number(isPadded));
+      const content = payload.toString(
+        "hex",
+        isPadded ? 1 : 0,
+        length - padding + Number(isPadded),
+      );
       said.push(`data ${stream} ${length} ${(flags & 1) !== 0} ${content}`);
     } else if (at > bytes.length) return [...said, "true"];
     else said.push(`${type} ${flags} ${stream} ${payload.toString("hex")}`);

@@ -14,8 +14,8 @@ export const targets: readonly Target[] = [
     ],
     seeds: () => patterns.map((source) => Buffer.from(source)),
     words: [
-      ...["(?i)", "(?:", "(?P<a>", "(?s-m:", "{2}", "{0,3}", "{1000}", "()", "[^a-c]", "[[:alpha:]]"],
-      ...["\\b", "\\B", "\\A", "\\z", "\\x{1F600}", "|", "*", "+?", "^", "$", "\n", "\u00e9"],
+      ..."(?i) (?: (?P<a> (?s-m: {2} {0,3} {1000} () [^a-c] [[:alpha:]]".split(" "),
+      ..."\\b \\B \\A \\z \\x{1F600} | * +? ^ $ \n \u00e9".split(" "),
     ],
     maxBytes: 160,
     // A program has up to 2,000 instructions for each character of the text, however short the pattern.
@@ -33,6 +33,7 @@ const patterns = [
   "(a{0,3}|())+?(?m)^b$\0a\nb",
   "[[:digit:]\\-x]\\x41\\B\0-A",
   "(a*)*b|(a|)+\0aaab",
+  "((((){1000}){1000}){1000}){1000}a\0a",
 ];
 
 const maxText = 12;

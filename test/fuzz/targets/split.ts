@@ -72,7 +72,10 @@ function compare(signal: Signal, input: Uint8Array): void {
   const whole = rowsOf(signal, input);
   for (const limits of limitsFor(input)) {
     const parts = checkParts(result.batch, limits);
-    deepStrictEqual(parts.flatMap(({ batch }) => rowsOf(signal, batch.bytes)), whole);
+    deepStrictEqual(
+      parts.flatMap(({ batch }) => rowsOf(signal, batch.bytes)),
+      whole,
+    );
   }
 }
 
