@@ -14,7 +14,7 @@ export type HeaderList = "complete" | "too_large" | "malformed";
 
 const tableBytes = 4_096; // what a peer assumes unless told otherwise
 const staticFields: readonly HeaderField[] = staticTable.map(([name, value]) =>
-  fieldOf(name, value),
+  fieldOf(name, value, true),
 );
 
 export class HeaderDecoder {
@@ -23,7 +23,6 @@ export class HeaderDecoder {
   #bytes: Uint8Array = Buffer.alloc(0);
   #at = 0;
   #end = 0;
-  #isMalformed = false;
 
   /** Of names, values and 32 bytes for each header, as RFC 9113 counts them. */
   constructor(maxListBytes: number) {
@@ -35,17 +34,18 @@ export class HeaderDecoder {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
-    this.#isMalformed = false;
     this.#tableSizes();
     let size = 0;
+    let isMalformed = false;
     while (this.#at < end) {
       const field = this.#field();
       size += field.size;
+      if (!field.isSound) isMalformed = true;
       // Past the limit only the table matters: a byte that names a long entry must cost no more.
       if (size <= this.#maxListBytes) sink.header(field.name, field.value);
     }
     if (size > this.#maxListBytes) return "too_large";
-    return this.#isMalformed ? "malformed" : "complete";
+    return isMalformed ? "malformed" : "complete";
   }
 
   /** Allowed at the beginning of a block only. */
@@ -63,8 +63,9 @@ export class HeaderDecoder {
     if ((first & 0xe0) === 0x20) throw invalid("a table size in the middle of a block");
     const isKept = (first & 0xc0) === 0x40;
     const index = this.#integer(isKept ? 6 : 4);
-    const name = index === 0 ? this.#name() : this.#indexed(index).name;
-    const field = fieldOf(name, this.#text());
+    const named = index === 0 ? undefined : this.#indexed(index);
+    const name = named ? named.name : this.#text();
+    const field = fieldOf(name, this.#text(), named ? named.isSound : headerName.test(name));
     if (isKept) this.#table.add(field);
     return field;
   }
@@ -76,12 +77,6 @@ export class HeaderDecoder {
         : this.#table.get(index - staticFields.length - 1);
     if (!field) throw invalid(`no entry ${index} in the table`);
     return field;
-  }
-
-  #name(): string {
-    const name = this.#text();
-    if (!/^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) this.#isMalformed = true;
-    return name;
   }
 
   #text(): string {
@@ -111,8 +106,10 @@ export class HeaderDecoder {
   }
 }
 
-function fieldOf(name: string, value: string): HeaderField {
-  return { name, value, size: name.length + value.length + entryOverhead };
+const headerName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+
+function fieldOf(name: string, value: string, isSound: boolean): HeaderField {
+  return { name, value, size: name.length + value.length + entryOverhead, isSound };
 }
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {

@@ -72,6 +72,8 @@ export interface HeaderField {
   readonly name: string;
   readonly value: string;
   readonly size: number;
+  /** False if the name is none. The table has it all the same, for who speaks of it again. */
+  readonly isSound: boolean;
 }
 
 /** The newest entry has the lowest index. Kept as a ring, so that adding moves nothing. */

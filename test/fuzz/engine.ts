@@ -58,7 +58,7 @@ export async function fuzz(target: Target, limits: Limits): Promise<Result> {
 /** Runs one input as the loop does. */
 export async function runOnce(target: Target, input: Uint8Array): Promise<boolean> {
   const coverage = new Coverage(target.covers);
-  coverage.begin(turnsFor(input));
+  coverage.begin(turnsFor(target, input));
   try {
     const isTaken = await target.run(input);
     await target.inspect?.(input, isTaken);
@@ -69,8 +69,8 @@ export async function runOnce(target: Target, input: Uint8Array): Promise<boolea
 }
 
 /** How often one loop may turn: far more than any linear walk does. */
-function turnsFor({ length }: Uint8Array): number {
-  return 10_000 + 200 * length;
+function turnsFor({ turns = 10_000 }: Target, { length }: Uint8Array): number {
+  return turns + 200 * length;
 }
 
 const inspectEvery = 64;
@@ -175,7 +175,7 @@ class Fuzzing {
 
   /** Undefined when it is done already: an await for each input would take longer than most of them. */
   #try(input: Uint8Array): Promise<void> | undefined {
-    this.#coverage.begin(turnsFor(input));
+    this.#coverage.begin(turnsFor(this.#target, input));
     const began = performance.now();
     const fail = (error: unknown): void => {
       this.#coverage.end();

@@ -14,6 +14,8 @@ export interface Target {
   readonly words?: readonly (string | Uint8Array)[];
   /** 4,096 unless given. */
   readonly maxBytes?: number;
+  /** How often a loop may turn beside 200 times for each byte; 10,000 unless given. */
+  readonly turns?: number;
   /**
    * Every input; true if it was taken, false if it was refused as it should be. Whatever is thrown is a
    * bug found, and so is a loop of the modules that turns too often.

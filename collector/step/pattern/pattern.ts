@@ -74,7 +74,12 @@ class Program {
   }
 
   #addRepeat({ part, least, most }: Pattern & { kind: "repeat" }): void {
-    for (let count = 0; count < least; count++) this.add(part);
+    const before = this.instructions.length;
+    for (let count = 0; count < least; count++) {
+      this.add(part);
+      // Nothing, however often, is nothing: repetitions of it within one another would never end.
+      if (this.instructions.length === before) return;
+    }
     if (most === Infinity) {
       const loop = this.instructions.length;
       const fork = this.#fork();
@@ -156,11 +161,7 @@ export class Matcher {
     this.#bounds = Int32Array.from([0, ...boundaries]).toSorted();
     this.#seen = new Float64Array(instructions.length);
     for (let code = 0; code < 128; code++) this.#ascii[code] = this.#search(code);
-    this.#takes = instructions.map((instruction) =>
-      Uint8Array.from(this.#bounds, (code) =>
-        Number(instruction.op === "set" && instruction.set.has(code)),
-      ),
-    );
+    this.#takes = takenBy(instructions, this.#bounds);
     this.#sides = Array.from(this.#bounds, sideOf);
     // Without a way past "text start" there is nothing to look for further on.
     this.#follow([0], (assertion) => assertion !== "text start");
@@ -295,6 +296,21 @@ export class Matcher {
     }
     return low;
   }
+}
+
+/** Once for each set: repetitions are a thousand times the same one, and to ask takes long. */
+function takenBy(instructions: readonly Instruction[], bounds: Int32Array): Uint8Array[] {
+  const made = new Map<CharacterSet, Uint8Array>();
+  const nothing = new Uint8Array(bounds.length);
+  return instructions.map((instruction) => {
+    if (instruction.op !== "set") return nothing;
+    const { set } = instruction;
+    const known = made.get(set);
+    if (known) return known;
+    const taken = Uint8Array.from(bounds, (code) => Number(set.has(code)));
+    made.set(set, taken);
+    return taken;
+  });
 }
 
 function sideOf(code: number): Side {

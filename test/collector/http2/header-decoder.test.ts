@@ -152,6 +152,13 @@ describe("what costs its own request only", () => {
     expect(decode("82").list).toBe("complete");
   });
 
+  test("a name that is none is so again when it comes from the table", () => {
+    expect(decode("4001410161").list).toBe("malformed");
+    expect(decode("be").list).toBe("malformed");
+    expect(decode("7e0162").list).toBe("malformed");
+    expect(decode("82").list).toBe("complete");
+  });
+
   test("a list at the limit is taken, above it is not, and the table stays right", () => {
     const atLimit = encodeHeaders([["a", "x".repeat(listBytes - 33)]]);
     const above = encodeHeaders([["a", "x".repeat(listBytes - 32)]]);

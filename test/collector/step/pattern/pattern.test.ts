@@ -102,6 +102,19 @@ describe("a pattern", () => {
     expect(() => compilePattern(`(?:a{${maxProgram / 2}}){2}`)).toThrow("is too large");
   });
 
+  it("may repeat nothing as often as it likes", () => {
+    const matcher = compilePattern("((((){1000}){1000}){1000}){1000}a");
+    expect(matcher.find("ba")).toEqual([[1, 2]]);
+    expect(compilePattern("(){3,}b(){2,3}").test("b")).toBe(true);
+  });
+
+  it("may repeat a long class", () => {
+    const letters = Array.from({ length: 450 }, (_, index) => String.fromCharCode(256 + 2 * index));
+    const matcher = compilePattern(`[${letters.join("")}]{1000}`);
+    expect(matcher.test(letters.join("").repeat(3))).toBe(true);
+    expect(matcher.test(letters.join("").repeat(2))).toBe(false);
+  });
+
   it("is never anything but compiled or refused, whatever it is", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 40 }), (source) => {
