@@ -17,9 +17,14 @@ export const targets: readonly Target[] = signals.map((signal) => ({
     "collector/wire/validate.ts",
     "collector/wire/leaves.ts",
     "collector/wire/path.ts",
+    "collector/wire/writer.ts",
   ],
   shape: "protobuf",
-  seeds: (random) => protobufSeeds(signal, random).map((bytes) => damagedOnce(bytes, random)),
+  seeds: (random) => [
+    // The smallest of which something is left: an empty leaf, and one with a wire type that is none.
+    Buffer.from("0a08120612001202070a", "hex"),
+    ...protobufSeeds(signal, random).map((bytes) => damagedOnce(bytes, random)),
+  ],
   run: (input) => save(signal, input),
 }));
 
