@@ -21,8 +21,8 @@ export const targets: readonly Target[] = signals.map((signal) => ({
   ],
   shape: "protobuf",
   seeds: (random) => [
-    // The smallest of which something is left: an empty leaf, and one with a wire type that is none.
-    Buffer.from("0a08120612001202070a", "hex"),
+    // So small that the copy is written up to the end of its buffer.
+    Buffer.from("0a0a12081200120432020a00", "hex"),
     ...protobufSeeds(signal, random).map((bytes) => damagedOnce(bytes, random)),
   ],
   run: (input) => save(signal, input),
