@@ -41,7 +41,7 @@ export class Writer {
       this.#bytes.copyWithin(start + extra, start, this.#length);
     }
     this.#length = start - 1;
-    this.#varint(size);
+    this.#put(size); // to reserve here would keep nothing of what stands behind
     this.#length += size;
   }
 
@@ -112,6 +112,11 @@ export class Writer {
 
   #varint(value: number): void {
     this.#reserve(10);
+    this.#put(value);
+  }
+
+  /** Where there is room for it. */
+  #put(value: number): void {
     let rest = value;
     while (rest >= 0x80) {
       this.#bytes[this.#length++] = (rest % 0x80) | 0x80;

@@ -126,3 +126,17 @@ function forProtobufjs({ int, eight, all, ...rest }: All): object {
 function plain(message: protobuf.Message): object {
   return type.toObject(message, { longs: String, bytes: String });
 }
+
+test("a nested message that ends where the buffer does keeps its bytes", () => {
+  for (let size = 1; size < 40; size++) {
+    for (let before = 0; before < 30; before++) {
+      const writer = new Writer(size);
+      writer.raw(Buffer.alloc(before, 1));
+      writer.begin(1);
+      writer.raw(Buffer.from("abc"));
+      writer.end();
+      const expected = Buffer.concat([Buffer.alloc(before, 1), Buffer.from("\n\x03abc")]);
+      expect(Buffer.from(writer.finish())).toEqual(expected);
+    }
+  }
+});

@@ -17,9 +17,14 @@ export const targets: readonly Target[] = signals.map((signal) => ({
     "collector/wire/validate.ts",
     "collector/wire/leaves.ts",
     "collector/wire/path.ts",
+    "collector/wire/writer.ts",
   ],
   shape: "protobuf",
-  seeds: (random) => protobufSeeds(signal, random).map((bytes) => damagedOnce(bytes, random)),
+  seeds: (random) => [
+    // So small that the copy is written up to the end of its buffer.
+    Buffer.from("0a0a12081200120432020a00", "hex"),
+    ...protobufSeeds(signal, random).map((bytes) => damagedOnce(bytes, random)),
+  ],
   run: (input) => save(signal, input),
 }));
 
