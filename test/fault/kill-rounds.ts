@@ -38,6 +38,8 @@ export interface KillReport extends Omit<Verdict, "lost"> {
   readonly replays: number;
   /** Rounds that found a frame torn in the middle. */
   readonly torn: number;
+  /** Items of which the log has the head of the frame only, nobody having been told that it has them. */
+  readonly tornItems: number;
   /** Outputs and signals of which the books do not balance at the end. */
   readonly unbalanced: readonly string[];
   readonly readyMs: { readonly median: number; readonly p99: number; readonly most: number };
@@ -68,6 +70,7 @@ class Leg {
   killedStopping = 0;
   replays = 0;
   torn = 0;
+  tornItems = 0;
   readonly unbalanced: string[] = [];
   readonly readyMs: number[] = [];
   readonly #random: Random;
@@ -119,7 +122,11 @@ class Leg {
     await collector.kill("SIGKILL");
     stop.abort();
     await Promise.all([...sending, flipping]);
-    if (collector.stderr().includes("no whole frame")) this.torn++;
+    this.#noteTorn(collector.stderr());
+  }
+
+  #noteTorn(said: string): void {
+    if (said.includes("no whole frame")) this.torn++;
   }
 
   async #killStarting(): Promise<void> {
@@ -130,10 +137,12 @@ class Leg {
     };
     try {
       const collector = await this.#launch({ onSpawn });
+      this.#noteTorn(collector.stderr());
       await collector.kill("SIGKILL"); // it was quicker
     } catch (error) {
       const { message } = error as Error;
       if (!message.startsWith("it ended (SIGKILL)")) throw error;
+      this.#noteTorn(message);
       this.killedStarting++;
     } finally {
       clearTimeout(timer);
@@ -201,9 +210,19 @@ class Leg {
       for (const signal of signals) await this.#balance(collector, { output, signal });
       const taken = await collector.metric("sonde_log_items_total");
       const arrived = this.#ledger.itemsAt(destination);
-      if (taken !== arrived) {
-        this.unbalanced.push(`${output}: the log took ${taken} items, ${arrived} arrived`);
+      // What was torn while it was written counts as taken, and is what did not arrive; that none of it
+      // had been acknowledged is the ledger's to say.
+      const dropped = { output, outcome: "dropped", reason: "damaged" };
+      const torn = await collector.metric("sonde_output_items_total", dropped);
+      this.tornItems = Math.max(this.tornItems, torn);
+      if (taken !== arrived + torn) {
+        const words = `the log took ${taken} items, ${arrived} arrived, ${torn} were torn`;
+        this.unbalanced.push(`${output}: ${words}`);
       }
+    }
+    this.#noteTorn(collector.stderr());
+    if (this.tornItems > 0 && this.torn === 0) {
+      this.unbalanced.push(`${this.tornItems} items are torn, and no frame`);
     }
     await collector.kill("SIGTERM");
     this.verdict = this.#ledger.verdict();
@@ -217,10 +236,14 @@ class Leg {
     const taken = await collector.metric("sonde_log_items_total", { signal });
     const began = await collector.metric("sonde_output_began_items", labels);
     const done = await collector.metric("sonde_output_items_total", labels);
-    const delivered = { ...labels, outcome: "delivered" };
-    const all = await collector.metric("sonde_output_items_total", delivered);
-    if (taken - began === done && done === all && began === 0) return;
-    const words = `of ${taken} items, ${done} are done and ${all} delivered since ${began}`;
+    const sumOf = (outcome: string): Promise<number> =>
+      collector.metric("sonde_output_items_total", { ...labels, outcome });
+    const delivered = await sumOf("delivered");
+    const dropped = await sumOf("dropped");
+    if (taken === done && done === delivered + dropped && began === 0) return;
+    const words =
+      `of ${taken} items since ${began}, ${done} are done, ` +
+      `${delivered} delivered and ${dropped} dropped`;
     this.unbalanced.push(`${output} ${signal}: ${words}`);
   }
 }
@@ -243,6 +266,7 @@ function summary(legs: readonly Leg[]): KillReport {
     killedStopping: sum(({ killedStopping }) => killedStopping),
     replays: sum(({ replays }) => replays),
     torn: sum(({ torn }) => torn),
+    tornItems: sum(({ tornItems }) => tornItems),
     unbalanced: legs.flatMap(({ unbalanced }) => unbalanced),
     readyMs: { median: quantile(0.5), p99: quantile(0.99), most: quantile(1) },
   };
@@ -250,7 +274,7 @@ function summary(legs: readonly Leg[]): KillReport {
 
 export function inWords(report: KillReport): string {
   const { rounds, acknowledged, lost, corrupted, duplicated, unexplained } = report;
-  const { readyMs, replays, torn, unanswered, killedStarting, killedStopping } = report;
+  const { readyMs, replays, torn, tornItems, unanswered, killedStarting, killedStopping } = report;
   return [
     `kill -9: ${rounds} rounds, ${acknowledged} acknowledged, ${lost} lost, ` +
       `${corrupted} corrupted, ${duplicated} duplicated`,
@@ -258,7 +282,7 @@ export function inWords(report: KillReport): string {
     `  books: ${report.unbalanced.length === 0 ? "balance" : report.unbalanced.join("; ")}`,
     `  ready after ${readyMs.median} ms (median), ${readyMs.p99} ms (p99), ${readyMs.most} ms (most)`,
     `  ${replays} rounds began with data waiting; ${unanswered} requests were written but not ` +
-      `answered; ${torn} torn frames; killed ${killedStarting} times while starting, ` +
+      `answered; ${torn} torn frames (${tornItems} items); killed ${killedStarting} times while starting, ` +
       `${killedStopping} times while stopping`,
   ].join("\n");
 }
