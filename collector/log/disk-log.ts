@@ -10,7 +10,7 @@
 //   <folder>/reserve                    room for what a full disk needs to become less full
 //
 //   head, frame   ┌───────┬─────┬──────────────────────────────┬──────────────────────────────┬─────────
-//   (segment.ts)  │ magic │ crc │ position, signal, items, crc │ totals of all that is before │ payload
+//   (segment.ts)  │ magic │ crc │ position, signal, items, sum │ totals of all that is before │ payload
 //                 └───────┴─────┴──────────────────────────────┴──────────────────────────────┴─────────
 //
 // An append waits until its frame is on disk: everything that waits is written together, one fdatasync
@@ -38,6 +38,7 @@ import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { type Batch, type PerSignal } from "../wire/batch.ts";
+import { loadChecksum } from "./checksum.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { Inbox, type Pending, type Settle, stretchesOf } from "./inbox.ts";
@@ -116,6 +117,7 @@ export class DiskLog implements Log, Readable {
     };
     const reserve = new Reserve(options.folder);
     try {
+      await loadChecksum();
       await makeFolder(options.folder);
       return await reserve.use(() => DiskLog.#open(options, reserve));
     } catch (error) {

@@ -4,6 +4,7 @@
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { noItems, type PerSignal } from "../wire/batch.ts";
+import { loadChecksum } from "./checksum.ts";
 import { CursorFile, type CursorState } from "./cursor-file.ts";
 import { difference } from "./disk-reader.ts";
 import { holderOf } from "./folder-lock.ts";
@@ -66,6 +67,7 @@ export interface Damage {
 }
 
 export async function inspect(folder: string): Promise<Inspection> {
+  await loadChecksum();
   for (let attempt = 0; attempt < mostTries; attempt++) {
     const inspection = await tryToInspect(folder);
     if (inspection) return inspection;

@@ -5,9 +5,10 @@
 //             │  "sgmt"  │ of head │ u32      │         │ 8 bytes  │ position   │ 4×u64  │ u64  │       │
 //             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴───────┴──
 //   frame     ┌──────────┬─────────┬──────────┬─────────┬──────────┬────────────┬────────┬──────┬─────────┐
-//             │ magic u32│ crc u32 │ payload  │ crc u32 │ position │ signal u32,│ totals │ time │ payload │
+//             │ magic u32│ crc u32 │ payload  │ sum u32 │ position │ kind u32,  │ totals │ time │ payload │
 //             │ of log   │ of head │ size u32 │ of it   │ u64      │ items u32  │ 4×u64  │ u64  │         │
 //             └──────────┴─────────┴──────────┴─────────┴──────────┴────────────┴────────┴──────┴─────────┘
+//   kind      its lowest byte is the signal, the one above it the kind of the payload's checksum
 //   totals    what the log had taken before this point: spans, data points, log records, payload bytes
 //   time      when it was written, in ms since 1970
 //
@@ -17,14 +18,16 @@
 //
 // The magic of frames is the first half of the log's id, which is random: payloads come from strangers,
 // and one of them could hold what looks like a frame, for the day on which the head before it is damaged.
-// In format 1 it was "fram" for every log; such segments can be read still.
+// In format 1 it was "fram" for every log, and up to format 2 all checksums were crc32; such segments can be
+// read still.
 
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { type Batch, noItems, type PerSignal, type Signal, signals } from "../wire/batch.ts";
+import { type Checksum, checksumOf, checksums } from "./checksum.ts";
 
 export const headBytes = 72;
-export const formatVersion = 2;
+export const formatVersion = 3;
 
 /** What a log has taken up to some point. */
 export interface Totals {
@@ -48,7 +51,8 @@ export interface FrameHead {
   readonly signal: Signal;
   readonly items: number;
   readonly payloadBytes: number;
-  readonly payloadCrc: number;
+  readonly checksum: Checksum;
+  readonly payloadSum: number;
   readonly before: Totals;
   readonly atMs: number;
 }
@@ -138,14 +142,17 @@ export function encodeFrameHead(
 ): void {
   into.writeUInt32LE(magic, 0);
   into.writeUInt32LE(batch.bytes.length, 8);
-  into.writeUInt32LE(crc32(batch.bytes), 12);
+  into.writeUInt32LE(checksumOf("xxh64", batch.bytes), 12);
   writeUint64(into, position, 16);
-  into.writeUInt32LE(signals.indexOf(batch.signal), 24);
+  into.writeUInt32LE(kindOf(batch.signal, "xxh64"), 24);
   into.writeUInt32LE(batch.items, 28);
   writeTotals(into, totalsAt, before);
   writeUint64(into, atMs, timeAt);
   into.writeUInt32LE(crc32(into.subarray(8, headBytes)), 4);
 }
+
+const kindOf = (signal: Signal, checksum: Checksum): number =>
+  signals.indexOf(signal) | (checksums.indexOf(checksum) << 8);
 
 export interface FrameToWrite {
   readonly magic: number;
@@ -171,14 +178,17 @@ export function decodeFrameHead(
   if (at + headBytes > end || bytes.readUInt32LE(at) !== magic) return undefined;
   if (crc32(bytes.subarray(at + 8, at + headBytes)) !== bytes.readUInt32LE(at + 4))
     return undefined;
-  const signal = signals[bytes.readUInt32LE(at + 24)];
-  if (!signal) return undefined;
+  const kind = bytes.readUInt32LE(at + 24);
+  const signal = signals[kind & 0xff];
+  const checksum = checksums[kind >>> 8];
+  if (!signal || !checksum) return undefined;
   return {
     position: readUint64(bytes, at + 16),
     signal,
     items: bytes.readUInt32LE(at + 28),
     payloadBytes: bytes.readUInt32LE(at + 8),
-    payloadCrc: bytes.readUInt32LE(at + 12),
+    checksum,
+    payloadSum: bytes.readUInt32LE(at + 12),
     before: readTotals(bytes, at + totalsAt),
     atMs: readUint64(bytes, at + timeAt),
   };
@@ -196,7 +206,7 @@ export function findFrameHead(searched: Searched, from: number): number {
 }
 
 export function isSound(head: FrameHead, payload: Uint8Array): boolean {
-  return crc32(payload) === head.payloadCrc;
+  return checksumOf(head.checksum, payload) === head.payloadSum;
 }
 
 /** The totals behind a frame. */

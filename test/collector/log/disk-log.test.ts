@@ -231,7 +231,7 @@ describe("after damage", () => {
         );
       const before = contents();
       const words = new RegExp(
-        `segment has format ${version}, this version of sonde reads up to 2; use`,
+        `segment has format ${version}, this version of sonde reads up to 3; use`,
       );
       await expect(open()).rejects.toThrow(words);
       expect(contents()).toEqual(before);
@@ -239,19 +239,9 @@ describe("after damage", () => {
   );
 });
 
-test('a folder of format 1, in which all frames begin with "fram", is read and gone on with', async () => {
+test.each([1, 2] as const)("a folder of format %i is read and gone on with", async (version) => {
   const written = await fill(12, { segmentBytes: 300 });
-  for (const name of segments()) {
-    const file = join(folder, name);
-    const bytes = readFileSync(file);
-    const magic = bytes.subarray(16, 20);
-    for (let at = bytes.indexOf(magic, headBytes); at >= 0; at = bytes.indexOf(magic, at + 1)) {
-      bytes.write("fram", at, "latin1");
-    }
-    bytes.writeUInt32LE(1, 8);
-    bytes.writeUInt32LE(crc32(bytes.subarray(8, headBytes)), 4);
-    writeFileSync(file, bytes);
-  }
+  for (const name of segments()) rewriteAs(version, join(folder, name));
   const log = await open();
   await log.append(batchOf("new"));
   const reader = await log.reader("out");
@@ -263,6 +253,24 @@ test('a folder of format 1, in which all frames begin with "fram", is read and g
   expect(texts).toEqual([...written, "new"]);
   expect(said).toEqual([]);
 });
+
+/** Of format 1 all frames begin with "fram"; before 3 all checksums were crc32. */
+function rewriteAs(version: 1 | 2, file: string): void {
+  const bytes = readFileSync(file);
+  const seal = (head: Buffer): number => head.writeUInt32LE(crc32(head.subarray(8)), 4);
+  for (let at = headBytes; at < bytes.length;) {
+    const head = bytes.subarray(at, at + headBytes);
+    const end = at + headBytes + head.readUInt32LE(8);
+    if (version === 1) head.write("fram", "latin1");
+    head.writeUInt32LE(crc32(bytes.subarray(at + headBytes, end)), 12);
+    head.writeUInt32LE(head.readUInt32LE(24) & 0xff, 24);
+    seal(head);
+    at = end;
+  }
+  bytes.writeUInt32LE(version, 8);
+  seal(bytes.subarray(0, headBytes));
+  writeFileSync(file, bytes);
+}
 
 test("a payload that holds a frame is never taken for one, even when the head before it is damaged", async () => {
   const forgery = Buffer.alloc(headBytes + 3, "abc");

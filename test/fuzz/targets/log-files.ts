@@ -3,6 +3,7 @@
 // has touched, in their order, and nothing else.
 
 import type { FileHandle } from "node:fs/promises";
+import { loadChecksum } from "../../../collector/log/checksum.ts";
 import { type CursorState, encode, lastSound } from "../../../collector/log/cursor-file.ts";
 import { FrameScan } from "../../../collector/log/frame-scan.ts";
 import {
@@ -42,6 +43,7 @@ interface Written {
   readonly payload: Buffer;
 }
 
+await loadChecksum();
 const logId = "6672616dfedcba98"; // "fram" in front
 const magic = frameMagicOf(logId);
 const { segment, frames } = write([0, 1, 40, 71, 72, 73, 300, 500, 8, 0, 144, 250]);
