@@ -2,12 +2,13 @@
 // as soon as ever, memory stays where it was, and when the bad one mends its ways it is given all of it.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { expectBalance, untilDone } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
+import { listenLocally } from "../support/listen.ts";
 import { sampleBatch } from "../support/otlp.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
@@ -132,8 +133,7 @@ async function startBadServer(behaviour: Behaviour): Promise<BadServer> {
     socket.on("error", () => {});
     behaviour?.(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
+  const port = await listenLocally(server);
   const close = closeOf(server, sockets);
   if (!behaviour) await close();
   return { port, connections: () => sockets.size, close };

@@ -9,12 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { cleanEnv, type CollectorProcess, startCollector } from "../support/collector-process.ts";
+import { listenLocally } from "../support/listen.ts";
 import { sampleBatch } from "../support/otlp.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
@@ -140,8 +140,7 @@ describe("what cannot start says so and ends with status 1", () => {
     "a taken %s port",
     async (listener) => {
       const other = createServer();
-      await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-      const { port } = other.address() as AddressInfo;
+      const port = await listenLocally(other);
       const { status, stderr } = sonde([], {
         ...anyPort,
         [`SONDE_${listener}_PORT`]: String(port),

@@ -2,12 +2,12 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, ask, type Secured } from "../../../collector/command/ask.ts";
 import { announce } from "../../../collector/presence.ts";
+import { listenLocally } from "../../support/listen.ts";
 
 let folder: string;
 let server: Server | undefined;
@@ -42,9 +42,8 @@ async function listen(tls?: Tls): Promise<number> {
     const { status = 200, text = "{}", dataDir = folder } = answer;
     response.writeHead(status, { "x-sonde-data-dir": encodeURI(dataDir) }).end(text);
   });
-  await new Promise<void>((done) => made.listen(0, "127.0.0.1", done));
   server = made;
-  return (made.address() as AddressInfo).port;
+  return await listenLocally(made);
 }
 
 /** All for the same host, which therefore tells nothing. */

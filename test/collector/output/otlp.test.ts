@@ -1,13 +1,13 @@
 import * as grpc from "@grpc/grpc-js";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { open } from "../../../collector/output/otlp/otlp.ts";
 import { settings } from "../../../collector/output/otlp/settings.ts";
 import type { Delivery, Outcome, Output } from "../../../collector/output/output.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { decodeRequest, encodeMessage, encodeResponse, sampleBatch } from "../../support/otlp.ts";
 import { type Sink, startSink } from "../../support/sink.ts";
 
@@ -339,8 +339,7 @@ describe("over gRPC", () => {
 
   test("nobody there, and a server that never answers: a retry each", async () => {
     const silent = createServer(() => {});
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const { port } = silent.address() as AddressInfo;
+    const port = await listenLocally(silent);
     const hanging = await openTo({ endpoint: `grpc://127.0.0.1:${port}`, timeout_ms: 300 });
     expect(await hanging.deliver(deliveryOf("traces", 1), never)).toMatchObject({ kind: "retry" });
     await hanging.close();
