@@ -2,9 +2,10 @@
 
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { plainValue, startSink } from "./support/sink.ts";
-import { appFile, runApp, startApp, until } from "./support/app.ts";
 import { listenLocally } from "../support/listen.ts";
+import { until } from "../support/until.ts";
+import { plainValue, startSink } from "./support/sink.ts";
+import { appFile, runApp, startApp } from "./support/app.ts";
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -50,9 +51,9 @@ describe("a collector that does not work", () => {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "50" },
     });
     await fetch(await app.url());
-    await until(() => sink.requests.some(({ path }) => path === "/v1/traces"));
+    await until("traces come", () => sink.requests.some(({ path }) => path === "/v1/traces"));
     sink.status = 200;
-    await until(() => sink.spans.length > 0);
+    await until("a span is taken", () => sink.spans.length > 0);
     const { stderr } = await app.stop();
     expect(stderr).toBe(""); // a short outage is no news
   });

@@ -14,6 +14,7 @@ export interface Sink {
   readonly arrived: () => number;
   /** Decides for each request; true means that it has answered itself. */
   misbehave: ((response: ServerResponse, bytes: Buffer) => boolean) | undefined;
+  dropConnections(): void;
   close(): Promise<void>;
 }
 
@@ -40,6 +41,7 @@ export async function startSink(port = 0): Promise<Sink> {
     requests,
     arrived: () => arrived,
     misbehave: undefined,
+    dropConnections: () => server.closeAllConnections(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
