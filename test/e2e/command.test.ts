@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { cleanEnv, type CollectorProcess, startCollector } from "../support/collector-process.ts";
 import { listenLocally } from "../support/listen.ts";
 import { sampleBatch } from "../support/otlp.ts";
+import { post } from "../support/post.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 
@@ -49,14 +50,8 @@ function sonde(args: readonly string[], env: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-const send = async (url: string, items: number): Promise<number> => {
-  const response = await fetch(`${url}/v1/traces`, {
-    method: "POST",
-    headers: { "content-type": "application/x-protobuf" },
-    body: Buffer.from(sampleBatch("traces", { items }).bytes),
-  });
-  return response.status;
-};
+const send = (url: string, items: number): Promise<number> =>
+  post(url, "traces", sampleBatch("traces", { items }).bytes);
 
 describe("sonde", () => {
   test("--version says the version of the package", () => {

@@ -2,6 +2,7 @@
 // misbehave.
 
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import { open } from "../../../collector/output/elasticsearch/elasticsearch.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import type { Delivery, Output } from "../../../collector/output/output.ts";
@@ -114,12 +115,7 @@ export function deliveryOf(batches: readonly Batch[], firstPosition = 0): Delive
     batch,
     atMs: Date.now(),
   }));
-  return {
-    signal: "logs",
-    entries,
-    items: batches.reduce((sum, { items }) => sum + items, 0),
-    bytes: batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
-  };
+  return wholeOf("logs", entries);
 }
 
 export const never: AbortSignal = new AbortController().signal;
