@@ -204,6 +204,7 @@ describe("what it refuses", () => {
       const answer = await post(paths.traces, framed, { "grpc-encoding": "gzip" });
       expect(answer.trailers["grpc-status"]).toBe("8");
     }
+    expect(intake.itemsOf("otlp_grpc", "traces", "invalid")).toBe(2);
   });
 
   test.each(["zstd", "deflate", "snappy"])(
