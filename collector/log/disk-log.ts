@@ -179,6 +179,14 @@ export class DiskLog implements Log, Readable {
     return `${this.#usedBytes()} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
   }
 
+  mostWaitingFor(bytes: number): number {
+    const { maxBytes } = this.#options;
+    const size = sizeOf(bytes);
+    const oldest = this.#segments.oldestWithout(this.#usedBytes() + size - maxBytes);
+    if (oldest) return this.#totals.bytes - oldest.before.bytes;
+    return Math.min(0, maxBytes - headBytes - size);
+  }
+
   async reader(name: string): Promise<Reader> {
     if (this.#readers.has(name)) throw new Error(`the log has a reader "${name}" already`);
     const path = join(this.#options.folder, `${name}.cursor`);
@@ -228,7 +236,7 @@ export class DiskLog implements Log, Readable {
   #refusal(batch: Batch): Refused | undefined {
     if (this.#isClosed) return new Refused("closed", "the collector is shutting down");
     const { maxBytes } = this.#options;
-    const size = 2 * headBytes + batch.bytes.length;
+    const size = sizeOf(batch.bytes.length);
     if (size > maxBytes) {
       const limit = `log_max_bytes is ${maxBytes}`;
       return new Refused("too_large", `a request of ${batch.bytes.length} bytes, but ${limit}`);
@@ -357,6 +365,9 @@ export class DiskLog implements Log, Readable {
     await this.#flushing;
   }
 }
+
+/** What a payload of so many bytes may take: it may be the first of a segment. */
+const sizeOf = (bytes: number): number => 2 * headBytes + bytes;
 
 interface Opened {
   readonly id: string;

@@ -89,6 +89,16 @@ export class Segments {
     }
   }
 
+  /** The oldest that stays when as many are deleted as it takes; undefined when it takes all. */
+  oldestWithout(bytes: number): Segment | undefined {
+    let rest = bytes;
+    for (const segment of this.all) {
+      if (rest <= 0) return segment;
+      rest -= segment.end;
+    }
+    return undefined;
+  }
+
   /** Whether the oldest holds nothing from `position` on; the last one is always kept. */
   isOldestBefore(position: Position): boolean {
     const next = this.all[1];

@@ -27,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** The calls by which a process of its own writes a letter, each with what it is done to. */
 async function callsToWrite(position: number): Promise<string[]> {
   const strace = { trace: join(folder, `trace-${position}`), paths: undefined };
-  const [command = "", ...traced] = [...under(strace), process.execPath];
+  const [command, ...traced] = [...under(strace), process.execPath];
   const options = ["--conditions=source", "--input-type=module", "-e", program];
   const given = [deadLetters, join(folder, "dead", "out.jsonl"), JSON.stringify(letter(position))];
   const child = spawn(command, [...traced, ...options, ...given], {
