@@ -250,6 +250,18 @@ test.each([
   expect(await dead(...args)).toEqual({ status: 2, stdout: "", stderr: `sonde: ${message}\n` });
 });
 
+test("a running collector's outputs are known, whatever the command was started with", async () => {
+  await start();
+  writeFileSync(join(dataDir, "sonde.yaml"), "log_max_bytes: 1GiB\n");
+  for (const action of ["show", "resend"]) {
+    expect(await dead(action, "archive")).toMatchObject({ status: 0, stdout: "no dead letters\n" });
+  }
+  expect(await dead("resend", "achive")).toMatchObject({
+    status: 1,
+    stderr: 'sonde: there is no output "achive"; did you mean "archive"?\n',
+  });
+});
+
 test("a name that no output has is answered with the one that was meant", async () => {
   expect(await dead("show", "achive")).toEqual({
     status: 1,

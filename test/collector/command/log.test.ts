@@ -153,6 +153,14 @@ test("an output that is configured no more is told apart", async () => {
   expect(stdout).toMatch(/^archive \(not configured\) /m);
 });
 
+test("while a collector runs its outputs count, whatever the command itself was started with", async () => {
+  await fill();
+  writeFileSync(join(dataDir, "sonde.yaml"), "log_max_bytes: 1GiB\n");
+  const { stdout } = await log();
+  expect(stdout).toMatch(/^archive /m);
+  expect(stdout).not.toContain("not configured");
+});
+
 test("where no collector has run there is no log, which is status 1", async () => {
   expect(await log()).toEqual({
     status: 1,
