@@ -24,6 +24,14 @@ const usage = `npm run bench -- [--all] [--quick] [--rounds N] [--case NAME] [--
 
 const quickRequests = 300;
 
+const flags = {
+  all: { type: "boolean", default: false },
+  quick: { type: "boolean", default: false },
+  rounds: { type: "string", default: "3" },
+  case: { type: "string", multiple: true },
+  only: { type: "string", default: "" },
+} as const;
+
 interface Options {
   readonly cases: readonly Case[];
   readonly isAll: boolean;
@@ -84,15 +92,12 @@ function othersIn({ name, kind, protocol }: Case, isAll: boolean): readonly Subj
 }
 
 function parse(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      all: { type: "boolean", default: false },
-      quick: { type: "boolean", default: false },
-      rounds: { type: "string", default: "3" },
-      case: { type: "string", multiple: true },
-      only: { type: "string", default: "" },
-    },
-  });
+  let values;
+  try {
+    ({ values } = parseArgs({ options: flags }));
+  } catch {
+    return undefined;
+  }
   const rounds = Number(values.rounds);
   const isChosen = ({ name, isUsual }: Case): boolean =>
     values.case ? values.case.includes(name) : values.all || isUsual;
