@@ -169,7 +169,8 @@ export class Collector {
   /** What only helps commands to find us must not keep us from taking data. */
   async #announce(): Promise<void> {
     try {
-      this.#withdraw = await announce(this.#config.dataDir, this.#health?.url);
+      const outputs = this.#feeds.map(({ name }) => name);
+      this.#withdraw = await announce(this.#config.dataDir, { url: this.#health?.url, outputs });
     } catch (error) {
       this.#incidents.notAnnounced(String(error));
     }

@@ -1,5 +1,5 @@
 // Where the collector of a data folder can be asked while it runs: a file in that folder, for commands
-// that do not know which port the system chose.
+// that do not know which port the system chose, nor with which settings it was started.
 
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,6 +9,8 @@ export interface Presence {
   readonly pid: number;
   /** Of its web port; absent if that is off. */
   readonly url?: string;
+  /** Names of its outputs. */
+  readonly outputs: readonly string[];
 }
 
 interface Stored {
@@ -16,19 +18,21 @@ interface Stored {
   /** Tells it from a later process that has the same id. */
   readonly process: string;
   readonly url?: string;
+  readonly outputs?: readonly string[];
   readonly started: string;
 }
 
 /** Returns what takes it back. */
 export async function announce(
   dataDir: string,
-  url: string | undefined,
+  { url, outputs }: { readonly url: string | undefined; readonly outputs: readonly string[] },
 ): Promise<() => Promise<void>> {
   const path = pathIn(dataDir);
   const own: Stored = {
     pid: process.pid,
     process: ownName(),
     ...(url === undefined ? {} : { url }),
+    outputs,
     started: new Date().toISOString(),
   };
   await rm(path, { force: true }); // it may be somebody else's, and open to more than its owner
@@ -43,7 +47,9 @@ export async function findCollector(dataDir: string): Promise<Presence | undefin
   const stored = await readStored(pathIn(dataDir));
   const pid = stored && runningIn(stored.process);
   if (!stored || pid === undefined) return undefined;
-  return { pid, ...(stored.url === undefined ? {} : { url: stored.url }) };
+  const { url, outputs } = stored;
+  const names = Array.isArray(outputs) ? outputs.map(String) : [];
+  return { pid, ...(url === undefined ? {} : { url }), outputs: names };
 }
 
 async function readStored(path: string): Promise<Stored | undefined> {

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline/promises";
 import type { Config } from "../config/schema.ts";
 import { suggestion } from "../config/spelling.ts";
 import type { Resent } from "../output/resend.ts";
+import { findCollector } from "../presence.ts";
 import type { DeadList, DeadShown, DeadSummary, Dropped, ShownLetter } from "../query/dead.ts";
 import { printable } from "../wire/printable.ts";
 import { type Answer, ask } from "./ask.ts";
@@ -89,7 +90,7 @@ class Refused extends Error {
 
 async function perform(action: Action, call: Call): Promise<Result> {
   const { list, note } = await listOf(call.config);
-  const outputs = chosen(list, call);
+  const outputs = await chosen(list, call);
   if (action === "list") return listed(outputs, { list, note }, call);
   if (outputs.length === 0) {
     return { exitCode: 0, stdout: call.isJson ? json([]) : "no dead letters\n", stderr: note };
@@ -114,10 +115,15 @@ function answered(answer: Answer): { readonly body: unknown; readonly note: stri
   return { body: answer.body, note: answer.note === "" ? "" : `sonde: ${answer.note}\n` };
 }
 
-function chosen({ outputs }: DeadList, { output, config }: Call): readonly DeadSummary[] {
+async function chosen(
+  { outputs }: DeadList,
+  { output, config }: Call,
+): Promise<readonly DeadSummary[]> {
   if (output === undefined) return outputs;
   const found = outputs.filter((summary) => summary.output === output);
-  const configured = config.outputs.map(({ name }) => name);
+  // It may have been started with other settings than this command.
+  const running = await findCollector(config.dataDir);
+  const configured = [...config.outputs.map(({ name }) => name), ...(running?.outputs ?? [])];
   if (found.length > 0 || configured.includes(output)) return found;
   const known = [...configured, ...outputs.map((summary) => summary.output)];
   throw new Refused(`there is no output "${clean(output)}"${suggestion(output, known)}`);

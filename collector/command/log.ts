@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { Config } from "../config/schema.ts";
 import type { Damage, InspectedReader, InspectedSegment, Inspection } from "../log/inspect.ts";
 import type { Outcome } from "../output/books.ts";
+import { findCollector } from "../presence.ts";
 import type { PerSignal } from "../wire/batch.ts";
 import { failed, parse, type Result, settings, UsageError } from "./command.ts";
 import { count, counted, duration, json, size, table, time } from "./terminal.ts";
@@ -80,7 +81,8 @@ interface ReaderReport {
 
 async function reportOf(inspection: Inspection, folder: string, config: Config): Promise<Report> {
   const { linesIn } = await import("../query/books-in.ts");
-  const names = new Set(config.outputs.map(({ name }) => name));
+  const running = await findCollector(config.dataDir);
+  const names = new Set(running?.outputs ?? config.outputs.map(({ name }) => name));
   const nowMs = Date.now();
   return {
     folder,

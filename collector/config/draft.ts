@@ -160,11 +160,8 @@ export class Draft {
     } else if (isUnavailable(`outputs.${String(wanted)}`)) {
       this.add(at(type ? ["type"] : []), "this output type is not available in this version");
     } else {
-      const known = Object.keys(outputTypes);
-      const promised = unavailable.flatMap((name) => /^outputs\.(.*)/.exec(name)?.slice(1) ?? []);
-      const hint =
-        suggestion(String(wanted), [...known, ...promised]) || `; there are ${known.join(", ")}`;
-      this.add(at(type ? ["type"] : []), `no such output type${hint}`);
+      const more = type ? "" : "; an output of another name needs a type";
+      this.add(at(type ? ["type"] : []), wordsForType(String(wanted), more));
     }
     return undefined;
   }
@@ -318,6 +315,16 @@ function isUnavailable(name: string, section?: Section): boolean {
   if (section?.output) return unavailableOfOutputs.includes(name);
   if (section?.step) return false;
   return unavailable.some((promised) => name === promised || name.startsWith(`${promised}_`));
+}
+
+function wordsForType(wanted: string, more: string): string {
+  const known = Object.keys(outputTypes);
+  const promised = unavailable.flatMap((name) => /^outputs\.(.*)/.exec(name)?.slice(1) ?? []);
+  const meant = closest(wanted, [...known, ...promised]);
+  if (meant === undefined) return `no such output type; there are ${known.join(", ")}${more}`;
+  return isOutputType(meant)
+    ? `no such output type; did you mean "${meant}"?`
+    : `no such output type; if you mean "${meant}", that is not available in this version`;
 }
 
 function wordsForUnknown(variable: string, known: Iterable<string>): string {

@@ -100,9 +100,10 @@ export async function parseFile(text: string): Promise<FileContent> {
   });
   const mistakes = [...parsed.errors.slice(0, maxProblems), ...parsed.warnings.slice(0, 1)];
   if (mistakes.length > 0) {
-    const problems = mistakes.map(({ code, pos }) => {
+    const problems = mistakes.map(({ code, message, pos }) => {
       const { line, col: column } = lines.linePos(pos[0]);
-      return { line, column, message: words[code] ?? "is not YAML" };
+      const isUnclosed = code === "BAD_INDENT" && message.startsWith("Flow ");
+      return { line, column, message: isUnclosed ? unclosed : (words[code] ?? "is not YAML") };
     });
     return { root: undefined, problems: firstOfEachLine(problems) };
   }
@@ -216,6 +217,8 @@ interface Spot {
   readonly name: string;
   readonly depth: number;
 }
+
+const unclosed = "is within a [ or { that is not closed, or is indented too little";
 
 /** By the parser's code: its own words may hold a piece of the file, and `*` may begin a password. */
 const words: Readonly<Record<string, string>> = {

@@ -32,7 +32,7 @@
 //   while all are behind: then, and with `refuse`, nothing more is taken.
 // - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
-import { type FileHandle, readdir, rm } from "node:fs/promises";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
@@ -46,19 +46,10 @@ import { laggards, type WhenFull } from "./limit.ts";
 import { type Log, owned, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
-import { createFile, explain, makeFolder, syncFolder } from "./lasting.ts";
-import {
-  addTo,
-  encodeFrameHead,
-  encodeSegmentHead,
-  fileNameOf,
-  frameMagicOf,
-  headBytes,
-  type Segment,
-  type Totals,
-} from "./segment.ts";
+import { explain, makeFolder } from "./lasting.ts";
+import { addTo, encodeFrameHead, headBytes, type Segment, type Totals } from "./segment.ts";
+import { Segments } from "./segments.ts";
 import { Tail } from "./tail.ts";
-import { writeAll } from "./write-all.ts";
 
 export interface DiskLogOptions {
   readonly folder: string;
@@ -75,14 +66,15 @@ export interface DiskLogOptions {
 
 const defaultSegmentBytes = 64 << 20;
 const defaultTailBytes = 12 << 20;
+
 export class DiskLog implements Log, Readable {
   readonly id: string;
   readonly incidents: Incidents;
-  readonly segments: Segment[];
   readonly tail: Tail;
   readonly reserve: Reserve;
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
+  readonly #segments: Segments;
   readonly #readers = new Map<string, DiskReader>();
   readonly #inbox = new Inbox();
   #flushing: Promise<void> | undefined;
@@ -90,17 +82,15 @@ export class DiskLog implements Log, Readable {
   #head: Position;
   #totals: Totals;
   #isClosed = false;
-  /** Set when the last segment must not be written to any more. */
-  #needsSegment = false;
 
   private constructor(opened: Opened) {
     this.id = opened.id;
     this.incidents = opened.options.incidents;
-    this.segments = opened.segments;
     this.tail = new Tail(opened.options.tailBytes);
     this.reserve = opened.reserve;
     this.#options = opened.options;
     this.#lock = opened.lock;
+    this.#segments = new Segments(opened.segments, { ...opened.options, logId: opened.id });
     this.#head = opened.head;
     this.#totals = opened.totals;
   }
@@ -154,6 +144,10 @@ export class DiskLog implements Log, Readable {
     return this.#totals;
   }
 
+  get segments(): readonly Segment[] {
+    return this.#segments.all;
+  }
+
   append(batch: Batch): Promise<Position> {
     return new Promise((resolve, reject) => {
       const settle = { resolve, reject };
@@ -185,6 +179,14 @@ export class DiskLog implements Log, Readable {
   #fullness(): string {
     const { maxBytes } = this.#options;
     return `${this.#usedBytes()} of ${maxBytes} bytes (log_max_bytes) wait for an output`;
+  }
+
+  mostWaitingFor(bytes: number): number {
+    const { maxBytes } = this.#options;
+    const size = sizeOf(bytes);
+    const oldest = this.#segments.oldestWithout(this.#usedBytes() + size - maxBytes);
+    if (oldest) return this.#totals.bytes - oldest.before.bytes;
+    return Math.min(0, maxBytes - headBytes - size);
   }
 
   async reader(name: string): Promise<Reader> {
@@ -230,13 +232,13 @@ export class DiskLog implements Log, Readable {
 
   /** Of all segments, on disk or about to be. */
   #usedBytes(): number {
-    return this.segments.reduce((sum, segment) => sum + segment.end, this.#inbox.sizeBytes);
+    return this.#segments.sizeBytes + this.#inbox.sizeBytes;
   }
 
   #refusal(batch: Batch): Refused | undefined {
     if (this.#isClosed) return new Refused("closed", "the collector is shutting down");
     const { maxBytes } = this.#options;
-    const size = 2 * headBytes + batch.bytes.length;
+    const size = sizeOf(batch.bytes.length);
     if (size > maxBytes) {
       const limit = `log_max_bytes is ${maxBytes}`;
       return new Refused("too_large", `a request of ${batch.bytes.length} bytes, but ${limit}`);
@@ -279,11 +281,11 @@ export class DiskLog implements Log, Readable {
   }
 
   async #write(group: readonly Pending[]): Promise<void> {
-    if (this.#needsSegment || this.#last().end >= this.#options.segmentBytes) {
+    if (this.#segments.isNextDue) {
       // On a full disk what was kept back is not for what comes in, but for letting go of what is there.
       await this.#startSegment((create) => create());
     }
-    const segment = this.#last();
+    const segment = this.#segments.last;
     const atMs = this.#options.nowMs();
     let totals = this.#totals;
     group.forEach(({ batch, head }, index) => {
@@ -291,7 +293,7 @@ export class DiskLog implements Log, Readable {
       encodeFrameHead(head, { magic: segment.magic, position, batch, before: totals, atMs });
       totals = addTo(totals, batch);
     });
-    const written = await this.#writeDown(segment, stretchesOf(group));
+    const written = await this.#segments.write(stretchesOf(group));
     segment.end += written;
     segment.upTo = this.#head + group.length;
     segment.after = totals;
@@ -306,46 +308,11 @@ export class DiskLog implements Log, Readable {
     this.trimTail();
   }
 
-  /** Returns once all is synced; otherwise the segment is as if nothing had been written. */
-  async #writeDown({ handle, end }: Segment, parts: Uint8Array[]): Promise<number> {
-    try {
-      const written = await writeAll(handle, parts, end);
-      await handle.datasync();
-      return written;
-    } catch (error) {
-      // No second sync of this file: it could succeed without the pages that the first one lost.
-      this.#needsSegment = true;
-      await handle.truncate(end).catch(() => {});
-      throw error;
-    }
-  }
-
   async #startSegment(
     within = (create: () => Promise<FileHandle>) => this.reserve.use(create),
   ): Promise<void> {
-    const { folder } = this.#options;
-    const file = fileNameOf(this.#head);
-    const path = join(folder, file);
-    const before = this.#totals;
-    const last = this.segments.at(-1);
-    if (last?.base === this.#head) {
-      // It holds nothing: the new one takes its place.
-      this.segments.pop();
-      await last.handle.close();
-    }
-    const base = this.#head;
-    const atMs = this.#options.nowMs();
-    const head = encodeSegmentHead({ logId: this.id, base, before, atMs });
-    const handle = await within(() => createFile(path, head));
+    await this.#segments.begin({ base: this.#head, before: this.#totals }, within);
     await this.reserve.keep();
-    const magic = frameMagicOf(this.id);
-    const at = { base, file, handle, magic, before };
-    this.segments.push({ ...at, end: headBytes, upTo: base, after: before });
-    this.#needsSegment = false;
-  }
-
-  #last(): Segment {
-    return this.segments.at(-1)!; // open() makes the first one
   }
 
   // ── deleting ───────────────────────────────────────────────────────────────────────────────────
@@ -355,23 +322,13 @@ export class DiskLog implements Log, Readable {
     const passed = this.#passed();
     // Delivered data in the segment being written would otherwise count against the limit, or keep the
     // disk full, for good.
-    const isWasteful = this.#needsSegment || this.#usedBytes() > this.#options.maxBytes / 2;
-    const last = this.segments.at(-1);
-    if (isWasteful && passed === this.#head && last && last.end > headBytes) {
+    const isWasteful = this.#segments.isSealed || this.#usedBytes() > this.#options.maxBytes / 2;
+    if (isWasteful && passed === this.#head && !this.#segments.isLastEmpty) {
       await this.#sealWhenIdle();
     }
-    const isFree = (index: number): boolean => {
-      const next = this.segments[index + 1];
-      return next !== undefined && next.base <= passed;
-    };
-    if (!isFree(0)) return;
+    if (!this.#segments.isOldestBefore(passed)) return;
     for (const reader of this.#readers.values()) await reader.sync();
-    while (isFree(0)) {
-      const segment = this.segments.shift()!;
-      await rm(join(this.#options.folder, segment.file), { force: true });
-      await segment.handle.close();
-    }
-    await syncFolder(this.#options.folder);
+    await this.#segments.deleteBefore(passed);
     await this.reserve.keep();
   }
 
@@ -401,7 +358,7 @@ export class DiskLog implements Log, Readable {
 
   /** The next write begins a segment; only the flush starts one, so that two never do. */
   async #sealWhenIdle(): Promise<void> {
-    this.#needsSegment = true;
+    this.#segments.seal();
     if (this.#flushing) return;
     this.#flushing = this.#startSegment().then(
       () => this.#flush(),
@@ -410,6 +367,9 @@ export class DiskLog implements Log, Readable {
     await this.#flushing;
   }
 }
+
+/** What a payload of so many bytes may take: it may be the first of a segment. */
+const sizeOf = (bytes: number): number => 2 * headBytes + bytes;
 
 interface Opened {
   readonly id: string;

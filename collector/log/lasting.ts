@@ -1,7 +1,7 @@
 // A file that was made, renamed or deleted is so for good only when its folder is synced too.
 
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
@@ -12,10 +12,13 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes a folder, and those above it, to last. */
-export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
+/**
+ * Makes a folder, and those above it, to last. One that is there may have been made just before a crash,
+ * and not been synced: that is done again, once.
+ */
+export async function makeFolder(given: string): Promise<void> {
+  const folder = resolve(given);
+  const first = (await mkdir(folder, { recursive: true, mode: 0o700 })) ?? folder;
   for (let made = folder; made.length >= first.length; made = dirname(made)) {
     await syncParent(made);
   }

@@ -86,6 +86,11 @@ export interface Log {
    * at once; the memory of a larger one belongs to the log from now on.
    */
   append(batch: Batch): Promise<Position>;
+  /**
+   * How many bytes may still wait for a reader, at the most, when there is room for so many more; below
+   * zero by as much as the whole log is too small.
+   */
+  mostWaitingFor(bytes: number): number;
   /** A name not seen before begins with the oldest batch that is still held. */
   reader(name: string): Promise<Reader>;
   close(): Promise<void>;

@@ -60,6 +60,10 @@ export class MemoryLog implements Log {
     return position;
   }
 
+  mostWaitingFor(bytes: number): number {
+    return this.#maxBytes - bytes;
+  }
+
   async reader(name: string): Promise<Reader> {
     if (this.#readers.has(name)) throw new Error(`the log has a reader "${name}" already`);
     const reader = new MemoryReader(name, this);

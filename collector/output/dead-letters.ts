@@ -4,8 +4,8 @@
 //
 // Only the collector writes the file, through this; anybody may read it at any time.
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "../log/lasting.ts";
 import { AppendFile, endOfLastLine } from "./append-file.ts";
 import { type DeadLetter, encodeLetter } from "./dead-letter.ts";
 import { type Revision, revise } from "./dead-letter-revision.ts";
@@ -78,7 +78,7 @@ export class DeadLetters {
   }
 
   async #open(): Promise<AppendFile> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(this.#path));
     return await AppendFile.open(this.#path, { wholeUpTo: endOfLastLine });
   }
 }

@@ -1,5 +1,6 @@
 // How fast room is made in the log, so that whoever has to be sent away can be told when to come back:
-// bytes that the output furthest behind commits in a second, as a moving average.
+// bytes that each output commits in a second, as a moving average, and how many it has to commit until
+// there is room. A log that frees whole segments has none for long, and then much at once.
 
 /** What an output has not committed yet; a Reader of the log is one. */
 export interface Drained {
@@ -9,6 +10,8 @@ export interface Drained {
 
 export interface DrainRateOptions {
   readonly readers: () => Iterable<Drained>;
+  /** Of the log. */
+  readonly mostWaitingFor: (bytes: number) => number;
   readonly nowMs?: () => number;
 }
 
@@ -27,6 +30,7 @@ interface Measured {
 
 export class DrainRate {
   readonly #readers: () => Iterable<Drained>;
+  readonly #mostWaitingFor: (bytes: number) => number;
   readonly #nowMs: () => number;
   readonly #measured = new Map<string, Measured>();
   #appendedBytes = 0;
@@ -35,8 +39,10 @@ export class DrainRate {
   #promisedBytes = 0;
   #promisedMs = 0;
 
-  constructor({ readers, nowMs = () => performance.now() }: DrainRateOptions) {
+  constructor(options: DrainRateOptions) {
+    const { readers, mostWaitingFor, nowMs = () => performance.now() } = options;
     this.#readers = readers;
+    this.#mostWaitingFor = mostWaitingFor;
     this.#nowMs = nowMs;
   }
 
@@ -58,7 +64,20 @@ export class DrainRate {
     const promised = Math.max(0, this.#promisedBytes - passedS * bytesPerS) + bytes;
     this.#promisedBytes = Math.min(promised, mostS * bytesPerS);
     this.#promisedMs = nowMs;
-    return Math.min(mostS, Math.max(leastS, Math.ceil(promised / bytesPerS)));
+    return Math.min(mostS, Math.max(leastS, Math.ceil(this.#secondsUntilRoomFor(promised))));
+  }
+
+  /** When the last output has come so far. */
+  #secondsUntilRoomFor(bytes: number): number {
+    const mostWaiting = this.#mostWaitingFor(bytes);
+    let seconds = 0;
+    for (const { name, waiting } of this.#readers()) {
+      const toCommit = waiting.bytes - mostWaiting;
+      const { bytesPerS } = this.#measured.get(name) ?? {};
+      if (toCommit <= 0) continue;
+      seconds = Math.max(seconds, bytesPerS === undefined ? guessS : toCommit / bytesPerS);
+    }
+    return seconds;
   }
 
   /** The one that most is waiting for: it is what fills the log. */

@@ -50,7 +50,8 @@ export class Intake {
   #heldBytes = 0;
 
   constructor({ log, readers = () => [], requestMaxBytes, requestsMaxBytes }: IntakeOptions) {
-    this.#drainRate = new DrainRate({ readers });
+    const mostWaitingFor = (bytes: number): number => log.mostWaitingFor(bytes);
+    this.#drainRate = new DrainRate({ readers, mostWaitingFor });
     this.#log = log;
     this.requestMaxBytes = requestMaxBytes;
     this.#requestsMaxBytes = requestsMaxBytes;

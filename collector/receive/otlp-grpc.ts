@@ -9,8 +9,8 @@ import { GrpcServer } from "../http2/server.ts";
 import { type ServerLimits, usualServerLimits } from "../http2/server-limits.ts";
 import { authority, listen, type Listening } from "../listen.ts";
 import type { Signal } from "../wire/batch.ts";
+import { decompress } from "./decompress.ts";
 import { encodeResponse } from "./export-response.ts";
-import { unpack } from "./gzip-message.ts";
 import { encodeHealth, healthPath, serviceAskedFor } from "./health-service.ts";
 import type { Answer, Intake, Receiver } from "./intake.ts";
 import { encodeStatus, statusOf } from "./rpc-status.ts";
@@ -99,15 +99,31 @@ class OtlpService implements GrpcService {
     if (!signal) return this.#health(message);
     if (!isCompressed) return replyOf(await this.#intake.take("otlp_grpc", signal, message));
     if (head.encoding !== "gzip") return notAnnounced;
-    let isUnpacked = false;
-    const answer = await unpack(this.#intake, message, (content) => {
-      isUnpacked = true;
-      return this.#intake.take("otlp_grpc", signal, content);
-    });
-    if (answer.kind === "invalid" && !isUnpacked) {
-      this.#intake.count("otlp_grpc", signal, { outcome: "invalid", items: 1 });
+    return replyOf(await this.#unpack(signal, message));
+  }
+
+  /** What the content holds in memory is accounted for beside the message itself. */
+  async #unpack(signal: Signal, message: Buffer): Promise<Answer> {
+    const intake = this.#intake;
+    let heldBytes = 0;
+    try {
+      const content = await decompress(message, "gzip", {
+        maxBytes: intake.requestMaxBytes,
+        hold(bytes) {
+          const refused = intake.hold(bytes, message.length + heldBytes);
+          if (!refused) heldBytes += bytes;
+          return refused;
+        },
+        tooLarge: () => intake.tooLarge(),
+      });
+      if (Buffer.isBuffer(content)) return await intake.take("otlp_grpc", signal, content);
+      if (content.kind !== "unavailable") {
+        intake.count("otlp_grpc", signal, { outcome: "invalid", items: 1 }); // nobody can tell how many
+      }
+      return content;
+    } finally {
+      intake.release(heldBytes);
     }
-    return replyOf(answer);
   }
 
   #health(message: Buffer): GrpcReply {

@@ -234,7 +234,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     if (status >= 300) return { kind: "failed", detail: messageOf(error) };
   }
   if (status < 300) return { kind: "delivered" };
-  const detail = `${status} ${response.statusMessage ?? ""} ${printable(text)}`.trimEnd();
+  const detail = `${status} ${response.statusMessage ?? ""} ${wordsIn(text)}`.trimEnd();
   if (![429, 502, 503, 504].includes(status)) return { kind: "refused", detail };
   const afterMs = Number(response.headers["retry-after"]) * 1000;
   return afterMs > 0
@@ -242,8 +242,9 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     : { kind: "failed", detail };
 }
 
-function printable(text: string): string {
-  return text
+/** It may be protobuf: what a person can read of that stands between bytes that are no text. */
+function wordsIn(answer: string): string {
+  return answer
     .slice(0, 200)
     .replaceAll(/[^ -~]+/g, " ")
     .trim();

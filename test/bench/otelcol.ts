@@ -61,6 +61,7 @@ function configOf(options: OtelcolOptions, sinkUrl: string): object {
       [exporter]: {
         ...destination,
         compression: "none",
+        retry_on_failure: { max_elapsed_time: "0s" }, // or it drops what it could not send for 5 minutes
         ...(isOnDisk ? { sending_queue: queueOnDisk(hasQueueBatch) } : {}),
       },
     },

@@ -4,8 +4,9 @@
 
 import { createServer as createHttp } from "node:http";
 import { createServer as createHttp2, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { validate } from "../../collector/wire/validate.ts";
+import { listenLocally } from "../support/listen.ts";
 import type { Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
 import { numberOffsets } from "./spans.ts";
@@ -105,8 +106,7 @@ function succeed(stream: ServerHttp2Stream): void {
 async function listen(server: Server): Promise<void> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
-  ({ port } = server.address() as AddressInfo); // a TCP server's address is never a string
+  port = await listenLocally(server, port);
   close = () =>
     new Promise((resolve) => {
       server.close(() => resolve());

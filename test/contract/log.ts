@@ -174,6 +174,31 @@ export function logContract(name: string, open: (limit: Limit) => Promise<Log>):
       expect(texts(await reader.next(unlimited()))).toEqual(["x".repeat(500)]);
     });
 
+    test.each([10, 700, 3000])(
+      "says how much may wait when there is room for %i bytes",
+      async (size) => {
+        await opened(4000, "refuse");
+        const reader = await log.reader("out");
+        const append = (bytes: number): Promise<unknown> =>
+          log.append(batchOf("x".repeat(bytes))).then(
+            () => "taken",
+            ({ reason }: Refused) => reason,
+          );
+        for (let bytes = 1; (await append(bytes)) === "taken"; bytes = (bytes * 7) % 97);
+        while ((await append(10)) === "taken");
+        expect(reader.waiting.bytes).toBeGreaterThan(log.mostWaitingFor(10));
+        while (reader.waiting.bytes > log.mostWaitingFor(size)) {
+          expect(await append(size)).toBe("full");
+          const slice = await reader.next({ ...unlimited(), maxItems: 1 });
+          await reader.commit(slice!.upTo, "");
+        }
+        expect(await append(size)).toBe("taken");
+        // What no log of this size could take is as far away as it is too large.
+        const [far, farther] = [log.mostWaitingFor(5000), log.mostWaitingFor(6000)];
+        expect([far < 0, far - farther]).toEqual([true, 1000]);
+      },
+    );
+
     test("the memory of a small batch may be used again as soon as append has returned", async () => {
       await opened();
       const reader = await log.reader("out");

@@ -2,13 +2,15 @@
 // as soon as ever, memory stays where it was, and when the bad one mends its ways it is given all of it.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { expectBalance, untilDone } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
+import { listenLocally } from "../support/listen.ts";
 import { sampleBatch } from "../support/otlp.ts";
+import { post } from "../support/post.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 
@@ -80,7 +82,7 @@ describe.each(["http", "grpc"])("an output over %s that", { timeout: 120_000 }, 
 
     let longestMs = 0;
     for (let round = 1; round <= 10; round++) {
-      await Promise.all(Array.from({ length: 4 }, () => post(collector, requests / 40)));
+      await Promise.all(Array.from({ length: 4 }, () => send(collector, requests / 40)));
       const answeredAtMs = performance.now();
       const expected = (round * requests * request.length) / 10;
       await until("the good one has it", () => arrived(good) === expected);
@@ -106,13 +108,9 @@ describe.each(["http", "grpc"])("an output over %s that", { timeout: 120_000 }, 
   });
 });
 
-async function post(collector: CollectorProcess, times: number): Promise<void> {
-  const headers = { "content-type": "application/x-protobuf" };
-  const url = `${collector.otlpHttp}/v1/traces`;
+async function send(collector: CollectorProcess, times: number): Promise<void> {
   for (let count = 0; count < times; count++) {
-    const body = Buffer.from(request);
-    const response = await fetch(url, { method: "POST", headers, body });
-    expect(response.status).toBe(200);
+    expect(await post(collector.otlpHttp, "traces", request)).toBe(200);
   }
 }
 
@@ -132,8 +130,7 @@ async function startBadServer(behaviour: Behaviour): Promise<BadServer> {
     socket.on("error", () => {});
     behaviour?.(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // a TCP server's address is never a string
+  const port = await listenLocally(server);
   const close = closeOf(server, sockets);
   if (!behaviour) await close();
   return { port, connections: () => sockets.size, close };

@@ -9,13 +9,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { cleanEnv, type CollectorProcess, startCollector } from "../support/collector-process.ts";
+import { listenLocally } from "../support/listen.ts";
 import { sampleBatch } from "../support/otlp.ts";
+import { post } from "../support/post.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 
@@ -49,14 +50,8 @@ function sonde(args: readonly string[], env: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-const send = async (url: string, items: number): Promise<number> => {
-  const response = await fetch(`${url}/v1/traces`, {
-    method: "POST",
-    headers: { "content-type": "application/x-protobuf" },
-    body: Buffer.from(sampleBatch("traces", { items }).bytes),
-  });
-  return response.status;
-};
+const send = (url: string, items: number): Promise<number> =>
+  post(url, "traces", sampleBatch("traces", { items }).bytes);
 
 describe("sonde", () => {
   test("--version says the version of the package", () => {
@@ -140,8 +135,7 @@ describe("what cannot start says so and ends with status 1", () => {
     "a taken %s port",
     async (listener) => {
       const other = createServer();
-      await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-      const { port } = other.address() as AddressInfo;
+      const port = await listenLocally(other);
       const { status, stderr } = sonde([], {
         ...anyPort,
         [`SONDE_${listener}_PORT`]: String(port),

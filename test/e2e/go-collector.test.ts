@@ -10,6 +10,7 @@ import { delivered, expectBalance, untilDone } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
 import { decodeRequest, type Request, sampleBatch } from "../support/otlp.ts";
 import { cannotStart, type Peer, startPeer } from "../support/peers.ts";
+import { post } from "../support/post.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 
@@ -231,10 +232,7 @@ async function send(
 ): Promise<void> {
   for (let count = 0; count < requests; count++) {
     const { bytes } = sampleBatch("traces", { items: 10, seed: 1 + sent.size });
-    const headers = { "content-type": "application/x-protobuf" };
-    const body = Buffer.from(bytes);
-    const response = await fetch(`${url}/v1/traces`, { method: "POST", headers, body });
-    expect(expected).toContain(response.status);
+    expect(expected).toContain(await post(url, "traces", bytes));
     for (const id of spanIdsOf(decodeRequest("traces", bytes))) sent.add(id);
   }
 }

@@ -17,6 +17,7 @@ import {
   type Span,
 } from "../support/otlp.ts";
 import { cannotStart, isAbsent, type Peer, startPeer } from "../support/peers.ts";
+import { post } from "../support/post.ts";
 import { until } from "../support/until.ts";
 
 const protocols = ["grpc", "http"] as const;
@@ -39,7 +40,7 @@ describe.skipIf(isAbsent("jaeger"))("in Jaeger", () => {
     const collector = await startCollector({ env });
     try {
       const request = traceWithEverything(protocol === "grpc" ? 1 : 2);
-      expect(await post(collector, request)).toBe(200);
+      expect(await post(collector.otlpHttp, "traces", encodeRequest("traces", request))).toBe(200);
       const traceId = traceIdOf(request);
       const found = await until("Jaeger has the trace", () => readTrace(jaeger, traceId));
       expect(inOrder(found)).toEqual(inOrder(request));
@@ -64,7 +65,9 @@ describe.skipIf(cannotStart("jaeger"))("when Jaeger is killed", () => {
       for (let count = 0; count < traces; count++) {
         const spans = 1 + (sent.size % 4);
         const request = sampleRequest("traces", { items: spans, seed: 1000 + sent.size });
-        expect(await post(collector, request)).toBe(200);
+        expect(await post(collector.otlpHttp, "traces", encodeRequest("traces", request))).toBe(
+          200,
+        );
         sent.set(traceIdOf(request), spans);
       }
     };
@@ -178,13 +181,6 @@ const everyKind: readonly KeyValue[] = [
   },
   { key: "kind.bytes", value: { bytesValue: "AAEC/w==" } },
 ];
-
-async function post(collector: CollectorProcess, request: Request): Promise<number> {
-  const headers = { "content-type": "application/x-protobuf" };
-  const body = Buffer.from(encodeRequest("traces", request));
-  const url = `${collector.otlpHttp}/v1/traces`;
-  return (await fetch(url, { method: "POST", headers, body })).status;
-}
 
 const traceIdOf = (request: Request): string => spansOf(request)[0]?.traceId ?? "";
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cleanEnv } from "../support/collector-process.ts";
 import { decodeRequest, sampleBatch } from "../support/otlp.ts";
+import { post } from "../support/post.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 
@@ -53,14 +54,9 @@ test("npx sonde takes a span and keeps it", async () => {
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
   try {
     const url = await until("it listens", () => /OTLP\/HTTP on (\S+)/.exec(output)?.[1]);
-    const response = await until("it takes a span", () =>
-      fetch(`${url}/v1/traces`, {
-        method: "POST",
-        headers: { "content-type": "application/x-protobuf" },
-        body: Buffer.from(sampleBatch("traces", { items: 1 }).bytes),
-      }),
-    );
-    expect(response.status).toBe(200);
+    const { bytes } = sampleBatch("traces", { items: 1 });
+    const status = await until("it takes a span", () => post(url, "traces", bytes));
+    expect(status).toBe(200);
     expect(output).not.toMatch(/error|warning/i);
   } finally {
     child.kill("SIGTERM");

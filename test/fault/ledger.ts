@@ -3,8 +3,8 @@
 // between two kills), so that what came twice can be held against what was under way when it was killed.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { listenLocally } from "../support/listen.ts";
 import { type MarkedRequest, namesIn } from "./marked-requests.ts";
 
 /**
@@ -79,16 +79,16 @@ export class Destination {
   readonly #arrivals = new Map<string, Arrival>();
   readonly #taken = new Map<number, number>();
   readonly #server = createServer((request, response) => this.#receive(request, response));
+  #port = 0;
 
   static async start(): Promise<Destination> {
     const destination = new Destination();
-    await new Promise<void>((resolve) => destination.#server.listen(0, "127.0.0.1", resolve));
+    destination.#port = await listenLocally(destination.#server);
     return destination;
   }
 
   endpoint(life: number): string {
-    const { port } = this.#server.address() as AddressInfo; // of a TCP server it is never a text
-    return `http://127.0.0.1:${port}/${life}`;
+    return `http://127.0.0.1:${this.#port}/${life}`;
   }
 
   get names(): Iterable<string> {

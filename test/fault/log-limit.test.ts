@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { signals } from "../../collector/wire/batch.ts";
+import { expectBalance } from "../support/books.ts";
 import { type CollectorProcess, startCollector } from "../support/collector-process.ts";
 import { until } from "../support/until.ts";
 import { type Client, httpClient } from "./clients.ts";
@@ -70,15 +71,7 @@ async function itemsOf(output: string, labels: Record<string, string> = {}): Pro
   return await collector.metric("sonde_output_items_total", { output, ...labels });
 }
 
-async function expectBalance(): Promise<void> {
-  for (const output of ["steady", "down"]) {
-    for (const signal of signals) {
-      const taken = await collector.metric("sonde_log_items_total", { signal });
-      const waiting = await collector.metric("sonde_output_waiting_items", { output, signal });
-      expect((await itemsOf(output, { signal })) + waiting).toBe(taken);
-    }
-  }
-}
+const balance = (): Promise<void> => expectBalance(collector, "steady", "down");
 
 const health = async (): Promise<{ code: number; status: string | undefined }> => {
   const response = await fetch(`${collector.web}/health`);
@@ -97,14 +90,14 @@ test("the one that is down misses the oldest, counted; nobody else notices", asy
   expect(await itemsOf("down", dropped)).toBeGreaterThan(500);
   expect(await itemsOf("steady", dropped)).toBe(0);
   expect(collector.stderr()).toContain("output down: the log is full and others wait");
-  await expectBalance();
+  await balance();
   expect(await health()).toEqual({ code: 503, status: "failing" });
 
   down.behaviour = "takes";
   const isQuiet = async (): Promise<boolean> =>
     (await collector.metric("sonde_output_waiting_items")) === 0;
   await until("it has caught up", isQuiet);
-  await expectBalance();
+  await balance();
   // What it was being sent when its turn was over came after all, and counts as delivered.
   expect(await itemsOf("down", { outcome: "delivered" })).toBe(ledger.itemsAt(down));
   const all = await itemsOf("steady", { outcome: "delivered" });
@@ -119,13 +112,13 @@ test("the count outlasts kill -9, over and over", async () => {
     await collector.kill("SIGKILL");
   }
   await start();
-  await expectBalance();
+  await balance();
   expect(await itemsOf("down", { outcome: "dropped", reason: "log_full" })).toBeGreaterThan(500);
   expect(await itemsOf("down", { outcome: "dropped", reason: "not_configured" })).toBe(0);
   expect((await health()).status).toBe("failing");
   down.behaviour = "takes";
   await until("it has caught up", async () => (await health()).status === "ok");
-  await expectBalance();
+  await balance();
   expect(ledger.verdict()).toMatchObject({ lost: [], corrupted: 0, unexplained: 0 });
   expect(await itemsOf("down", { outcome: "delivered" })).toBe(ledger.itemsAt(down));
 });

@@ -14,27 +14,52 @@ npm run crash -- --syscalls [--visits N] [--seed S] [--lanes N]
   --lanes N    how many collectors run side by side, 2 unless given
 `;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "200" },
-    syscalls: { type: "boolean", default: false },
-    visits: { type: "string" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    lanes: { type: "string", default: "2" },
-    help: { type: "boolean", default: false },
-  },
-});
+const given = options();
+if (given) await run(given);
+else {
+  process.stderr.write(usage);
+  process.exitCode = 2;
+}
 
-if (values.help) process.stdout.write(usage);
-else await run();
+interface Given {
+  readonly isSyscalls: boolean;
+  readonly rounds: number;
+  readonly visits: number | undefined;
+  readonly seed: number;
+  readonly lanes: number;
+}
 
-async function run(): Promise<void> {
-  const [seed, lanes] = [Number(values.seed), Number(values.lanes)];
+function options(): Given | undefined {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: "string", default: "200" },
+        syscalls: { type: "boolean", default: false },
+        visits: { type: "string" },
+        seed: { type: "string", default: String(Date.now() % 1_000_000) },
+        lanes: { type: "string", default: "2" },
+      },
+    });
+    const given = {
+      isSyscalls: values.syscalls,
+      rounds: Number(values.rounds),
+      visits: values.visits === undefined ? undefined : Number(values.visits),
+      seed: Number(values.seed),
+      lanes: Number(values.lanes),
+    };
+    const counts = [given.rounds, given.visits ?? 1, given.lanes];
+    return counts.every((count) => count > 0) && Number.isSafeInteger(given.seed)
+      ? given
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function run(given: Given): Promise<void> {
   const began = performance.now();
-  process.stdout.write(`seed ${seed}\n`);
-  const { words, problems } = values.syscalls
-    ? await syscalls(seed, lanes)
-    : await kills(seed, lanes);
+  process.stdout.write(`seed ${given.seed}\n`);
+  const { words, problems } = given.isSyscalls ? await syscalls(given) : await kills(given);
   const seconds = Math.round((performance.now() - began) / 1000);
   process.stdout.write(`${words}\n  took ${seconds} s\n`);
   for (const problem of problems) process.stdout.write(`BROKEN: ${problem}\n`);
@@ -46,17 +71,21 @@ interface Result {
   readonly problems: readonly string[];
 }
 
-async function kills(seed: number, lanes: number): Promise<Result> {
-  const report = await killRounds({ rounds: Number(values.rounds), seed, lanes });
+async function kills({ rounds, seed, lanes }: Given): Promise<Result> {
+  const report = await killRounds({ rounds, seed, lanes });
   return { words: inWords(report), problems: problemsOf(report) };
 }
 
-async function syscalls(seed: number, lanes: number): Promise<Result> {
-  const visits = values.visits === undefined ? {} : { visits: Number(values.visits) };
+async function syscalls({ visits, seed, lanes }: Given): Promise<Result> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
-  const report = await failEveryCall({ ...visits, seed, lanes, progress });
+  const report = await failEveryCall({
+    ...(visits === undefined ? {} : { visits }),
+    seed,
+    lanes,
+    progress,
+  });
   const { covered, points } = report;
-  const isPart = values.visits !== undefined || covered === points;
+  const isPart = visits !== undefined || covered === points;
   const missing = isPart ? [] : [`${points - covered} calls were never visited`];
   return { words: callsInWords(report), problems: [...report.problems, ...missing] };
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { cleanEnv, type CollectorProcess, startCollector } from "../support/collector-process.ts";
-import { letter, readLetters, requestOf, writeLetters } from "../support/letters.ts";
+import { letter, readLetters, requestOf, spanNamed, writeLetters } from "../support/letters.ts";
 import { decodeRequest } from "../support/otlp.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
@@ -26,12 +26,6 @@ afterEach(async () => {
   await collector?.kill("SIGKILL");
   await sink?.close();
   rmSync(dataDir, { recursive: true, force: true });
-});
-
-const named = (name: string) => ({
-  resourceSpans: [
-    { scopeSpans: [{ spans: [{ traceId: "ab".repeat(16), spanId: "cd".repeat(8), name }] }] },
-  ],
 });
 
 const namesIn = (bytes: Uint8Array): string[] =>
@@ -61,7 +55,7 @@ test(`in ${rounds} rounds of kill -9 no letter is lost`, { timeout: 300_000 }, a
     writeLetters(
       file,
       written.map((name, position) =>
-        letter(position, { items: 1, request: requestOf("traces", named(name)) }),
+        letter(position, { items: 1, request: requestOf("traces", spanNamed(name)) }),
       ),
     );
     requests.length = 0;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { startCollector } from "../support/collector-process.ts";
 import { sampleBatch } from "../support/otlp.ts";
+import { post } from "../support/post.ts";
 import { startSink } from "../support/sink.ts";
 import { until } from "../support/until.ts";
 import { isStraceAbsent } from "./strace.ts";
@@ -29,18 +30,13 @@ describe.skipIf(isStraceAbsent())("while the disk does not do what it is told", 
       const faulty = await startCollector({ dataDir, env, under });
       // Nothing leaves while the faults last, so that all of it is read from the disk afterwards.
       sink.misbehave = (response) => !!response.writeHead(503).end();
-      const acknowledged: Buffer[] = [];
+      const acknowledged: Uint8Array[] = [];
       const statuses: number[] = [];
       for (let seed = 1; seed <= 15; seed++) {
-        const body = Buffer.from(sampleBatch("traces", { items: 2, seed }).bytes);
-        const headers = { "content-type": "application/x-protobuf" };
-        const { status } = await fetch(`${faulty.otlpHttp}/v1/traces`, {
-          method: "POST",
-          headers,
-          body,
-        });
+        const { bytes } = sampleBatch("traces", { items: 2, seed });
+        const status = await post(faulty.otlpHttp, "traces", bytes);
         statuses.push(status);
-        if (status === 200) acknowledged.push(body);
+        if (status === 200) acknowledged.push(bytes);
       }
       const exited = faulty.kill("SIGCONT"); // strace ends with what it runs
       process.kill(Number(readFileSync(join(dataDir, "log", "lock"), "utf8").split(" ")[0]), 9);

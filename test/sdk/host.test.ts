@@ -1,10 +1,11 @@
 // The host comes first: whatever happens to telemetry, the app runs as it would alone.
 
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { listenLocally } from "../support/listen.ts";
+import { until } from "../support/until.ts";
 import { plainValue, startSink } from "./support/sink.ts";
-import { appFile, runApp, startApp, until } from "./support/app.ts";
+import { appFile, runApp, startApp } from "./support/app.ts";
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -27,10 +28,9 @@ describe("a collector that does not work", () => {
   test.each(["natural", "sigterm", "exit"])(
     "that takes connections and never answers delays an end by %s by two seconds at most",
     async (ending) => {
-      const hole = createServer(() => {}).listen(0, "127.0.0.1");
+      const hole = createServer(() => {});
       cleanups.push(() => void hole.close());
-      await until(() => hole.listening);
-      const { port } = hole.address() as AddressInfo; // it listens on TCP
+      const port = await listenLocally(hole);
       const ended = await runApp(appFile("exit/main.cjs"), {
         args: [ending],
         env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` },
@@ -51,9 +51,9 @@ describe("a collector that does not work", () => {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_BSP_SCHEDULE_DELAY: "50" },
     });
     await fetch(await app.url());
-    await until(() => sink.requests.some(({ path }) => path === "/v1/traces"));
+    await until("traces come", () => sink.requests.some(({ path }) => path === "/v1/traces"));
     sink.status = 200;
-    await until(() => sink.spans.length > 0);
+    await until("a span is taken", () => sink.spans.length > 0);
     const { stderr } = await app.stop();
     expect(stderr).toBe(""); // a short outage is no news
   });
@@ -199,10 +199,9 @@ describe("metrics for Prometheus", () => {
   });
 
   test("on a port that is taken cost a line, not the app", async () => {
-    const other = createServer().listen(0, "127.0.0.1");
+    const other = createServer();
     cleanups.push(() => void other.close());
-    await until(() => other.listening);
-    const { port } = other.address() as AddressInfo; // it listens on TCP
+    const port = await listenLocally(other);
     const app = startApp(appFile("plain/main.cjs"), {
       env: { ...env, OTEL_EXPORTER_PROMETHEUS_PORT: String(port) },
     });
@@ -214,9 +213,8 @@ describe("metrics for Prometheus", () => {
 });
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await until(() => server.listening);
-  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const server = createServer();
+  const port = await listenLocally(server);
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

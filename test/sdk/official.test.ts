@@ -3,7 +3,8 @@
 // listed fails, and so does one that is listed and gone.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { appFile, startApp, until } from "./support/app.ts";
+import { until } from "../support/until.ts";
+import { appFile, startApp } from "./support/app.ts";
 import type { Preload } from "./support/app.ts";
 import {
   describeLogs,
@@ -129,7 +130,9 @@ async function runUnder(
   await fetch(`${url}/fail`);
   // These are measured over some turns of the event loop; a process that ends sooner has none.
   const late = ["nodejs.eventloop.delay.max", "v8js.gc.duration"];
-  await until(() => late.every((name) => sink.metrics.some((metric) => metric.name === name)));
+  await until("the late metrics come", () =>
+    late.every((name) => sink.metrics.some((metric) => metric.name === name)),
+  );
   const { stderr } = await app.stop();
   expect(stderr).toBe("");
   return sink;

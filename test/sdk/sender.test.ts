@@ -2,9 +2,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Sender } from "../../sdk/export/sender.ts";
 import type { Target } from "../../sdk/export/sender.ts";
 import { encodeRequest, sampleRequest } from "../support/otlp.ts";
+import { until } from "../support/until.ts";
 import { startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
-import { until } from "./support/app.ts";
 
 let sink: Sink;
 beforeEach(async () => void (sink = await startSink()));
@@ -74,7 +74,7 @@ test("what is not with the operating system yet can be taken for a last send", a
   send(body);
   send(body);
   expect(sender.takeUnsent()).toHaveLength(2);
-  await until(() => sink.requests.length > 0);
+  await until("a request comes", () => sink.requests.length > 0);
   await sender.flush();
   expect(sink.requests).toHaveLength(1);
 });

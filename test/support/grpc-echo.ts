@@ -2,12 +2,12 @@
 // real one keeps: what it holds must come back to nothing.
 
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import type { GrpcReply, GrpcService } from "../../collector/http2/grpc-service.ts";
 import { type GrpcStatus, grpcCodes } from "../../collector/http2/grpc-status.ts";
 import type { RequestHead } from "../../collector/http2/request-head.ts";
 import { GrpcServer } from "../../collector/http2/server.ts";
 import { type ServerLimits, usualServerLimits } from "../../collector/http2/server-limits.ts";
+import { listenLocally } from "./listen.ts";
 
 export class EchoService implements GrpcService {
   heldBytes = 0;
@@ -51,8 +51,7 @@ export async function startEcho(limits: Partial<ServerLimits> = {}): Promise<Ech
   const service = new EchoService();
   const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
   const listener = createServer((socket) => server.accept(socket));
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as AddressInfo; // a TCP server's address is never a string
+  const port = await listenLocally(listener);
   return {
     url: `http://127.0.0.1:${port}`,
     service,

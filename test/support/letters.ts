@@ -32,6 +32,12 @@ export function letter(position: number, options: LetterOptions = {}): DeadLette
 export const requestOf = (signal: Signal, request: Request): string =>
   base64(encodeRequest(signal, request));
 
+export const spanNamed = (name: string): Request => ({
+  resourceSpans: [
+    { scopeSpans: [{ spans: [{ traceId: "ab".repeat(16), spanId: "cd".repeat(8), name }] }] },
+  ],
+});
+
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
 /** Lines that are no letters are given as text. */

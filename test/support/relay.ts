@@ -2,7 +2,8 @@
 // client really sends.
 
 import { connect, createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
+import { listenLocally } from "./listen.ts";
 
 export interface Relay {
   readonly url: string;
@@ -27,10 +28,9 @@ export async function startRelay(target: string): Promise<Relay> {
     }
     socket.on("data", (chunk) => (bytes += chunk.length));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address() as AddressInfo; // a TCP server's address is never a string
+  const ownPort = await listenLocally(server);
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://127.0.0.1:${ownPort}`,
     takeBytes() {
       const taken = bytes;
       bytes = 0;

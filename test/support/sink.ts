@@ -1,9 +1,9 @@
 // An OTLP/HTTP server that keeps what it is sent and misbehaves when told to.
 
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { Signal } from "../../collector/wire/batch.ts";
+import { listenLocally } from "./listen.ts";
 
 export interface Sink {
   readonly url: string;
@@ -14,6 +14,7 @@ export interface Sink {
   readonly arrived: () => number;
   /** Decides for each request; true means that it has answered itself. */
   misbehave: ((response: ServerResponse, bytes: Buffer) => boolean) | undefined;
+  dropConnections(): void;
   close(): Promise<void>;
 }
 
@@ -33,14 +34,14 @@ export async function startSink(port = 0): Promise<Sink> {
       response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
-  const address = server.address() as AddressInfo;
+  const takenPort = await listenLocally(server, port);
   const sink: Sink = {
-    url: `http://127.0.0.1:${address.port}`,
-    port: address.port,
+    url: `http://127.0.0.1:${takenPort}`,
+    port: takenPort,
     requests,
     arrived: () => arrived,
     misbehave: undefined,
+    dropConnections: () => server.closeAllConnections(),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

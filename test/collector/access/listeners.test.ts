@@ -12,6 +12,7 @@ import { Collector } from "../../../collector/collector.ts";
 import { loadConfig } from "../../../collector/config/config.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { type Authority, makeAuthority, type Pair } from "../../support/certificates.ts";
+import { asIs } from "../../support/grpc-js.ts";
 import { until } from "../../support/until.ts";
 
 let folder: string;
@@ -105,7 +106,6 @@ function askGrpc(authorization?: string): Promise<grpc.status> {
   const client = new grpc.Client(url.replace(/^grpcs?:../, ""), credentials);
   const metadata = new grpc.Metadata();
   if (authorization !== undefined) metadata.set("authorization", authorization);
-  const asIs = (bytes: Buffer): Buffer => bytes;
   const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
   return new Promise((resolve) => {
     client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), metadata, (error) => {

@@ -2,12 +2,14 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Answer, ask, type Secured } from "../../../collector/command/ask.ts";
 import { announce } from "../../../collector/presence.ts";
+import { listenLocally } from "../../support/listen.ts";
+
+const outputs: readonly string[] = [];
 
 let folder: string;
 let server: Server | undefined;
@@ -42,9 +44,8 @@ async function listen(tls?: Tls): Promise<number> {
     const { status = 200, text = "{}", dataDir = folder } = answer;
     response.writeHead(status, { "x-sonde-data-dir": encodeURI(dataDir) }).end(text);
   });
-  await new Promise<void>((done) => made.listen(0, "127.0.0.1", done));
   server = made;
-  return (made.address() as AddressInfo).port;
+  return await listenLocally(made);
 }
 
 /** All for the same host, which therefore tells nothing. */
@@ -66,13 +67,13 @@ const look = (webPort: number, more: Partial<Secured> = {}): Promise<Answer> =>
 
 test("what was announced in the data folder goes before the configured port", async () => {
   const port = await listen();
-  await announce(folder, `http://127.0.0.1:${port}`);
+  await announce(folder, { url: `http://127.0.0.1:${port}`, outputs });
   expect(await look(1)).toEqual({ kind: "answer", body: {}, note: "" });
 });
 
 test.each(["0.0.0.0", "[::ffff:127.0.0.1]"])("a collector on %s is reached here", async (host) => {
   const port = await listen();
-  await announce(folder, `http://${host}:${port}`);
+  await announce(folder, { url: `http://${host}:${port}`, outputs });
   expect(await look(1)).toMatchObject({ kind: "answer" });
 });
 
@@ -82,12 +83,12 @@ test("nobody is there where nothing listens and nothing was announced", async ()
   server = undefined;
   expect(await look(port)).toEqual({ kind: "nobody" });
   expect(await look(0)).toEqual({ kind: "nobody" });
-  await announce(folder, `http://127.0.0.1:${port}`);
+  await announce(folder, { url: `http://127.0.0.1:${port}`, outputs });
   expect(await look(port)).toMatchObject({ kind: "refused" });
 });
 
 test("one without a web port is somebody who cannot be asked", async () => {
-  await announce(folder, undefined);
+  await announce(folder, { url: undefined, outputs });
   expect(await look(4319)).toEqual({ kind: "nobody", pid: process.pid });
 });
 
@@ -171,7 +172,7 @@ describe("over TLS", () => {
     expect(await look(port, { tlsCert: own.cert, authToken: "secret" })).toMatchObject({
       kind: "refused",
     });
-    await announce(folder, `https://127.0.0.1:${port}`);
+    await announce(folder, { url: `https://127.0.0.1:${port}`, outputs });
     expect(await look(port, { authToken: "secret" })).toMatchObject({ kind: "refused" });
     expect(asked).toEqual([]);
   });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { idOf } from "../../../collector/output/dead-letter-file.ts";
 import { type CollectorProcess, startCollector } from "../../support/collector-process.ts";
-import { letter, readLetters, writeLetters } from "../../support/letters.ts";
-import { encodeRequest, type Request } from "../../support/otlp.ts";
+import { letter, readLetters, spanNamed, writeLetters } from "../../support/letters.ts";
+import { encodeRequest } from "../../support/otlp.ts";
+import { post } from "../../support/post.ts";
 import { normalize, type Ran, runSonde } from "../../support/run-sonde.ts";
 import { type Sink, startSink } from "../../support/sink.ts";
 import { until } from "../../support/until.ts";
@@ -39,19 +40,9 @@ const dead = (...args: string[]): Promise<Ran> => runSonde(["dead", ...args], { 
 
 const file = (output = "archive"): string => join(dataDir, "dead", `${output}.jsonl`);
 
-const span = (name: string): Request => ({
-  resourceSpans: [
-    { scopeSpans: [{ spans: [{ traceId: "ab".repeat(16), spanId: "cd".repeat(8), name }] }] },
-  ],
-});
-
 async function send(name: string): Promise<void> {
-  const response = await fetch(`${collector?.otlpHttp}/v1/traces`, {
-    method: "POST",
-    headers: { "content-type": "application/x-protobuf" },
-    body: Buffer.from(encodeRequest("traces", span(name))),
-  });
-  expect(response.status).toBe(200);
+  const bytes = encodeRequest("traces", spanNamed(name));
+  expect(await post(collector!.otlpHttp, "traces", bytes)).toBe(200);
 }
 
 const refuse = (name: string): void => {
@@ -257,6 +248,18 @@ test.each([
   [["show", "--colour"], "Unknown option '--colour'; see sonde dead --help"],
 ])("%j is answered with status 2", async (args, message) => {
   expect(await dead(...args)).toEqual({ status: 2, stdout: "", stderr: `sonde: ${message}\n` });
+});
+
+test("a running collector's outputs are known, whatever the command was started with", async () => {
+  await start();
+  writeFileSync(join(dataDir, "sonde.yaml"), "log_max_bytes: 1GiB\n");
+  for (const action of ["show", "resend"]) {
+    expect(await dead(action, "archive")).toMatchObject({ status: 0, stdout: "no dead letters\n" });
+  }
+  expect(await dead("resend", "achive")).toMatchObject({
+    status: 1,
+    stderr: 'sonde: there is no output "achive"; did you mean "archive"?\n',
+  });
 });
 
 test("a name that no output has is answered with the one that was meant", async () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CollectorProcess, startCollector } from "../../support/collector-process.ts";
 import { letter, writeLetters } from "../../support/letters.ts";
 import { sampleBatch } from "../../support/otlp.ts";
+import { post } from "../../support/post.ts";
 import { normalize, type Ran, runSonde } from "../../support/run-sonde.ts";
 import { type Sink, startSink } from "../../support/sink.ts";
 import { until } from "../../support/until.ts";
@@ -50,12 +51,8 @@ async function fill(): Promise<void> {
     ["logs", 1200],
     ["metrics", 5],
   ] as const) {
-    const response = await fetch(`${collector.otlpHttp}/v1/${signal}`, {
-      method: "POST",
-      headers: { "content-type": "application/x-protobuf" },
-      body: Buffer.from(sampleBatch(signal, { items }).bytes),
-    });
-    expect(response.status).toBe(200);
+    const { bytes } = sampleBatch(signal, { items });
+    expect(await post(collector.otlpHttp, signal, bytes)).toBe(200);
   }
   const running = collector;
   await until("jaeger is done", async () => {
@@ -154,6 +151,14 @@ test("an output that is configured no more is told apart", async () => {
   writeFileSync(join(dataDir, "sonde.yaml"), "log_max_bytes: 1GiB\n");
   const { stdout } = await log();
   expect(stdout).toMatch(/^archive \(not configured\) /m);
+});
+
+test("while a collector runs its outputs count, whatever the command itself was started with", async () => {
+  await fill();
+  writeFileSync(join(dataDir, "sonde.yaml"), "log_max_bytes: 1GiB\n");
+  const { stdout } = await log();
+  expect(stdout).toMatch(/^archive /m);
+  expect(stdout).not.toContain("not configured");
 });
 
 test("where no collector has run there is no log, which is status 1", async () => {

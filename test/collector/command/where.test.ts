@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CollectorProcess, startCollector } from "../../support/collector-process.ts";
 import { attributes, encodeRequest } from "../../support/otlp.ts";
+import { post } from "../../support/post.ts";
 import { normalize, type Ran, runSonde } from "../../support/run-sonde.ts";
 import { type Sink, startSink } from "../../support/sink.ts";
 import { until } from "../../support/until.ts";
@@ -46,14 +47,9 @@ const where = (...args: string[]): Promise<Ran> => runSonde(["where", ...args], 
 async function send(traceId: string, names: readonly string[]): Promise<void> {
   const spans = names.map((name, index) => ({ traceId, spanId: `0${index}`.repeat(8), name }));
   const resource = { attributes: attributes({ "service.name": "shop" }) };
-  const response = await fetch(`${collector?.otlpHttp}/v1/traces`, {
-    method: "POST",
-    headers: { "content-type": "application/x-protobuf" },
-    body: Buffer.from(
-      encodeRequest("traces", { resourceSpans: [{ resource, scopeSpans: [{ spans }] }] }),
-    ),
-  });
-  expect(response.status).toBe(200);
+  const request = { resourceSpans: [{ resource, scopeSpans: [{ spans }] }] };
+  const bytes = encodeRequest("traces", request);
+  expect(await post(collector!.otlpHttp, "traces", bytes)).toBe(200);
 }
 
 const settled = (output: string): Promise<boolean> =>

@@ -65,11 +65,21 @@ describe("a mistake in the file", () => {
     ["host:", "1 host: nothing is not text"],
     ["steps: 1", "1 steps: is not a group of names with values"],
     ["outputs: 1", "1 outputs: is not a group of names with values"],
-    ["outputs:\n  lokki: {}", '2 outputs.lokki: no such output type; did you mean "loki"?'],
+    ["outputs:\n  jager: {}", '2 outputs.jager: no such output type; did you mean "jaeger"?'],
+    [
+      "outputs:\n  lokki: {}",
+      '2 outputs.lokki: no such output type; if you mean "loki", that is not available in this version',
+    ],
     ["outputs:\n  loki: {}", "2 outputs.loki: this output type is not available in this version"],
     [
       "outputs:\n  mine: {}",
       "2 outputs.mine: no such output type; " +
+        "there are debug, elasticsearch, file, jaeger, otlp, prometheus; " +
+        "an output of another name needs a type",
+    ],
+    [
+      "outputs:\n  mine:\n    type: own",
+      "3 outputs.mine.type: no such output type; " +
         "there are debug, elasticsearch, file, jaeger, otlp, prometheus",
     ],
     [
@@ -112,6 +122,7 @@ describe("a mistake in the file", () => {
     ['a: 1\nb: "x', "2:6: lacks a closing quote, bracket, brace, comma or colon"],
     ["a:\n\tb: 1", "2:1: is indented by a tab; use spaces"],
     ["a:\n  b: 1\n c: 2", "3:1: is indented otherwise than the lines that it belongs to"],
+    ["a: { b: 1\nc: 2", "2:1: is within a [ or { that is not closed, or is indented too little"],
     ["a: @b", "1:4: begins with a character that has a meaning in YAML; put the text in quotes"],
     ["a: 1\n---\nb: 1", "2:1: begins a second document; a settings file is one"],
     ["a: !b c", "1:4: has a tag that is not known here; put a text that begins with ! in quotes"],

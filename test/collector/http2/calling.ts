@@ -1,13 +1,12 @@
 // A client of ours, and servers whose every frame is in a test's hands, for the tests of the client.
 
-import type { Http2Server } from "node:http2";
 import { createServer, type Server } from "node:net";
-import type { AddressInfo } from "node:net";
 import { GrpcClient, type GrpcClientOptions } from "../../../collector/http2/client.ts";
 import type { GrpcAnswer, GrpcRequest } from "../../../collector/http2/client-call.ts";
 import { encodeHeaders, type Header } from "../../../collector/http2/header-encoder.ts";
 import { frameTypes } from "../../../collector/http2/protocol.ts";
 import { data, headers, message, RawPeer, type Setting, settings } from "../../support/http2.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { until } from "../../support/until.ts";
 
 const never = new AbortController().signal;
@@ -28,10 +27,9 @@ export function closeAll(): void {
   for (const close of closing.splice(0).toReversed()) close();
 }
 
-export async function listening(server: Server | Http2Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+export async function listening(server: Server, port = 0): Promise<number> {
   closing.push(() => server.close());
-  return (server.address() as AddressInfo).port; // a TCP server's address is never a string
+  return await listenLocally(server, port);
 }
 
 export function clientTo(port: number, more: Partial<GrpcClientOptions> = {}): GrpcClient {

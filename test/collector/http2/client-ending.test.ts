@@ -192,8 +192,7 @@ describe("connections", () => {
       void peer.see("the call", isHeaders(1)).then(() => peer.send(ok(1)));
       closing.push(() => socket.destroy());
     });
-    await new Promise<void>((resolve) => echo.listen(port, "127.0.0.1", resolve));
-    closing.push(() => echo.close());
+    await listening(echo, port);
     expect(await call(client)).toMatchObject(isOk);
   });
 

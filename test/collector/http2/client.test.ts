@@ -8,6 +8,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { frameTypes } from "../../../collector/http2/protocol.ts";
 import { makeAuthority } from "../../support/certificates.ts";
 import { startEcho } from "../../support/grpc-echo.ts";
+import { startGrpcJs } from "../../support/grpc-js.ts";
 import { message, ping, windowUpdate } from "../../support/http2.ts";
 import { until } from "../../support/until.ts";
 import {
@@ -55,38 +56,17 @@ describe("foreign servers", () => {
   });
 
   test("grpc-js, and its words and details", async () => {
-    const server = new grpc.Server({ "grpc.max_receive_message_length": 64 << 20 });
-    const asIs = (bytes: Buffer): Buffer => bytes;
-    const method = {
-      path: "/echo",
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const;
-    server.addService(
-      { echo: method },
-      {
-        echo: ({ request }: { request: Buffer }, reply: grpc.sendUnaryData<Buffer>) => {
-          if (request.length < 100_000) {
-            reply(null, request);
-            return;
-          }
-          const metadata = new grpc.Metadata();
-          metadata.set("grpc-status-details-bin", Buffer.from([1, 2, 3]));
-          reply({ code: grpc.status.ABORTED, details: "größer als 1 %", metadata });
-        },
-      },
-    );
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
-      ),
-    );
-    closing.push(() => server.forceShutdown());
-    const client = clientTo(port);
+    const server = await startGrpcJs("/echo", ({ request }, reply) => {
+      if (request.length < 100_000) {
+        reply(null, request);
+        return;
+      }
+      const metadata = new grpc.Metadata();
+      metadata.set("grpc-status-details-bin", Buffer.from([1, 2, 3]));
+      reply({ code: grpc.status.ABORTED, details: "größer als 1 %", metadata });
+    });
+    closing.push(() => server.stop());
+    const client = clientTo(server.port);
     expect(await call(client)).toMatchObject({ ...isOk, message: Buffer.from("hello") });
     const parts = Array.from({ length: 3_000 }, (_, index) => Buffer.alloc(index, index));
     expect(await call(client, { parts })).toEqual({

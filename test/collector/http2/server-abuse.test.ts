@@ -2,8 +2,6 @@ import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Header } from "../../../collector/http2/header-encoder.ts";
 import { errorCodes, frameTypes, preface } from "../../../collector/http2/protocol.ts";
-import type { ServerLimits } from "../../../collector/http2/server-limits.ts";
-import type { Echo } from "../../support/grpc-echo.ts";
 import {
   data,
   frame,
@@ -11,25 +9,14 @@ import {
   ping,
   RawPeer,
   reset,
-  type Setting,
   settings,
   windowUpdate,
 } from "../../support/http2.ts";
 import { until } from "../../support/until.ts";
-import { call, post, Serving } from "./serving.ts";
-
-let serving: Serving;
-let echo: Echo;
-let peer: RawPeer;
-
-async function start(limits: Partial<ServerLimits> = {}, ...ours: Setting[]): Promise<void> {
-  await serving?.stop();
-  serving = await Serving.start(limits, ...ours);
-  ({ echo, peer } = serving);
-}
+import { call, echo, peer, post, serving, start, stop } from "./serving.ts";
 
 beforeEach(() => start());
-afterEach(() => serving.stop());
+afterEach(stop);
 
 describe("floods end the connection, and what is short of one does not", () => {
   const calm = errorCodes.enhanceYourCalm;

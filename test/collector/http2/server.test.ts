@@ -2,8 +2,6 @@ import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Header } from "../../../collector/http2/header-encoder.ts";
 import { errorCodes, frameTypes } from "../../../collector/http2/protocol.ts";
-import type { ServerLimits } from "../../../collector/http2/server-limits.ts";
-import type { Echo } from "../../support/grpc-echo.ts";
 import { Http2Peer } from "../../support/http2-client.ts";
 import {
   data,
@@ -12,25 +10,14 @@ import {
   message,
   RawPeer,
   reset,
-  type Setting,
   uint32,
   windowUpdate,
 } from "../../support/http2.ts";
 import { until } from "../../support/until.ts";
-import { call, pieces, post, Serving } from "./serving.ts";
-
-let serving: Serving;
-let echo: Echo;
-let peer: RawPeer;
-
-async function start(limits: Partial<ServerLimits> = {}, ...ours: Setting[]): Promise<void> {
-  await serving?.stop();
-  serving = await Serving.start(limits, ...ours);
-  ({ echo, peer } = serving);
-}
+import { call, echo, peer, pieces, post, serving, start, stop } from "./serving.ts";
 
 beforeEach(() => start());
-afterEach(() => serving.stop());
+afterEach(stop);
 
 const replaced = (name: string, value: string): readonly Header[] =>
   post.map(([known, old]) => [known, known === name ? value : old]);

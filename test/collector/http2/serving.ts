@@ -19,7 +19,26 @@ export const post: readonly Header[] = [
 export const call = (stream: number, text = "hello"): Buffer =>
   Buffer.concat([headers(stream, post), data(stream, message(Buffer.from(text)), true)]);
 
-export class Serving {
+// As they are after the last start.
+export let serving: Serving;
+export let echo: Echo;
+export let peer: RawPeer;
+
+/** With these settings of the peer. What was started before is stopped. */
+export async function start(
+  limits: Partial<ServerLimits> = {},
+  ...ours: readonly Setting[]
+): Promise<void> {
+  await stop();
+  serving = await Serving.start(limits, ...ours);
+  ({ echo, peer } = serving);
+}
+
+export async function stop(): Promise<void> {
+  await serving?.stop();
+}
+
+class Serving {
   readonly echo: Echo;
   readonly peer: RawPeer;
 
@@ -28,7 +47,7 @@ export class Serving {
     this.peer = peer;
   }
 
-  static async start(limits: Partial<ServerLimits> = {}, ...ours: Setting[]): Promise<Serving> {
+  static async start(limits: Partial<ServerLimits>, ...ours: readonly Setting[]): Promise<Serving> {
     const echo = await startEcho(limits);
     return new Serving(echo, await RawPeer.client(echo.url, ...ours));
   }

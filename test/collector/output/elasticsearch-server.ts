@@ -2,12 +2,13 @@
 // misbehave.
 
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import { open } from "../../../collector/output/elasticsearch/elasticsearch.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import type { Delivery, Output } from "../../../collector/output/output.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Batch } from "../../../collector/wire/batch.ts";
+import { listenLocally } from "../../support/listen.ts";
 
 export interface Request {
   readonly method: string;
@@ -67,9 +68,8 @@ export async function startServer(): Promise<Server> {
       if (!isThere) server.stored.set(id, document);
       return { create: { status: isThere ? 409 : 201 } };
     });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const server: Server = {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listenLocally(http)}`,
     bulks: [],
     others: [],
     stored: new Map(),
@@ -115,12 +115,7 @@ export function deliveryOf(batches: readonly Batch[], firstPosition = 0): Delive
     batch,
     atMs: Date.now(),
   }));
-  return {
-    signal: "logs",
-    entries,
-    items: batches.reduce((sum, { items }) => sum + items, 0),
-    bytes: batches.reduce((sum, { bytes }) => sum + bytes.length, 0),
-  };
+  return wholeOf("logs", entries);
 }
 
 export const never: AbortSignal = new AbortController().signal;

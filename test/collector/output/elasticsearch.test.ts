@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import type { Output } from "../../../collector/output/output.ts";
 import type { Batch } from "../../../collector/wire/batch.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { encodeRequest, sampleBatch } from "../../support/otlp.ts";
 import { deliveryOf, never, openOutput, type Server, startServer } from "./elasticsearch-server.ts";
 
@@ -275,9 +274,7 @@ describe("an answer that is none", () => {
       socket.on("error", () => {});
       socket.once("data", () => socket.end("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n"));
     });
-    early.listen(0, "127.0.0.1");
-    await once(early, "listening");
-    const url = `http://127.0.0.1:${(early.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${await listenLocally(early)}`;
     const other = await openOutput(url);
     const large = batchOf("x".repeat(30 * 1024 * 1024));
     const outcome = await other.deliver(deliveryOf([large]), never);

@@ -2,12 +2,12 @@
 // caught out by a server that closes one which was idle.
 
 import { createServer, type Socket } from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { open } from "../../../collector/output/otlp/otlp.ts";
 import { settings } from "../../../collector/output/otlp/settings.ts";
 import type { Output } from "../../../collector/output/output.ts";
 import { deliveryOf, outputContext } from "../../contract/output.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { until } from "../../support/until.ts";
 
 /** Answers each request by what `answer` makes of it; sees every connection. */
@@ -45,8 +45,7 @@ async function start(given: Record<string, unknown> = {}): Promise<[Server, Outp
       made.answer(socket);
     });
   });
-  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
-  const { port } = listening.address() as AddressInfo;
+  const port = await listenLocally(listening);
   const made: Server = {
     url: `http://127.0.0.1:${port}`,
     connections: [],

@@ -1,5 +1,4 @@
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { grpcCodes, headersOfStatus } from "../../../collector/http2/grpc-status.ts";
@@ -18,6 +17,7 @@ import {
   settings,
   windowUpdate,
 } from "../../support/http2.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { encodeResponse, sampleBatch } from "../../support/otlp.ts";
 import { until } from "../../support/until.ts";
 
@@ -52,8 +52,7 @@ function open(more: Partial<SenderSettings> = {}): void {
 beforeEach(async () => {
   peers = [];
   answer = (stream) => answerWith(stream, Buffer.alloc(0));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `grpc://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  url = `grpc://127.0.0.1:${await listenLocally(server)}`;
   open();
 });
 afterEach(async () => {

@@ -4,7 +4,6 @@
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -16,6 +15,7 @@ import { open } from "../../../collector/output/otlp/otlp.ts";
 import { settings } from "../../../collector/output/otlp/settings.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { outputContext } from "../../contract/output.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { decodeRequest, encodeResponse, sampleBatch } from "../../support/otlp.ts";
 import { startSink } from "../../support/sink.ts";
 import { until } from "../../support/until.ts";
@@ -51,8 +51,7 @@ class TroubledServer {
 
   async listen(): Promise<void> {
     this.#server = this.#make();
-    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#port = await listenLocally(this.#server, this.#port);
   }
 
   close(): Promise<void> {

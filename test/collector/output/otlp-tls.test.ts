@@ -2,7 +2,6 @@
 
 import { mkdtempSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readFileSync } from "node:fs";
@@ -14,6 +13,7 @@ import type { Outcome, Output } from "../../../collector/output/output.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { deliveryOf, outputContext } from "../../contract/output.ts";
 import { makeAuthority, type Pair } from "../../support/certificates.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { problems } from "../config/folder.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sonde-tls-"));
@@ -46,8 +46,7 @@ async function listen(asks = false, pair: Pair = serverPair): Promise<string> {
       request.resume().on("end", () => response.end());
     },
   );
-  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `https://127.0.0.1:${await listenLocally(server)}`;
 }
 
 async function openTo(endpoint: string, given: object, said: string[] = []): Promise<Output> {

@@ -1,39 +1,21 @@
 import * as grpc from "@grpc/grpc-js";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { open } from "../../../collector/output/otlp/otlp.ts";
 import { settings } from "../../../collector/output/otlp/settings.ts";
-import type { Delivery, Outcome, Output } from "../../../collector/output/output.ts";
-import { Incidents } from "../../../collector/telemetry/incidents.ts";
-import { type Signal, signals } from "../../../collector/wire/batch.ts";
-import { decodeRequest, encodeMessage, encodeResponse, sampleBatch } from "../../support/otlp.ts";
+import type { Outcome, Output } from "../../../collector/output/output.ts";
+import { signals } from "../../../collector/wire/batch.ts";
+import { deliveryOf, outputContext } from "../../contract/output.ts";
+import { type GrpcJsServer, startGrpcJs } from "../../support/grpc-js.ts";
+import { listenLocally } from "../../support/listen.ts";
+import { decodeRequest, encodeMessage, encodeResponse } from "../../support/otlp.ts";
 import { type Sink, startSink } from "../../support/sink.ts";
 
-const context = {
-  name: "otlp",
-  logId: "0123456789abcdef",
-  incidents: new Incidents({ write: () => {} }),
-  host: "127.0.0.1",
-  ready: () => {},
-};
-
 const openTo = (given: Record<string, unknown>): Promise<Output> =>
-  open(settings.parse({ timeout_ms: 2_000, ...given }), context);
-
-function deliveryOf(signal: Signal, ...items: number[]): Delivery {
-  const entries = items.map((count, position) => ({
-    position,
-    atMs: 0,
-    batch: sampleBatch(signal, { items: count, seed: position + 1 }),
-  }));
-  const bytes = entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
-  return { signal, entries, items: items.reduce((sum, count) => sum + count, 0), bytes };
-}
+  open(settings.parse({ timeout_ms: 2_000, ...given }), outputContext());
 
 const never = new AbortController().signal;
-const asIs = (bytes: Buffer): Buffer => bytes;
 
 describe("over HTTP", () => {
   let sink: Sink;
@@ -56,11 +38,11 @@ describe("over HTTP", () => {
       response.writeHead(status, headers).end(body);
       return true;
     };
-    return output.deliver(deliveryOf("traces", 3, 4), never);
+    return output.deliver(deliveryOf("traces", [3, 4]), never);
   };
 
   test.each(signals)("%s: the batches of a delivery arrive as one request", async (signal) => {
-    const delivery = deliveryOf(signal, 3, 4);
+    const delivery = deliveryOf(signal, [3, 4]);
     expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
     expect(sink.requests.length).toBe(1);
     expect(sink.requests[0]?.signal).toBe(signal);
@@ -81,7 +63,7 @@ describe("over HTTP", () => {
       seen.push(headers["content-encoding"], headers["x-tenant"], url);
       return false;
     };
-    expect(await gzip.deliver(deliveryOf("logs", 5), never)).toEqual({ kind: "delivered" });
+    expect(await gzip.deliver(deliveryOf("logs", [5]), never)).toEqual({ kind: "delivered" });
     expect(seen).toEqual(["gzip", "shop", "/v1/logs"]);
     await gzip.close();
   });
@@ -152,13 +134,13 @@ describe("over HTTP", () => {
   test("no answer, and nobody there: a retry each", async () => {
     const quick = await openTo({ endpoint: sink.url, timeout_ms: 100 });
     sink.misbehave = () => true;
-    expect(await quick.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+    expect(await quick.deliver(deliveryOf("traces", [1]), never)).toMatchObject({
       kind: "retry",
       reason: "timeout",
     });
     await quick.close();
     await sink.close();
-    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+    expect(await output.deliver(deliveryOf("traces", [1]), never)).toMatchObject({
       kind: "retry",
       reason: "unreachable",
     });
@@ -193,7 +175,7 @@ describe("over HTTP", () => {
           return true;
         };
         const began = performance.now();
-        expect(await quick.deliver(deliveryOf("traces", 1), never)).toMatchObject(outcome);
+        expect(await quick.deliver(deliveryOf("traces", [1]), never)).toMatchObject(outcome);
         expect(performance.now() - began).toBeLessThan(1500);
       }
       await quick.close();
@@ -240,7 +222,7 @@ describe("over HTTP", () => {
       encoding = response.req.headers["content-encoding"];
       return false;
     };
-    const delivery = deliveryOf("logs", 5);
+    const delivery = deliveryOf("logs", [5]);
     expect(await zstd.deliver(delivery, never)).toEqual({ kind: "delivered" });
     expect(encoding).toBe("zstd");
     expect(sink.requests[0]?.bytes).toEqual(Buffer.from(delivery.entries[0]!.batch.bytes));
@@ -248,7 +230,7 @@ describe("over HTTP", () => {
   });
 
   test("small and large batches arrive in their order", async () => {
-    const delivery = deliveryOf("traces", 1, 2, 60, 1, 50, 70, 3);
+    const delivery = deliveryOf("traces", [1, 2, 60, 1, 50, 70, 3]);
     expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
     const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
     expect(sink.requests[0]?.bytes.equals(sent)).toBe(true);
@@ -257,7 +239,7 @@ describe("over HTTP", () => {
   test("an abort ends a delivery at once, as a retry", async () => {
     sink.misbehave = () => true;
     const abort = new AbortController();
-    const outcome = output.deliver(deliveryOf("traces", 1), abort.signal);
+    const outcome = output.deliver(deliveryOf("traces", [1]), abort.signal);
     setImmediate(() => abort.abort());
     expect(await outcome).toMatchObject({ kind: "retry" });
   });
@@ -265,7 +247,7 @@ describe("over HTTP", () => {
 
 describe("over gRPC", () => {
   const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-  let server: grpc.Server;
+  let server: GrpcJsServer;
   let output: Output;
   let received: Buffer[];
   let answer: Partial<grpc.StatusObject> | undefined;
@@ -273,47 +255,26 @@ describe("over gRPC", () => {
   beforeEach(async () => {
     received = [];
     answer = undefined;
-    server = new grpc.Server();
-    const method = {
-      path,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: asIs,
-      requestDeserialize: asIs,
-      responseSerialize: asIs,
-      responseDeserialize: asIs,
-    } as const;
-    server.addService(
-      { export: method },
-      {
-        export: (call: { request: Buffer }, reply: grpc.sendUnaryData<Buffer>) => {
-          if (!answer) received.push(call.request);
-          reply(answer ?? null, Buffer.alloc(0));
-        },
-      },
-    );
-    const credentials = grpc.ServerCredentials.createInsecure();
-    const port = await new Promise<number>((resolve, reject) =>
-      server.bindAsync("127.0.0.1:0", credentials, (error, port) =>
-        error ? reject(error) : resolve(port),
-      ),
-    );
-    output = await openTo({ endpoint: `grpc://127.0.0.1:${port}` });
+    server = await startGrpcJs(path, ({ request }, reply) => {
+      if (!answer) received.push(request);
+      reply(answer ?? null, Buffer.alloc(0));
+    });
+    output = await openTo({ endpoint: `grpc://127.0.0.1:${server.port}` });
   });
   afterEach(async () => {
     await output.close();
-    server.forceShutdown();
+    server.stop();
   });
 
   test("the batches of a delivery arrive as one message", async () => {
-    const delivery = deliveryOf("traces", 3, 4);
+    const delivery = deliveryOf("traces", [3, 4]);
     expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
     const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
     expect(received).toEqual([sent]);
   });
 
   test("what comes from a large buffer is sent alone", async () => {
-    const { batch } = deliveryOf("traces", 3).entries[0]!;
+    const { batch } = deliveryOf("traces", [3]).entries[0]!;
     const large = Buffer.concat([Buffer.alloc(1000), batch.bytes, Buffer.alloc(1000)]);
     const bytes = large.subarray(1000, 1000 + batch.bytes.length);
     const entries = [{ position: 0, atMs: 0, batch: { ...batch, bytes } }];
@@ -330,7 +291,7 @@ describe("over gRPC", () => {
     [grpc.status.RESOURCE_EXHAUSTED, "rejected", "too_large"],
   ])("code %i: %s, %s", async (code, kind, reason) => {
     answer = { code, details: "because" };
-    expect(await output.deliver(deliveryOf("traces", 3), never)).toMatchObject({
+    expect(await output.deliver(deliveryOf("traces", [3]), never)).toMatchObject({
       kind,
       reason,
       detail: `gRPC ${grpc.status[code]}: because`,
@@ -339,14 +300,15 @@ describe("over gRPC", () => {
 
   test("nobody there, and a server that never answers: a retry each", async () => {
     const silent = createServer(() => {});
-    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
-    const { port } = silent.address() as AddressInfo;
+    const port = await listenLocally(silent);
     const hanging = await openTo({ endpoint: `grpc://127.0.0.1:${port}`, timeout_ms: 300 });
-    expect(await hanging.deliver(deliveryOf("traces", 1), never)).toMatchObject({ kind: "retry" });
+    expect(await hanging.deliver(deliveryOf("traces", [1]), never)).toMatchObject({
+      kind: "retry",
+    });
     await hanging.close();
     silent.close();
-    server.forceShutdown();
-    expect(await output.deliver(deliveryOf("traces", 1), never)).toMatchObject({
+    server.stop();
+    expect(await output.deliver(deliveryOf("traces", [1]), never)).toMatchObject({
       kind: "retry",
     });
   });

@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders, request, type Server } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -14,6 +14,7 @@ import { Api } from "../../../collector/query/api.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { noItems, signals } from "../../../collector/wire/batch.ts";
 import { letter, readLetters, writeLetters } from "../../support/letters.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { sampleBatch } from "../../support/otlp.ts";
 import { until } from "../../support/until.ts";
 
@@ -56,8 +57,7 @@ beforeEach(async () => {
     held: () => log.held(),
   });
   server = createServer((incoming, response) => void api.answer(incoming, response));
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  port = (server.address() as AddressInfo).port;
+  port = await listenLocally(server);
 });
 
 afterEach(async () => {

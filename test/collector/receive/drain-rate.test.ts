@@ -1,9 +1,15 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { DiskLog } from "../../../collector/log/disk-log.ts";
 import { DrainRate } from "../../../collector/receive/drain-rate.ts";
+import { Incidents } from "../../../collector/telemetry/incidents.ts";
+import { batchOf, unlimited } from "../../contract/log.ts";
 
 const MB = 1_000_000;
 
-/** A log that is written to and read from at steady rates. */
+/** A full log that is written to and read from at steady rates, and frees each byte as it is committed. */
 class Scene {
   nowMs = 0;
   readonly #waiting = new Map<string, number>();
@@ -12,7 +18,8 @@ class Scene {
   constructor(waiting: Readonly<Record<string, number>>) {
     for (const [name, bytes] of Object.entries(waiting)) this.#waiting.set(name, bytes);
     const readers = () => [...this.#waiting].map(([name, bytes]) => ({ name, waiting: { bytes } }));
-    this.#rate = new DrainRate({ readers, nowMs: () => this.nowMs });
+    const mostWaitingFor = (bytes: number): number => Math.max(...this.#waiting.values()) - bytes;
+    this.#rate = new DrainRate({ readers, mostWaitingFor, nowMs: () => this.nowMs });
   }
 
   run(seconds: number, appended: number, committed: Readonly<Record<string, number>>): void {
@@ -74,4 +81,50 @@ test("many that are sent away at once are told to come back one after the other"
   expect(told).toEqual(told.toSorted((one, other) => one - other));
   scene.run(30, 1 * MB, { out: 1 * MB }); // all of them have had their turn
   expect(scene.secondsFor(MB)).toBeLessThanOrEqual(2);
+});
+
+test("where whole segments are freed it is when the one goes that makes room", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-drain-"));
+  const incidents = new Incidents({ write: () => {} });
+  const limit = { maxBytes: 900_000, segmentBytes: 200_000, whenFull: "refuse" as const };
+  const log = await DiskLog.open({ folder, incidents, ...limit });
+  try {
+    const reader = await log.reader("out");
+    let nowS = 0;
+    const rate = new DrainRate({
+      readers: () => [reader],
+      mostWaitingFor: (bytes) => log.mostWaitingFor(bytes),
+      nowMs: () => nowS * 1000,
+    });
+    const append = (size: number): Promise<boolean> =>
+      log.append(batchOf("x".repeat(size))).then(
+        () => true,
+        () => false,
+      );
+    /** One in a second. */
+    const commit = async (): Promise<void> => {
+      nowS++;
+      const slice = await reader.next({ ...unlimited(), maxItems: 1 });
+      await reader.commit(slice!.upTo, "");
+      rate.appended(0);
+    };
+    while (await append(10_000));
+    for (let count = 0; count < 4; count++) await commit();
+
+    // A segment has 20, of which four are done. By its bytes alone one more would fit in a second.
+    const told = rate.secondsFor(10_000);
+    expect(told).toBe(16);
+    for (let count = 0; count < told; count++) {
+      expect(await append(10_000)).toBe(false);
+      await commit();
+    }
+    // Now there is room for as many as a segment holds, and they need not wait for one another.
+    expect(rate.secondsFor(10_000)).toBe(1);
+    expect(rate.secondsFor(150_000)).toBe(1);
+    expect(rate.secondsFor(50_000)).toBe(20);
+    for (let count = 0; count < 16; count++) expect(await append(10_000)).toBe(true);
+  } finally {
+    await log.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

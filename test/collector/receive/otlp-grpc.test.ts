@@ -6,6 +6,7 @@ import { MemoryLog } from "../../../collector/log/memory-log.ts";
 import { Intake, type Receiver } from "../../../collector/receive/intake.ts";
 import { startOtlpGrpc } from "../../../collector/receive/otlp-grpc.ts";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
+import { asIs } from "../../support/grpc-js.ts";
 import { message } from "../../support/http2.ts";
 import { type Http2Answer, Http2Peer } from "../../support/http2-client.ts";
 import { until } from "../../support/until.ts";
@@ -18,7 +19,6 @@ const paths: Readonly<Record<Signal, string>> = {
 };
 const healthPath = "/grpc.health.v1.Health/Check";
 const where = { host: "127.0.0.1", port: 0, setting: "otlp_grpc_port" };
-const asIs = (bytes: Buffer): Buffer => bytes;
 
 let log: MemoryLog;
 let intake: Intake;
@@ -204,6 +204,7 @@ describe("what it refuses", () => {
       const answer = await post(paths.traces, framed, { "grpc-encoding": "gzip" });
       expect(answer.trailers["grpc-status"]).toBe("8");
     }
+    expect(intake.itemsOf("otlp_grpc", "traces", "invalid")).toBe(2);
   });
 
   test.each(["zstd", "deflate", "snappy"])(

@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { LentReads } from "../../../collector/sockets/lent-reads.ts";
+import { listenLocally } from "../../support/listen.ts";
 import { until } from "../../support/until.ts";
 
 let server: Server;
@@ -17,8 +18,7 @@ async function start(onSocket: (socket: Socket, index: number) => void): Promise
   const reads = new LentReads();
   let count = 0;
   server = createServer({ allowHalfOpen: true }, (given) => onSocket(reads.take(given), count++));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listenLocally(server);
   return () => {
     const client = connect(port, "127.0.0.1");
     clients.push(client);

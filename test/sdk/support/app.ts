@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { until } from "../../support/until.ts";
 
 /** "official" is OpenTelemetry's own assembly. */
 export type Preload = "require" | "import" | "both" | "none" | "official";
@@ -57,11 +58,13 @@ export function startApp(
     process: child,
     ended,
     async url() {
-      await until(
-        () => listening.test(stdout) || child.exitCode !== null,
-        () => stderr,
-      );
-      return listening.exec(stdout)?.[1] ?? fail(`${file} ended before it listened:\n${stderr}`);
+      const isSettled = (): boolean => listening.test(stdout) || child.exitCode !== null;
+      await until(`${file} listens`, isSettled).catch((error: Error) => {
+        throw new Error(`${error.message}:\n${stderr}`);
+      });
+      const url = listening.exec(stdout)?.[1];
+      if (url === undefined) throw new Error(`${file} ended before it listened:\n${stderr}`);
+      return url;
     },
     stop() {
       child.kill("SIGTERM");
@@ -78,16 +81,6 @@ export function appFile(path: string): string {
   return fileURLToPath(new URL(`../apps/${path}`, import.meta.url));
 }
 
-/** Polls until it is so; fails after ten seconds with what `explain` says. */
-export async function until(isSo: () => boolean, explain: () => string = () => ""): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!isSo()) {
-    if (performance.now() > deadline)
-      fail(`not within ten seconds: ${isSo.toString()}\n${explain()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 function preloadOptions(preload: Preload): string[] {
   const both = ["--require", "sonde/register", "--import", "sonde/register"];
   const options: Readonly<Record<Preload, readonly string[]>> = {
@@ -98,8 +91,4 @@ function preloadOptions(preload: Preload): string[] {
     official: ["--require", fileURLToPath(new URL("official.cjs", import.meta.url))],
   };
   return ["--conditions=source", ...options[preload]];
-}
-
-function fail(message: string): never {
-  throw new Error(message);
 }

@@ -1,11 +1,9 @@
-// An OTLP/HTTP server that remembers what it was sent, one flat list for each signal.
+// A sink that reads what it is sent into one flat list for each signal.
 
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { gunzipSync } from "node:zlib";
-import { signals } from "../../../collector/wire/batch.ts";
+import { type Signal, signals } from "../../../collector/wire/batch.ts";
 import { decodeRequest } from "../../support/otlp.ts";
 import type { AnyValue, KeyValue, LogRecord, Metric, Request, Span } from "../../support/otlp.ts";
+import { startSink as startServer } from "../../support/sink.ts";
 
 /** A span, metric or log record with its resource and scope, and plain attributes. */
 export type Received<Item> = Omit<Item, "attributes"> & {
@@ -28,50 +26,32 @@ export interface Sink {
 }
 
 export async function startSink(): Promise<Sink> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks);
-      sink.requests.push({ path: request.url ?? "", headers: request.headers });
-      if (sink.status === 200) take(request.url ?? "", unpack(body, request.headers));
-      response.writeHead(sink.status).end();
-    });
-  });
-  const take = (path: string, { bytes, isJson }: { bytes: Buffer; isJson: boolean }): void => {
-    const signal = signals.find((signal) => path.endsWith(`/v1/${signal}`));
-    if (!signal) return;
-    const body = isJson
-      ? (JSON.parse(bytes.toString()) as Request) // OTLP/JSON has this shape
-      : decodeRequest(signal, bytes);
-    remember(sink, body);
-  };
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const server = await startServer();
   const sink: Sink = {
-    url: `http://127.0.0.1:${port}`,
+    url: server.url,
     spans: [],
     logs: [],
     metrics: [],
     requests: [],
     status: 200,
-    dropConnections: () => server.closeAllConnections(),
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+    dropConnections: () => server.dropConnections(),
+    close: () => server.close(),
+  };
+  server.misbehave = (response, bytes) => {
+    const { url: path = "", headers } = response.req;
+    sink.requests.push({ path, headers });
+    if (sink.status !== 200) return !!response.writeHead(sink.status).end();
+    const signal = signals.find((signal) => path.endsWith(`/v1/${signal}`));
+    if (signal) remember(sink, requestIn(bytes, signal, headers["content-type"]));
+    return false;
   };
   return sink;
 }
 
-function unpack(
-  body: Buffer,
-  headers: NodeJS.Dict<string | string[]>,
-): { bytes: Buffer; isJson: boolean } {
-  return {
-    bytes: headers["content-encoding"] === "gzip" ? gunzipSync(body) : body,
-    isJson: headers["content-type"] === "application/json",
-  };
+function requestIn(bytes: Buffer, signal: Signal, type: string | undefined): Request {
+  return type === "application/json"
+    ? (JSON.parse(bytes.toString()) as Request) // OTLP/JSON has this shape
+    : decodeRequest(signal, bytes);
 }
 
 function remember(sink: Sink, body: Request): void {

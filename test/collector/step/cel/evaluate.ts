@@ -1,8 +1,8 @@
 // Computes an expression outside of any step.
 
 import { compileExpression } from "../../../../collector/step/cel/compile.ts";
-import { ExpressionFault, placed } from "../../../../collector/step/cel/syntax.ts";
 import type { Value } from "../../../../collector/step/cel/values.ts";
+import { problemOf } from "../../../../collector/step/condition.ts";
 import { Item } from "../../../../collector/step/item.ts";
 
 export function evaluate(text: string, item = emptyItem()): Value {
@@ -17,11 +17,5 @@ export function emptyItem(): Item {
 
 /** What is said of a text that is no expression; undefined of one that is. */
 export function faultOf(text: string): string | undefined {
-  try {
-    compileExpression(text);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ExpressionFault) return placed(text, error);
-    throw error;
-  }
+  return problemOf(text, compileExpression);
 }
