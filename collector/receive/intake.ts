@@ -3,6 +3,7 @@
 
 import { type Log, Refused } from "../log/log.ts";
 import type { Batch, Signal } from "../wire/batch.ts";
+import type { LeftOut } from "../wire/from-json.ts";
 import { salvage } from "../wire/salvage.ts";
 import { describeProblem, validate } from "../wire/validate.ts";
 import { type Drained, DrainRate } from "./drain-rate.ts";
@@ -94,12 +95,20 @@ export class Intake {
   }
 
   /**
-   * Invalid items are left out where that can be done; what is left is taken. The bytes are looked at, and
-   * copied if they are few, before this returns.
+   * Invalid items are left out where that can be done; what is left is taken. `leftOut` are those that the
+   * bytes were made without. The bytes are looked at, and copied if they are few, before this returns.
    */
-  take(receiver: ReceiverName, signal: Signal, bytes: Uint8Array): Promise<Answer> {
+  take(
+    receiver: ReceiverName,
+    signal: Signal,
+    bytes: Uint8Array,
+    leftOut?: LeftOut,
+  ): Promise<Answer> {
     const validation = validate(signal, bytes);
-    if (validation.kind === "valid") return this.#append(receiver, validation.batch);
+    if (validation.kind === "valid") {
+      const { batch } = validation;
+      return leftOut ? this.#appendRest(receiver, batch, leftOut) : this.#append(receiver, batch);
+    }
     const salvaged = salvage(signal, bytes);
     const invalid = salvaged?.rejectedItems ?? Math.max(1, validation.items);
     const message = describeProblem(salvaged?.problem ?? validation.problem);
@@ -107,10 +116,14 @@ export class Intake {
       this.count(receiver, signal, { outcome: "invalid", items: invalid });
       return Promise.resolve({ kind: "invalid", message });
     }
-    return this.#append(receiver, salvaged.batch).then((answer) => {
+    return this.#appendRest(receiver, salvaged.batch, { items: invalid, message });
+  }
+
+  #appendRest(receiver: ReceiverName, batch: Batch, { items, message }: LeftOut): Promise<Answer> {
+    return this.#append(receiver, batch).then((answer) => {
       if (answer.kind !== "accepted") return answer; // the whole may come again
-      this.count(receiver, signal, { outcome: "invalid", items: invalid });
-      return { kind: "accepted", partial: { rejected: invalid, message } };
+      this.count(receiver, batch.signal, { outcome: "invalid", items });
+      return { kind: "accepted", partial: { rejected: items, message } };
     });
   }
 

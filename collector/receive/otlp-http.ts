@@ -195,7 +195,8 @@ class Incoming implements Body {
     }
     if (encoding === "application/json" && bytes.length > 0) {
       try {
-        bytes = fromJson(signal, bytes);
+        const { bytes: made, leftOut } = fromJson(signal, bytes);
+        return await intake.take("otlp_http", signal, made, leftOut);
       } catch (error) {
         if (!(error instanceof JsonError)) throw error;
         return this.#uncounted({ kind: "invalid", message: error.message });

@@ -3,6 +3,9 @@
 // allows: lowerCamelCase names only, unknown ones ignored; ids in hex, other bytes in base64; enums as
 // integers; 64-bit integers as strings or numbers, exact either way; null is absent. Of a key that
 // stands twice in an object the last one counts, as JSON.parse has it.
+//
+// A span, metric or log record that cannot be taken is left out, by the rules of salvage.ts. What is wrong
+// around them costs the whole, and so does a text that is not JSON, not UTF-8 or too deep to be parsed.
 
 import { isUtf8 } from "node:buffer";
 import type { Signal } from "./batch.ts";
@@ -16,12 +19,12 @@ import {
   limitsOf,
   textOf,
   wholeOf,
-  within,
   wrong,
 } from "./json-values.ts";
 import { printable } from "./printable.ts";
-import { type Field, type Message, requests } from "./schema.ts";
-import { maxDepth } from "./validate.ts";
+import { mostFaults } from "./salvage.ts";
+import { type Field, leafOf, type Message, requests } from "./schema.ts";
+import { maxDepth, validate } from "./validate.ts";
 import { Writer } from "./writer.ts";
 
 /** The text is no OTLP/JSON; the message says where and why, for the sender to read. */
@@ -29,28 +32,46 @@ export class JsonError extends Error {
   override readonly name = "JsonError";
 }
 
-/** The bytes are such that validate() accepts them. Throws JsonError and nothing else. */
-export function fromJson(signal: Signal, text: Uint8Array): Uint8Array {
+export interface FromJson {
+  /** Such that validate() accepts them. */
+  readonly bytes: Uint8Array;
+  readonly leftOut: LeftOut | undefined;
+}
+
+export interface LeftOut {
+  readonly items: number;
+  /** Of the first of them. */
+  readonly message: string;
+}
+
+/** Throws JsonError and nothing else. */
+export function fromJson(signal: Signal, text: Uint8Array): FromJson {
   checkDepth(text);
   const json = decode(text);
   try {
-    try {
-      return transcode(signal, parse(json), text.length);
-    } catch (error) {
-      if (!(error instanceof Inexact)) throw error;
-      return transcode(signal, parse(json, exact), text.length);
-    }
+    return transcode(signal, parse(json), { sizeBytes: text.length, isExact: false });
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    const { path, message } = error;
-    throw new JsonError(path === "" ? message : `${path}: ${message}`, { cause: error });
+    if (!(error instanceof Inexact)) throw error;
+    return transcode(signal, parse(json, exact), { sizeBytes: text.length, isExact: true });
   }
 }
 
-function transcode(signal: Signal, value: unknown, sizeBytes: number): Uint8Array {
+interface Given {
+  readonly sizeBytes: number;
+  /** Whether the numbers in the tree are as exact as they get. */
+  readonly isExact: boolean;
+}
+
+function transcode(signal: Signal, value: unknown, { sizeBytes, isExact }: Given): FromJson {
   // Half of the JSON is more than enough for what SDKs send: names are gone and ids are halved.
-  const walk = new Walk(new Writer(Math.max(64, sizeBytes >>> 1)));
-  return walk.request(planOf(requests[signal]), value);
+  const walk = new Walk(new Writer(Math.max(64, sizeBytes >>> 1)), isExact);
+  const bytes = walk.request(planOf(requests[signal]), value);
+  const { leftOut } = walk;
+  if (leftOut) {
+    const kept = validate(signal, bytes);
+    if (kept.kind === "valid" && kept.batch.items === 0) throw new JsonError(leftOut.message);
+  }
+  return { bytes, leftOut };
 }
 
 // ── the text ─────────────────────────────────────────────────────────────────────────────────────
@@ -105,6 +126,7 @@ const exact: Reviver = (_key, value, context) => {
 // ── what the walk knows of a message ─────────────────────────────────────────────────────────────
 
 interface Plan {
+  readonly isItem: boolean;
   readonly isAnyValue: boolean;
   /** By JSON name. A Map, so that no key of the sender's can mean anything else. */
   readonly fields: ReadonlyMap<string, FieldPlan>;
@@ -112,20 +134,23 @@ interface Plan {
 
 interface FieldPlan extends Field {
   readonly message: Plan | undefined;
+  readonly isLeaf: boolean;
 }
 
+const leaves: ReadonlySet<unknown> = new Set(Object.values(leafOf));
 const made = new Map<Message, Plan>();
 
 function planOf(message: Message): Plan {
   const known = made.get(message);
   if (known) return known;
   const fields = new Map<string, FieldPlan>();
-  const plan = { isAnyValue: message.name === "AnyValue", fields };
+  const plan = { isItem: message.isItem, isAnyValue: message.name === "AnyValue", fields };
   made.set(message, plan); // before its fields: AnyValue holds itself
   for (const field of message.fields) {
     if (!field) continue;
-    const child = typeof field.type === "object" ? planOf(field.type) : undefined;
-    fields.set(field.jsonName, { ...field, message: child });
+    const { type, jsonName } = field;
+    const child = typeof type === "object" ? planOf(type) : undefined;
+    fields.set(jsonName, { ...field, message: child, isLeaf: leaves.has(type) });
   }
   return plan;
 }
@@ -133,15 +158,42 @@ function planOf(message: Message): Plan {
 // ── the walk ─────────────────────────────────────────────────────────────────────────────────────
 
 class Walk {
+  leftOut: LeftOut | undefined;
   readonly #writer: Writer;
+  readonly #isExact: boolean;
+  // Where the walk is, by depth: what is wrong there is told with its path.
+  #depth = 0;
+  readonly #names: string[] = [];
+  /** Within a list; -1 elsewhere. */
+  readonly #indexes: number[] = [];
+  #faults = 0;
 
-  constructor(writer: Writer) {
+  constructor(writer: Writer, isExact: boolean) {
     this.#writer = writer;
+    this.#isExact = isExact;
   }
 
+  /** Throws Inexact while the tree is not exact. */
   request(plan: Plan, value: unknown): Uint8Array {
-    this.#fields(plan, value, 1);
+    try {
+      this.#fields(plan, value, 1);
+    } catch (error) {
+      throw this.#isFinal(error) ? new JsonError(this.#describe(error)) : error;
+    }
     return this.#writer.finish();
+  }
+
+  #isFinal(error: unknown): error is Fault {
+    return error instanceof Fault && (this.#isExact || !(error instanceof Inexact));
+  }
+
+  #describe({ message }: Fault): string {
+    let path = "";
+    for (let depth = 1; depth <= this.#depth; depth++) {
+      const index = this.#indexes[depth]!;
+      path += `${depth > 1 ? "." : ""}${this.#names[depth]}${index < 0 ? "" : `[${index}]`}`;
+    }
+    return path === "" ? message : `${path}: ${message}`;
   }
 
   #fields(plan: Plan, value: unknown, depth: number): void {
@@ -152,17 +204,17 @@ class Walk {
       const field = plan.fields.get(name);
       const content = value[name];
       if (field === undefined || content === null) continue;
-      try {
-        if (field.presence === "oneof") {
-          if (member !== "") throw new Fault(`stands beside ${member}, but only one may be there`);
-          member = name;
-        }
-        if (field.repeated) this.#list(field, content, depth);
-        else if (field.message) this.#message(field, content, depth);
-        else this.#scalar(field, content);
-      } catch (error) {
-        throw within(name, error);
+      this.#depth = depth;
+      this.#names[depth] = name;
+      this.#indexes[depth] = -1;
+      if (field.presence === "oneof") {
+        if (member !== "") throw new Fault(`stands beside ${member}, but only one may be there`);
+        member = name;
       }
+      if (field.isLeaf) this.#leaves(field, content, depth);
+      else if (field.repeated) this.#list(field, content, depth);
+      else if (field.message) this.#message(field, content, depth);
+      else this.#scalar(field, content);
     }
   }
 
@@ -172,22 +224,42 @@ class Walk {
     this.#writer.end();
   }
 
+  #leaves(field: FieldPlan, value: unknown, depth: number): void {
+    if (!Array.isArray(value)) throw wrong(value, "a list");
+    const list: readonly unknown[] = value;
+    for (let index = 0; index < list.length; index++) {
+      const before = this.#writer.length;
+      this.#depth = depth;
+      this.#indexes[depth] = index;
+      try {
+        this.#message(field, list[index], depth);
+      } catch (error) {
+        if (!this.#isFinal(error)) throw error;
+        this.#writer.backTo(before);
+        this.#leaveOut(error, itemsIn(field.message!, list[index]));
+      }
+    }
+  }
+
+  #leaveOut(fault: Fault, items: number): void {
+    const { items: others, message } = this.leftOut ?? { items: 0, message: this.#describe(fault) };
+    this.leftOut = { items: others + Math.max(1, items), message };
+    if (++this.#faults > mostFaults) throw new JsonError(message);
+  }
+
   #list(field: FieldPlan, value: unknown, depth: number): void {
     if (!Array.isArray(value)) throw wrong(value, "a list");
     const list: readonly unknown[] = value;
     if (list.length === 0) return;
     const isPacked = !field.message && field.type !== "string";
     if (isPacked) this.#writer.begin(field.number);
-    let index = 0;
-    try {
-      for (; index < list.length; index++) {
-        const item = list[index];
-        if (field.message) this.#message(field, itemOf(field.message, item), depth);
-        else if (isPacked) this.#packed(field, item);
-        else this.#writer.text(field.number, textOf(item));
-      }
-    } catch (error) {
-      throw within(`[${index}]`, error);
+    for (let index = 0; index < list.length; index++) {
+      const item = list[index];
+      this.#depth = depth;
+      this.#indexes[depth] = index;
+      if (field.message) this.#message(field, itemOf(field.message, item), depth);
+      else if (isPacked) this.#packed(field, item);
+      else this.#writer.text(field.number, textOf(item));
     }
     if (isPacked) this.#writer.end();
   }
@@ -252,6 +324,23 @@ class Walk {
         else this.#writer.int64(number, BigInt(value));
     }
   }
+}
+
+/** Of a leaf that is left out: a metric has as many as data points. */
+function itemsIn(plan: Plan, value: unknown): number {
+  if (plan.isItem) return 1;
+  if (!isObject(value)) return 0;
+  let items = 0;
+  for (const name in value) {
+    const field = plan.fields.get(name);
+    if (!field?.message) continue;
+    const content = value[name];
+    if (!field.repeated) items += itemsIn(field.message, content);
+    else if (Array.isArray(content)) {
+      for (const child of content) items += itemsIn(field.message, child);
+    }
+  }
+  return items;
 }
 
 const emptyValue = {};

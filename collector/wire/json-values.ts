@@ -4,23 +4,14 @@
 import { printable, shorten } from "./printable.ts";
 import type { Scalar } from "./schema.ts";
 
-/** A value that cannot be taken. Gains its path on the way up: none is kept while all is well. */
+/** A value that cannot be taken; the walk knows where it is. */
 export class Fault extends Error {
   override readonly name: string = "Fault";
-  path = "";
 }
 
 /** Too large to be exact in a double; the digits in the text tell more. */
 export class Inexact extends Fault {
   override readonly name = "Inexact";
-}
-
-export function within(step: string, error: unknown): unknown {
-  if (error instanceof Fault) {
-    const joint = error.path === "" || error.path.startsWith("[") ? "" : ".";
-    error.path = `${step}${joint}${error.path}`;
-  }
-  return error;
 }
 
 export function wrong(value: unknown, expected: string): Fault {

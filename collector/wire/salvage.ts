@@ -6,7 +6,7 @@ import type { Batch, Signal } from "./batch.ts";
 import { Cursor } from "./cursor.ts";
 import { everyLeaf } from "./leaves.ts";
 import { pathTo } from "./path.ts";
-import { type Message, requests } from "./schema.ts";
+import { leafOf, type Message, requests } from "./schema.ts";
 import { check, isReadable, type WireProblem } from "./validate.ts";
 import { Writer } from "./writer.ts";
 
@@ -69,29 +69,39 @@ interface FaultyLeaf {
 }
 
 function findFaults(signal: Signal, bytes: Uint8Array): Faults {
-  const leaf = leafOf(signal);
+  const leaf = leafOf[signal];
   const leaves: FaultyLeaf[] = [];
   let itemsKept = 0;
   let itemsRejected = 0;
   const isTooMany = !everyLeaf(bytes, ({ fieldStart, start, end }) => {
-    const { items, fault } = check(leaf, bytes, { start, end, depth: leafDepth });
+    const part = { start, end, depth: leafDepth };
+    const { items, fault } = check(leaf, bytes, part);
     if (fault) {
       leaves.push({ fieldStart, offset: fault.offset, why: fault.why });
-      itemsRejected += Math.max(1, items);
+      itemsRejected += Math.max(1, check(counted[signal], bytes, part).items);
     } else itemsKept += items;
     return leaves.length <= mostFaults;
   });
   return { leaves, itemsKept, itemsRejected, isTooMany };
 }
 
-function leafOf(signal: Signal): Message {
-  let message = requests[signal];
-  for (const field of childFields) {
-    const type = message.fields[field]?.type;
-    if (typeof type !== "object") throw new Error(`${message.name} holds no messages`);
-    message = type;
-  }
-  return message;
+/**
+ * Leaves of which nothing is known but where their items are: whatever is wrong in these, as many are
+ * rejected as were sent. Where the leaf's own frame is broken, it is those before the break.
+ */
+const counted: Readonly<Record<Signal, Message>> = {
+  traces: itemsOnly(leafOf.traces),
+  metrics: itemsOnly(leafOf.metrics),
+  logs: itemsOnly(leafOf.logs),
+};
+
+function itemsOnly(message: Message, level = 0): Message {
+  const isBelowItems = message.isItem || level > 1;
+  const fields = message.fields.map((field) => {
+    if (isBelowItems || typeof field?.type !== "object") return undefined;
+    return { ...field, type: itemsOnly(field.type, level + 1) };
+  });
+  return { ...message, fields };
 }
 
 /** A copy with every field but those of the faulty leaves, which come in the order of the bytes. */

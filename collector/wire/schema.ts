@@ -308,6 +308,13 @@ export const requests: Readonly<Record<Signal, Message>> = {
   logs: request("ExportLogsServiceRequest", "logs", LogRecord, "log_records"),
 };
 
+/** What hangs on the tree that all requests have: spans, metrics, log records. */
+export const leafOf: Readonly<Record<Signal, Message>> = {
+  traces: Span,
+  metrics: Metric,
+  logs: LogRecord,
+};
+
 /** What an OTLP server answers, the same for all signals: partial_success with the rejected items. */
 export const ExportResponse = message("ExportResponse", [
   [

@@ -280,7 +280,7 @@ class Walk {
     let at = from;
     let length = 0;
     for (let scale = 1; ; scale *= 128) {
-      if (at >= end) throw new Fault(from, "cut off within a length");
+      if (at >= end) throw cutOff(from, end, "cut off within a length");
       if (scale > 2 ** 28) throw new Fault(from, "a length of more than five bytes");
       const byte = this.#bytes[at++]!;
       length += (byte & 0x7f) * scale;
@@ -296,7 +296,7 @@ class Walk {
   #varintEnd(from: number, end: number): number {
     let at = from;
     for (let count = 1; ; count++) {
-      if (at >= end) throw new Fault(from, "cut off within a number");
+      if (at >= end) throw cutOff(from, end, "cut off within a number");
       const byte = this.#bytes[at++]!;
       if (byte < 0x80) {
         if (count === 10 && byte > 1) throw new Fault(from, "a number of more than 64 bits");
@@ -356,7 +356,12 @@ interface Stretch {
 
 function fixedEnd(at: number, count: number, end: number): number {
   if (end - at >= count) return at + count;
-  throw new Fault(at, `${count} bytes expected, but only ${end - at} remain`);
+  throw cutOff(at, end, `${count} bytes expected, but only ${end - at} remain`);
+}
+
+/** Where nothing at all follows a tag, the place is the tag: the next byte is another field's. */
+function cutOff(at: number, end: number, why: string): Fault {
+  return new Fault(Math.min(at, end - 1), why);
 }
 
 function wrongType(from: number, tag: number, action: number): Fault {

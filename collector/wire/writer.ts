@@ -45,6 +45,12 @@ export class Writer {
     this.#length += size;
   }
 
+  /** As it was when its length was this; what has been begun since is no longer open. */
+  backTo(length: number): void {
+    while (this.#open.length > 0 && this.#open.at(-1)! > length) this.#open.pop();
+    this.#length = length;
+  }
+
   /** Below 2^53. */
   uint(field: number, value: number): void {
     this.#tag(field, 0);

@@ -6,7 +6,7 @@ import { deepStrictEqual } from "node:assert";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Signal, signals } from "../../collector/wire/batch.ts";
-import { fromJson } from "../../collector/wire/from-json.ts";
+import { bytesFromJson } from "../support/otlp-json.ts";
 import { type Field, type Message, requests } from "../../collector/wire/schema.ts";
 import { toJson } from "../../collector/wire/to-json.ts";
 import { validate } from "../../collector/wire/validate.ts";
@@ -118,7 +118,7 @@ describe.skipIf(isAbsent("python"))("Python's opentelemetry-proto", () => {
     const valid = given.filter(({ signal, bytes }) => validate(signal, bytes).kind === "valid");
     const written = valid.map(({ signal, bytes }) => ({
       signal,
-      bytes: fromJson(signal, Buffer.from(toJson(signal, bytes))),
+      bytes: bytesFromJson(signal, toJson(signal, bytes)),
     }));
     askForRequests(written).forEach((answer, index) => {
       const { signal, bytes } = valid[index]!;
@@ -280,7 +280,7 @@ function describeField({ name: message }: Message, field: Field): string {
 function pointsFromJson(dataPoints: readonly string[]): Reading[] {
   const metrics = `[{"gauge":{"dataPoints":[${dataPoints.join(",")}]}}]`;
   const json = `{"resourceMetrics":[{"scopeMetrics":[{"metrics":${metrics}}]}]}`;
-  const request = readForeign("metrics", fromJson("metrics", Buffer.from(json)));
+  const request = readForeign("metrics", bytesFromJson("metrics", json));
   let reading = request;
   for (const number of ["1", "2", "2"]) reading = (reading[number] as Reading[])[0]!;
   return (reading["5"] as Reading)["1"] as Reading[];

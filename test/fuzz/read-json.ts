@@ -26,9 +26,17 @@ export interface Rules {
    * a string it never is.
    */
   readonly roundsFractions: boolean;
+  /** So many spans, metrics or log records that cannot be read are left out; one more costs the whole. */
+  readonly mostLeftOut: number;
 }
 
-export function readJson(signal: Signal, text: Uint8Array, rules: Rules): Reading {
+export interface JsonReading {
+  readonly request: Reading;
+  /** How many spans, data points and log records were left out. */
+  readonly leftOut: number;
+}
+
+export function readJson(signal: Signal, text: Uint8Array, rules: Rules): JsonReading {
   let tree: unknown;
   try {
     const json = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(text);
@@ -37,7 +45,10 @@ export function readJson(signal: Signal, text: Uint8Array, rules: Rules): Readin
   } catch {
     throw new Refusal("no JSON");
   }
-  return new Reader(rules).message(root.lookupType(names[signal]), tree, 1);
+  const reader = new Reader(rules);
+  const request = reader.message(root.lookupType(names[signal]), tree, 1);
+  if (reader.leftOut > 0 && reader.items === 0) throw new Refusal("nothing is left");
+  return { request, leftOut: reader.leftOut };
 }
 
 class Digits {
@@ -63,8 +74,14 @@ function bracketsIn(json: string): number {
   return most;
 }
 
+const leaves: ReadonlySet<string> = new Set(["Span", "Metric", "LogRecord"]);
+const items = /^(Span|LogRecord|.*DataPoint)$/;
+
 class Reader {
+  items = 0;
+  leftOut = 0;
   readonly #rules: Rules;
+  #faults = 0;
 
   constructor(rules: Rules) {
     this.#rules = rules;
@@ -74,6 +91,7 @@ class Reader {
     if (typeof value !== "object" || value === null) throw new Refusal("no object");
     if (Array.isArray(value) || value instanceof Digits) throw new Refusal("no object");
     if (depth > this.#rules.maxMessages) throw new Refusal("too deep");
+    if (items.test(type.name)) this.items++;
     const reading: Record<string, Value | readonly Value[]> = {};
     const oneofs = new Set<string>();
     for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
@@ -96,6 +114,7 @@ class Reader {
     const type = field.resolvedType instanceof protobuf.Type ? field.resolvedType : undefined;
     if (field.repeated) {
       if (!Array.isArray(content)) throw new Refusal("no list");
+      if (type && leaves.has(type.name)) return this.#leaves(type, content, depth);
       const list = (content as unknown[]).map((item) => {
         if (!type) return this.#scalar(field, item);
         return this.message(type, item ?? (type.name === "AnyValue" ? {} : item), depth + 1);
@@ -105,6 +124,22 @@ class Reader {
     if (type) return this.message(type, content, depth + 1);
     const value = this.#scalar(field, content);
     return field.partOf || !isDefault(field, value) ? value : undefined;
+  }
+
+  #leaves(type: protobuf.Type, list: readonly unknown[], depth: number): Value[] | undefined {
+    const kept: Value[] = [];
+    for (const leaf of list) {
+      const before = this.items;
+      try {
+        kept.push(this.message(type, leaf, depth + 1));
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        if (++this.#faults > this.#rules.mostLeftOut) throw new Refusal("too many are wrong");
+        this.items = before;
+        this.leftOut += Math.max(1, pointsIn(type, leaf));
+      }
+    }
+    return kept.length > 0 ? kept : undefined;
   }
 
   #scalar(field: protobuf.Field, value: unknown): string {
@@ -149,6 +184,22 @@ class Reader {
       throw new Refusal("no such integer");
     return String(whole);
   }
+}
+
+function pointsIn(type: protobuf.Type, leaf: unknown): number {
+  let points = 0;
+  for (const [name, data] of Object.entries(leaf ?? {}) as [string, unknown][]) {
+    const field = Object.hasOwn(type.fields, name) ? type.fields[name] : undefined;
+    const isData = field?.resolve().resolvedType instanceof protobuf.Type && field.partOf;
+    if (!isData || typeof data !== "object" || data === null) continue;
+    const list: unknown = Object.hasOwn(data, "dataPoints") && (data as Points).dataPoints;
+    if (Array.isArray(list)) points += list.length;
+  }
+  return points;
+}
+
+interface Points {
+  readonly dataPoints?: unknown;
 }
 
 const number = /^-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?$/;

@@ -1,12 +1,18 @@
 // Sends one span, metric or log record, given as JSON text, through fromJson and reads it back with
-// protobufjs.
+// protobufjs. Whatever would be left out is thrown.
 
 import type { Signal } from "../../collector/wire/batch.ts";
-import { fromJson } from "../../collector/wire/from-json.ts";
+import { fromJson, JsonError } from "../../collector/wire/from-json.ts";
 import { decodeRequest, type LogRecord, type Metric, type Request, type Span } from "./otlp.ts";
 
+export function bytesFromJson(signal: Signal, json: string | Uint8Array): Uint8Array {
+  const { bytes, leftOut } = fromJson(signal, Buffer.from(json));
+  if (leftOut) throw new JsonError(leftOut.message);
+  return bytes;
+}
+
 export function requestFromJson(signal: Signal, json: string): Request {
-  return decodeRequest(signal, fromJson(signal, Buffer.from(json)));
+  return decodeRequest(signal, bytesFromJson(signal, json));
 }
 
 export function spanFromJson(json: string): Span | undefined {

@@ -10,7 +10,7 @@ import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
 import { open as openPrometheus } from "../../../collector/output/prometheus/prometheus.ts";
 import { settings as prometheusSettings } from "../../../collector/output/prometheus/settings.ts";
-import { fromJson } from "../../../collector/wire/from-json.ts";
+import { bytesFromJson } from "../../support/otlp-json.ts";
 import { validate } from "../../../collector/wire/validate.ts";
 import { outputContext, outputContract } from "../../contract/output.ts";
 import { startSink } from "../../support/sink.ts";
@@ -78,7 +78,7 @@ outputContract("file", async () => {
     arrived: async (signal) => {
       const lines = readFileSync(path, "utf8").trim().split("\n");
       return lines
-        .map((line) => fromJson(signal, Buffer.from(line)))
+        .map((line) => bytesFromJson(signal, line))
         .map((bytes) => validate(signal, bytes))
         .reduce((items, result) => items + (result.kind === "valid" ? result.batch.items : 0), 0);
     },

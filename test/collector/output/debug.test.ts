@@ -4,7 +4,7 @@ import { settings } from "../../../collector/output/debug/settings.ts";
 import type { Delivery, Outcome } from "../../../collector/output/output.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Batch, Signal } from "../../../collector/wire/batch.ts";
-import { fromJson } from "../../../collector/wire/from-json.ts";
+import { bytesFromJson } from "../../support/otlp-json.ts";
 import { encodeRequest, type Request, sampleBatch, sampleRequest } from "../../support/otlp.ts";
 
 describe("a summary is one line", () => {
@@ -101,9 +101,7 @@ describe("items are OTLP/JSON", () => {
       sampleRequest("logs", { seed: 1 }),
       sampleRequest("logs", { seed: 2 }),
     ]);
-    expect(Buffer.from(fromJson("logs", Buffer.from(lines[0]!)))).toHaveLength(
-      batches[0]!.bytes.length,
-    );
+    expect(Buffer.from(bytesFromJson("logs", lines[0]!))).toHaveLength(batches[0]!.bytes.length);
   });
 
   test("control characters are escaped and still mean the same", async () => {

@@ -2,22 +2,29 @@ import { deepStrictEqual } from "node:assert";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Signal } from "../../../collector/wire/batch.ts";
-import { fromJson, JsonError } from "../../../collector/wire/from-json.ts";
+import { type FromJson, fromJson, JsonError } from "../../../collector/wire/from-json.ts";
+import { mostFaults } from "../../../collector/wire/salvage.ts";
 import { toJson } from "../../../collector/wire/to-json.ts";
 import { describeProblem, validate } from "../../../collector/wire/validate.ts";
 import { anyRequest, anySignal, damaged, fuzz, jsonOf } from "../../support/otlp-arbitrary.ts";
 import {
+  bytesFromJson,
   logRecordFromJson,
   metricFromJson,
   requestFromJson,
   spanFromJson,
 } from "../../support/otlp-json.ts";
-import { decodeRequest, encodeRequest, sampleRequest } from "../../support/otlp.ts";
+import {
+  decodeRequest,
+  encodeRequest,
+  type ResourceSpans,
+  sampleRequest,
+} from "../../support/otlp.ts";
 
 test("any request becomes what protobufjs encodes", () => {
   fc.assert(
     fc.property(anyRequest, ({ signal, request }) => {
-      const made = fromJson(signal, Buffer.from(jsonOf(request)));
+      const made = bytesFromJson(signal, jsonOf(request));
       deepStrictEqual(
         decodeRequest(signal, made),
         decodeRequest(signal, encodeRequest(signal, request)),
@@ -32,7 +39,7 @@ test("what toJson wrote is read back to the same request", () => {
   fc.assert(
     fc.property(anyRequest, ({ signal, request }) => {
       const bytes = encodeRequest(signal, request);
-      const made = fromJson(signal, Buffer.from(toJson(signal, bytes)));
+      const made = bytesFromJson(signal, toJson(signal, bytes));
       deepStrictEqual(decodeRequest(signal, made), decodeRequest(signal, bytes));
     }),
     fuzz(200),
@@ -81,7 +88,7 @@ test("bytes of any kind are refused with a JsonError", () => {
 
 /** True if it was taken, false if it was refused as it should be; anything else fails. */
 function tryFromJson(signal: Signal, text: Uint8Array): boolean {
-  let made: Uint8Array;
+  let made: FromJson;
   try {
     made = fromJson(signal, text);
   } catch (error) {
@@ -89,7 +96,8 @@ function tryFromJson(signal: Signal, text: Uint8Array): boolean {
     expect((error as JsonError).message.length).toBeLessThan(400);
     return false;
   }
-  expectValid(signal, made);
+  expectValid(signal, made.bytes);
+  expect(made.leftOut?.message.length ?? 0).toBeLessThan(400);
   return true;
 }
 
@@ -184,12 +192,100 @@ describe("what the sender is told", () => {
   });
 });
 
+describe("what cannot be taken is left out", () => {
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const textOf = (...spans: readonly string[]): Buffer =>
+    Buffer.from(`{"resourceSpans":[{},{"scopeSpans":[{"spans":[${spans.join(",")}]}]}]}`);
+  const convert = (...spans: readonly string[]): { spans: unknown; leftOut: unknown } => {
+    const { bytes, leftOut } = fromJson("traces", textOf(...spans));
+    const { resourceSpans } = decodeRequest("traces", bytes) as { resourceSpans: ResourceSpans[] };
+    return { spans: resourceSpans[1]?.scopeSpans?.[0]?.spans, leftOut };
+  };
+
+  test("with all that had been written of it", () => {
+    const attribute = (value: string): string => `{"key":"k","value":{"stringValue":${value}}}`;
+    const long = attribute(`"${"x".repeat(500)}"`);
+    const broken = `{"name":"broken","attributes":[${long},${attribute("1")}]}`;
+    expect(convert(`{"name":"a"}`, broken, "null", `{"name":"b"}`)).toEqual({
+      spans: [{ name: "a" }, { name: "b" }],
+      leftOut: {
+        items: 2,
+        message:
+          "resourceSpans[1].scopeSpans[0].spans[1].attributes[1].value.stringValue: 1 is not a string",
+      },
+    });
+  });
+
+  test("whatever of it is wrong", () => {
+    for (const broken of [
+      `{"startTimeUnixNano":-1}`,
+      `{"startTimeUnixNano":1e400}`,
+      `{"attributes":{}}`,
+      `{"links":[{"spanId":"xyz"}]}`,
+      `{"attributes":[{"value":{"intValue":1,"boolValue":true}}]}`,
+      `{"attributes":[{"value":${lists(31)}}]}`,
+      `{"name":"\\ud800"}`,
+      `"text"`,
+      "[]",
+    ]) {
+      expect(convert(broken, "{}"), broken).toMatchObject({ spans: [{}], leftOut: { items: 1 } });
+    }
+  });
+
+  test("integers that are read again to be exact are no fault, and faults beside them stay", () => {
+    const start = "1790000000000000001";
+    const exact = `{"startTimeUnixNano":${start}}`;
+    expect(convert(`{"kind":0.5}`, exact, `{"endTimeUnixNano":1e400}`)).toEqual({
+      spans: [{ startTimeUnixNano: start }],
+      leftOut: { items: 2, message: expect.stringContaining("spans[0].kind: 0.5 is not") },
+    });
+    expect(convert(exact, exact).leftOut).toBeUndefined();
+  });
+
+  test("a metric with its data points", () => {
+    const convert = (data: string): number | undefined => {
+      const metrics = `[{"gauge":{"dataPoints":[{}]}},${data}]`;
+      const text = `{"resourceMetrics":[{"scopeMetrics":[{"metrics":${metrics}}]}]}`;
+      return fromJson("metrics", Buffer.from(text)).leftOut?.items;
+    };
+    expect(convert(`{"sum":{"dataPoints":[{},{"asInt":"x"},null]}}`)).toBe(3);
+    expect(convert(`{"name":1,"histogram":{"dataPoints":[{},{}]}}`)).toBe(2);
+    expect(convert(`{"gauge":{"dataPoints":[{}]},"sum":{"dataPoints":[{},{}]}}`)).toBe(3);
+    expect(convert(`{"name":1}`)).toBe(1);
+    expect(convert(`{"gauge":[{"dataPoints":[{},{}]}]}`)).toBe(1);
+  });
+
+  test("but not if nothing is sound, nor if very many are not", () => {
+    expect(() => convert(`{"name":1}`, `{"name":2}`)).toThrow("spans[0].name: 1 is not a string");
+    const many = (count: number): string[] => Array<string>(count).fill(`{"traceId":"0"}`);
+    expect(convert("{}", ...many(mostFaults)).leftOut).toMatchObject({ items: mostFaults });
+    expect(() => convert("{}", ...many(mostFaults + 1))).toThrow(
+      new JsonError(
+        `resourceSpans[1].scopeSpans[0].spans[1].traceId: "0" is not a hex id of 16 bytes`,
+      ),
+    );
+  });
+
+  test("nor if it is around them that something is wrong", () => {
+    const spans = `"spans":[{"traceId":"${traceId}"},{"name":1}]`;
+    for (const text of [
+      `{"resourceSpans":[{"scopeSpans":[{${spans},"scope":{"name":2}}]}]}`,
+      `{"resourceSpans":[{"scopeSpans":[{${spans}}],"resource":{"attributes":[2]}}]}`,
+      `{"resourceSpans":[{"scopeSpans":[{${spans},"schemaUrl":2}]}]}`,
+      `{"resourceSpans":[{"scopeSpans":[{${spans}},2]}]}`,
+      `{"resourceSpans":[{"scopeSpans":[{${spans}}]},2]}`,
+    ]) {
+      expect(() => fromJson("traces", Buffer.from(text)), text).toThrow(": 2 is not");
+    }
+  });
+});
+
 describe("depth", () => {
   test("64 messages within one another are taken, and validate agrees; 65 are not", () => {
     // Around the lists: request, resource, scope, record, attribute and value; each list adds two.
     const taken = `{"attributes":[{"value":${lists(29)}}]}`;
     const body = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[${taken}]}]}]}`;
-    expectValid("logs", fromJson("logs", Buffer.from(body)));
+    expectValid("logs", bytesFromJson("logs", body));
     expect(() => logRecordFromJson(`{"body":${lists(30)}}`)).toThrow(
       "nested deeper than 64 messages",
     );

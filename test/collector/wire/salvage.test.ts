@@ -59,12 +59,18 @@ describe("what is wrong around the items is for the sender to mend", () => {
 test("of metrics, the points of the metric that is left out are counted", () => {
   const points = [{ asInt: "1" }, { asInt: "2" }];
   const good = { name: "good", gauge: { dataPoints: points } };
-  const exemplars = [{ asInt: "1", traceId: "0102" }];
-  const bad = { name: "bad", gauge: { dataPoints: [...points, { asInt: "3", exemplars }] } };
-  const bytes = encodeRequest("metrics", {
-    resourceMetrics: [{ scopeMetrics: [{ metrics: [good, bad] }] }],
-  });
-  expect(salvage("metrics", bytes)).toMatchObject({ batch: { items: 2 }, rejectedItems: 3 });
+  const worse = { asInt: "3", exemplars: [{ asInt: "1", traceId: "0102" }] };
+  for (const dataPoints of [
+    [...points, worse],
+    [worse, ...points],
+    [worse, worse, worse],
+  ]) {
+    const bad = { name: "bad", gauge: { dataPoints } };
+    const bytes = encodeRequest("metrics", {
+      resourceMetrics: [{ scopeMetrics: [{ metrics: [good, bad] }] }],
+    });
+    expect(salvage("metrics", bytes)).toMatchObject({ batch: { items: 2 }, rejectedItems: 3 });
+  }
 });
 
 test("who sends very many invalid items gets nothing saved", () => {

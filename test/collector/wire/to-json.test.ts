@@ -2,7 +2,7 @@ import { deepStrictEqual } from "node:assert";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Signal } from "../../../collector/wire/batch.ts";
-import { fromJson } from "../../../collector/wire/from-json.ts";
+import { bytesFromJson } from "../../support/otlp-json.ts";
 import { toJson } from "../../../collector/wire/to-json.ts";
 import { validate } from "../../../collector/wire/validate.ts";
 import { Writer } from "../../../collector/wire/writer.ts";
@@ -68,7 +68,7 @@ const signalOf: Readonly<Record<string, Signal>> = {
 };
 
 function expectSameReading(signal: Signal, bytes: Uint8Array): void {
-  const back = fromJson(signal, Buffer.from(toJson(signal, bytes)));
+  const back = bytesFromJson(signal, toJson(signal, bytes));
   deepStrictEqual(decodeRequest(signal, back), decodeRequest(signal, bytes));
 }
 

@@ -104,6 +104,16 @@ describe("what is wrong is told with its place", () => {
       `${base}.start_time_unix_nano: 8 bytes expected, but only 7 remain (at byte 7)`,
     ],
     [
+      "a number of which nothing is there, and another field behind its message",
+      Buffer.concat([span(varint(6 * 8)), Buffer.from([0x12, 0])]),
+      `${base}.kind: cut off within a number (at byte 6)`,
+    ],
+    [
+      "a length of which nothing is there, at the end",
+      span(varint(5 * 8 + 2)),
+      `${base}.name: cut off within a length (at byte 6)`,
+    ],
+    [
       "a group",
       Buffer.from([0x0b, 0x0c]),
       "resource_spans[0]: wire type 3, which OTLP does not use (at byte 0)",

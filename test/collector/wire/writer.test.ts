@@ -90,6 +90,23 @@ test("begin and end must match", () => {
   expect(() => writer.finish()).toThrow("still open");
 });
 
+test("a writer goes back to where it was, and what has been begun since is forgotten", () => {
+  const writer = new Writer(1);
+  writer.begin(1);
+  writer.text(4, "kept");
+  const before = writer.length;
+  writer.begin(5);
+  writer.text(4, "x".repeat(200));
+  writer.end();
+  writer.begin(5);
+  writer.begin(5);
+  writer.text(4, "gone");
+  writer.backTo(before);
+  writer.text(4, "too");
+  writer.end();
+  expect(Buffer.from(writer.finish())).toEqual(Buffer.from('\n\x0b"\x04kept"\x03too'));
+});
+
 test("raw bytes are taken as they are", () => {
   const writer = new Writer(1);
   writer.raw(Uint8Array.of(8, 1));

@@ -2,11 +2,11 @@
 
 import { deepStrictEqual } from "node:assert";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
-import { fromJson, JsonError } from "../../../collector/wire/from-json.ts";
+import { type FromJson, fromJson, JsonError } from "../../../collector/wire/from-json.ts";
+import { mostFaults } from "../../../collector/wire/salvage.ts";
 import { maxDepth, validate } from "../../../collector/wire/validate.ts";
 import { readForeign } from "../foreign.ts";
-import { readJson, Refusal } from "../read-json.ts";
-import type { Reading } from "../read-message.ts";
+import { type JsonReading, readJson, Refusal } from "../read-json.ts";
 import { jsonSeeds } from "../seeds.ts";
 import { demand, type Target } from "../target.ts";
 
@@ -20,11 +20,17 @@ export const targets: readonly Target[] = signals.map((signal) => ({
   inspect: (input) => compare(signal, input),
 }));
 
-function take(signal: Signal, input: Uint8Array): Uint8Array | undefined {
+function take(signal: Signal, input: Uint8Array): FromJson | undefined {
   try {
-    const bytes = fromJson(signal, input);
-    demand(validate(signal, bytes).kind === "valid", () => "what was made of it is invalid");
-    return bytes;
+    const made = fromJson(signal, input);
+    const validation = validate(signal, made.bytes);
+    demand(validation.kind === "valid", () => "what was made of it is invalid");
+    const { leftOut } = made;
+    if (leftOut) {
+      demand(leftOut.items > 0 && validation.batch.items > 0, () => "nothing is left out, or all");
+      demand(leftOut.message.length < 1000, () => "a message without end");
+    }
+    return made;
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     demand(error.message.length < 1000, () => "a message without end");
@@ -34,13 +40,21 @@ function take(signal: Signal, input: Uint8Array): Uint8Array | undefined {
 
 function compare(signal: Signal, input: Uint8Array): void {
   const made = take(signal, input);
-  const ours = made && readForeign(signal, made);
+  const ours = made && {
+    request: readForeign(signal, made.bytes),
+    leftOut: made.leftOut?.items ?? 0,
+  };
   deepStrictEqual(ours, reference(signal, input));
 }
 
 /** With the one known disagreement: see roundsFractions. */
-function reference(signal: Signal, input: Uint8Array): Reading | undefined {
-  const rules = { maxMessages: maxDepth, maxBrackets: 2 * maxDepth, roundsFractions: true };
+function reference(signal: Signal, input: Uint8Array): JsonReading | undefined {
+  const rules = {
+    maxMessages: maxDepth,
+    maxBrackets: 2 * maxDepth,
+    roundsFractions: true,
+    mostLeftOut: mostFaults,
+  };
   try {
     return readJson(signal, input, rules);
   } catch (error) {

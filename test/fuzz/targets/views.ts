@@ -4,7 +4,7 @@
 import { deepStrictEqual } from "node:assert";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
 import { extractLeaf } from "../../../collector/wire/extract.ts";
-import { fromJson } from "../../../collector/wire/from-json.ts";
+import { bytesFromJson } from "../../support/otlp-json.ts";
 import { Leaves } from "../../../collector/wire/leaves.ts";
 import { toJson } from "../../../collector/wire/to-json.ts";
 import { validate } from "../../../collector/wire/validate.ts";
@@ -47,7 +47,7 @@ function read(signal: Signal, input: Uint8Array): boolean {
 function compare(signal: Signal, input: Uint8Array): void {
   const reading = readMessage(signal, input);
   deepStrictEqual(readForeign(signal, input), reading);
-  const again = fromJson(signal, Buffer.from(toJson(signal, input)));
+  const again = bytesFromJson(signal, toJson(signal, input));
   demand(validate(signal, again).kind === "valid", () => "JSON made invalid bytes");
   deepStrictEqual(readMessage(signal, again), reading);
 }
