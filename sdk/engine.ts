@@ -43,7 +43,7 @@ interface Start {
   readonly resource: Resource;
   readonly sender: Sender;
   readonly contexts: Pick<ContextManager, "active" | "with">;
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 /** All together: what waits to be sent, and the batches that are being filled. */
@@ -140,8 +140,14 @@ function batchSettings(
 
 function runningOf(batch: Batch): Running {
   return {
-    gather: () => void batch.flush(),
-    stop: () => void batch.close(),
+    gather() {
+      batch.flush();
+      return undefined;
+    },
+    stop() {
+      batch.close();
+      return undefined;
+    },
     get dropped() {
       return batch.dropped;
     },

@@ -25,7 +25,7 @@ export interface Logging {
   readonly limits: AttributeLimits;
   readonly batch: Batch;
   /** Waits until what was emitted is sent. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 /** A record that nothing can change any more. */
@@ -119,14 +119,21 @@ function keptRecord(record: LogRecord, active: Context, limits: AttributeLimits)
     severity: typeof severityNumber === "number" && isSeverity(severityNumber) ? severityNumber : 0,
     severityText: optionalText(record.severityText),
     eventName: optionalText(record.eventName),
-    body: body === undefined ? undefined : (keep(body, unlimited) ?? textOf(body)),
+    body: bodyOf(body),
     attributes,
     span: parentOf(spanIn(record.context ?? active)),
   };
 }
 
-/** Of a body: the limits are for attributes. */
-const unlimited: AttributeLimits = { count: Infinity, length: Infinity };
+/** The limits of the settings are for attributes. */
+const unlimited: AttributeLimits = { count: Infinity, length: Infinity, isLenient: true };
+
+/** The text of what is no data, such as a symbol. */
+function bodyOf(body: unknown): Value | undefined {
+  if (body === undefined) return undefined;
+  const kept = keep(body, unlimited);
+  return kept === undefined ? textOf(body) : kept;
+}
 
 function isSeverity(number: number): boolean {
   return Number.isInteger(number) && number > 0 && number <= 24;

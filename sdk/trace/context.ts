@@ -66,6 +66,16 @@ export function isSuppressed(context: Context): boolean {
   }
 }
 
+/** What is no context would throw at whoever asks for what is active. */
+function usable(context: Context): Context {
+  if (context instanceof OwnContext) return context;
+  try {
+    return typeof context.getValue === "function" ? context : rootContext;
+  } catch {
+    return rootContext;
+  }
+}
+
 export class AsyncContexts implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
   /** Emitters that are bound already; the first context stays, as with OpenTelemetry's. */
@@ -83,15 +93,15 @@ export class AsyncContexts implements ContextManager {
   ): ReturnType<Call> {
     // What is no function is not called, rather than thrown at the app.
     if (typeof call !== "function") return undefined as ReturnType<Call>;
-    if (thisArg === undefined || thisArg === null) {
-      return this.#storage.run(context, call, ...args);
-    }
-    return this.#storage.run(context, () => Reflect.apply(call, thisArg, args) as ReturnType<Call>);
+    const active = usable(context);
+    if (thisArg === undefined || thisArg === null) return this.#storage.run(active, call, ...args);
+    return this.#storage.run(active, () => Reflect.apply(call, thisArg, args));
   }
 
   bind<Target>(context: Context, target: Target): Target {
-    if (target instanceof EventEmitter) this.#bindEmitter(context, target);
-    else if (typeof target === "function") return this.#bindFunction(context, target) as Target;
+    const active = usable(context);
+    if (target instanceof EventEmitter) this.#bindEmitter(active, target);
+    else if (typeof target === "function") return this.#bindFunction(active, target) as Target;
     return target;
   }
 
@@ -117,7 +127,7 @@ export class AsyncContexts implements ContextManager {
   attach(context: Context): ContextManagementToken {
     const previous = this.#storage.getStore();
     let isAttached = true;
-    this.#storage.enterWith(context);
+    this.#storage.enterWith(usable(context));
     return {
       dispose: () => {
         if (isAttached) this.#storage.enterWith(previous ?? rootContext);
@@ -146,6 +156,7 @@ export class AsyncContexts implements ContextManager {
     if (this.#bound.has(emitter)) return;
     const storage = this.#storage;
     try {
+      // oxlint-disable-next-line typescript/unbound-method -- it is called on its emitter below
       const { emit } = emitter;
       Object.defineProperty(emitter, "emit", {
         value: function (this: EventEmitter, ...args: unknown[]): boolean {

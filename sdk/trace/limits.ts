@@ -29,5 +29,6 @@ export function logLimitsOf(limits: Limits): AttributeLimits {
   return {
     count: limits.logAttributes ?? defaultCount,
     length: limits.logAttributeLength || Infinity,
+    isLenient: true,
   };
 }

@@ -27,6 +27,12 @@ export interface Recorder {
   take(span: Span): void;
 }
 
+/** With the numbers of the API, whose enum would have to be loaded. */
+interface Status {
+  readonly code: number;
+  readonly message?: string | undefined;
+}
+
 export interface Event {
   readonly name: string;
   readonly time: HrTime;
@@ -66,7 +72,7 @@ export class Span implements ApiSpan {
   readonly kept = new Attributes();
   events: Event[] = [];
   links: KeptLink[] = [];
-  status: SpanStatus = { code: unset };
+  status: Status = { code: unset };
   droppedEventsCount = 0;
   droppedLinksCount = 0;
   ended = false;
@@ -174,7 +180,7 @@ export class Span implements ApiSpan {
   setStatus(status: SpanStatus): this {
     if (!this.isRecording() || this.status.code === ok) return this;
     try {
-      const { code, message } = status;
+      const { code, message }: Status = status;
       if (code === ok) this.status = { code };
       else if (code === error) {
         this.status =

@@ -26,7 +26,7 @@ export interface Tracing {
   readonly limits: SpanLimits;
   readonly batch: Batch;
   /** Waits until what has ended is sent. */
-  flush(): Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 /** Apps that make up names would fill the memory with tracers. */

@@ -18,6 +18,8 @@ export interface AttributeLimits {
   readonly count: number;
   /** Of a text or of bytes. */
   readonly length: number;
+  /** Of log records: what apps log is kept as far as it can be. Else a value is data to its last part. */
+  readonly isLenient?: boolean;
 }
 
 /** A name, its value, a name, its value … A flat list is read and searched faster than a Map of few. */
@@ -110,6 +112,8 @@ const unusable = Symbol("unusable");
 /** Whatever the limits say: a request with a longer text would be refused by most receivers. */
 export const mostCharacters = 1 << 20;
 const mostParts = 1 << 16;
+/** An instance of a class may lead to everything there is. */
+const mostLenientParts = 1 << 12;
 /** Each level is three messages in OTLP, and our collector takes 64 of them. */
 const deepest = 16;
 
@@ -161,12 +165,12 @@ export function optionalText(value: unknown): string | undefined {
 /** A property of whatever it is; undefined if its getter throws. */
 export function valueAt(object: unknown, name: string): unknown {
   if (object === null || object === undefined) return undefined;
-  const value = attributeAt(object as object, name); // primitives have properties too
+  const value = attributeAt(object, name);
   return value === unusable ? undefined : value;
 }
 
 /** As `valueAt`, but what throws is counted as a value that cannot be kept. */
-function attributeAt(object: object, name: string): unknown {
+function attributeAt(object: {}, name: string): unknown {
   try {
     return (object as Record<string, unknown>)[name];
   } catch {
@@ -209,7 +213,9 @@ interface Walk {
 
 /** Undefined for what is not data: functions, instances of classes, circles, and far too much of anything. */
 function copy(value: unknown, walk: Walk): Value | undefined {
-  if (++walk.parts > mostParts) return undefined;
+  if (++walk.parts > (walk.limits.isLenient === true ? mostLenientParts : mostParts)) {
+    return undefined;
+  }
   if (value === null) return null;
   if (typeof value !== "object") return scalarOf(value, walk.limits);
   if (value instanceof Uint8Array) {
@@ -230,8 +236,8 @@ function copyList(list: readonly unknown[], walk: Walk): Value | undefined {
   for (let at = 0; at < list.length; at++) {
     // Holes and undefined stand for nothing, so that the others keep their places.
     const item = list[at] === undefined ? null : copy(list[at], walk);
-    if (item === undefined) return undefined;
-    values.push(item);
+    if (item === undefined && walk.limits.isLenient !== true) return undefined;
+    values.push(item ?? null);
   }
   return values;
 }
@@ -239,13 +245,15 @@ function copyList(list: readonly unknown[], walk: Walk): Value | undefined {
 function copyObject(object: object, walk: Walk): Value | undefined {
   // A plain object, of this realm or another, as tests run in.
   const prototype = Object.getPrototypeOf(object) as object | null; // by its definition
-  if (prototype !== null && !Object.hasOwn(prototype, "hasOwnProperty")) return undefined;
+  const isPlain = prototype === null || Object.hasOwn(prototype, "hasOwnProperty");
+  const isLenient = walk.limits.isLenient === true;
+  if (!isPlain && !isLenient) return undefined;
   const fields = new Fields();
   for (const [name, value] of Object.entries(object) as [string, unknown][]) {
     if (value === undefined) continue;
     const kept = copy(value, walk);
-    if (kept === undefined) return undefined;
-    fields.entries.push(name, kept);
+    if (kept === undefined && !isLenient) return undefined;
+    if (kept !== undefined) fields.entries.push(name, kept);
   }
   return fields;
 }
