@@ -159,12 +159,22 @@ export class Encoder {
   #keyValue(tag: number, name: string, value: Value): void {
     const { field, redact } = this.#names.get(name) ?? this.#addName(name);
     const start = this.begin(tag);
-    this.raw(field);
+    this.#short(field);
     const inner = this.begin(0x12);
     if (redact === undefined) this.#anyValue(value);
     else this.#redacted(value, redact);
     this.end(inner);
     this.end(start);
+  }
+
+  /** By hand, which for a few bytes is faster than Node. */
+  #short(field: Uint8Array): void {
+    const { length } = field;
+    this.reserve(length);
+    const { bytes } = this;
+    let { at } = this;
+    for (let index = 0; index < length; index++) bytes[at++] = field[index]!;
+    this.at = at;
   }
 
   /** What it throws loses the value and not the secret. */

@@ -58,9 +58,13 @@ export function isTime(input: unknown): input is TimeInput {
 }
 
 function isHrTime(input: unknown): input is HrTime {
-  if (!Array.isArray(input)) return false;
-  const [seconds, nanos] = input as unknown[];
-  return input.length === 2 && typeof seconds === "number" && typeof nanos === "number";
+  try {
+    if (!Array.isArray(input)) return false;
+    const [seconds, nanos] = input as unknown[];
+    return input.length === 2 && typeof seconds === "number" && typeof nanos === "number";
+  } catch {
+    return false; // a Proxy
+  }
 }
 
 export function isBefore(left: HrTime, right: HrTime): boolean {

@@ -41,9 +41,8 @@ export const rootContext: Context = new OwnContext(undefined, undefined);
 
 /** The span in a context of whichever kind; undefined where a foreign one is broken. */
 export function spanIn(context: Context): unknown {
-  if (context instanceof OwnContext) return context.span;
   try {
-    return context.getValue(spanKey);
+    return context instanceof OwnContext ? context.span : context.getValue(spanKey);
   } catch {
     return undefined;
   }
@@ -68,11 +67,19 @@ export function isSuppressed(context: Context): boolean {
 
 /** What is no context would throw at whoever asks for what is active. */
 function usable(context: Context): Context {
-  if (context instanceof OwnContext) return context;
   try {
+    if (context instanceof OwnContext) return context;
     return typeof context.getValue === "function" ? context : rootContext;
   } catch {
     return rootContext;
+  }
+}
+
+function isEmitter(target: unknown): target is EventEmitter {
+  try {
+    return target instanceof EventEmitter;
+  } catch {
+    return false; // a Proxy
   }
 }
 
@@ -100,8 +107,8 @@ export class AsyncContexts implements ContextManager {
 
   bind<Target>(context: Context, target: Target): Target {
     const active = usable(context);
-    if (target instanceof EventEmitter) this.#bindEmitter(active, target);
-    else if (typeof target === "function") return this.#bindFunction(active, target) as Target;
+    if (typeof target === "function") return this.#bindFunction(active, target) as Target;
+    if (isEmitter(target)) this.#bindEmitter(active, target);
     return target;
   }
 

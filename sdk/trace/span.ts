@@ -45,6 +45,9 @@ export interface KeptLink {
   readonly attributes: Attributes;
 }
 
+/** Given at once: a list may be an array with holes to the horizon, or not end at all. */
+const mostLinks = 1000;
+
 const unset = 0;
 const ok = 1;
 const error = 2;
@@ -169,8 +172,13 @@ export class Span implements ApiSpan {
   }
 
   addLinks(links: readonly Link[]): this {
+    if (!this.isRecording()) return this;
     try {
-      if (this.isRecording()) for (const link of links) this.addLink(link);
+      let rest = mostLinks;
+      for (const link of links) {
+        if (rest-- === 0) break;
+        this.addLink(link);
+      }
     } catch {
       // No list, or one that throws.
     }
@@ -264,8 +272,8 @@ export class Span implements ApiSpan {
 
 /** The parent in a context: a span of ours, the context of another's, or nothing that can be one. */
 export function parentOf(span: unknown): Span | SpanContext | undefined {
-  if (span === undefined || span === null || span instanceof Span) return span ?? undefined;
   try {
+    if (span === undefined || span === null || span instanceof Span) return span ?? undefined;
     const context = (span as ApiSpan).spanContext(); // of the API's type, or it throws
     return isId(context.traceId, 32) && isId(context.spanId, 16) ? context : undefined;
   } catch {
@@ -292,6 +300,7 @@ function partsOf(traceId: string): [number, number, number, number] {
 
 /** Undefined for what links to no span. */
 function keptLink(link: Link, limits: SpanLimits): KeptLink | undefined {
+  if (typeof link !== "object" || link === null) return undefined;
   try {
     const { traceId, spanId, traceFlags, isRemote } = link.context;
     if (!isId(traceId, 32) || !isId(spanId, 16)) return undefined;

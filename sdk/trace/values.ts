@@ -148,13 +148,18 @@ export function cut(text: string, length: number): string {
   return text.slice(0, last >= 0xd800 && last < 0xdc00 ? most - 1 : most);
 }
 
-/** The text of anything; "" if it will not tell. */
+/** The text of anything; an object's own idea of it is not asked for: that may take for ever. */
 export function textOf(value: unknown): string {
   try {
-    return cut(String(value), mostCharacters);
+    if (typeof value !== "object" || value === null) return cut(String(value), mostCharacters);
+    return isNativeError(value) ? errorText(value) : Object.prototype.toString.call(value);
   } catch {
     return "";
   }
+}
+
+function errorText({ name, message }: Error): string {
+  return cut(`${name}: ${message}`, mostCharacters);
 }
 
 /** Undefined for what is no text, and for an empty one. */
@@ -222,7 +227,7 @@ function copy(value: unknown, walk: Walk): Value | undefined {
     return Uint8Array.prototype.slice.call(value, 0, Math.min(walk.limits.length, mostCharacters));
   }
   if (isDate(value)) return new Date(Date.prototype.getTime.call(value)).toISOString();
-  if (isNativeError(value)) return cut(`${value.name}: ${value.message}`, walk.limits.length);
+  if (isNativeError(value)) return cut(errorText(value), walk.limits.length);
   if (walk.path.includes(value) || walk.path.length >= deepest) return undefined;
   walk.path.push(value);
   const copied = Array.isArray(value) ? copyList(value, walk) : copyObject(value, walk);
