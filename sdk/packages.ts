@@ -3,13 +3,10 @@
 // there before the `require` or `import` that asked for its library returns.
 
 import { createRequire } from "node:module";
+import type * as grpc from "@grpc/grpc-js";
 import type * as api from "@opentelemetry/api";
-import type * as contextAsyncHooks from "@opentelemetry/context-async-hooks";
 import type * as core from "@opentelemetry/core";
-import type * as exporterLogsOtlpGrpc from "@opentelemetry/exporter-logs-otlp-grpc";
-import type * as exporterMetricsOtlpGrpc from "@opentelemetry/exporter-metrics-otlp-grpc";
 import type * as exporterPrometheus from "@opentelemetry/exporter-prometheus";
-import type * as exporterTraceOtlpGrpc from "@opentelemetry/exporter-trace-otlp-grpc";
 import type * as instrumentationExpress from "@opentelemetry/instrumentation-express";
 import type * as instrumentationHttp from "@opentelemetry/instrumentation-http";
 import type * as instrumentationPg from "@opentelemetry/instrumentation-pg";
@@ -21,19 +18,14 @@ import type * as instrumentationWinston from "@opentelemetry/instrumentation-win
 import type * as otlpTransformer from "@opentelemetry/otlp-transformer";
 import type * as propagatorB3 from "@opentelemetry/propagator-b3";
 import type * as resources from "@opentelemetry/resources";
-import type * as sdkLogs from "@opentelemetry/sdk-logs";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as sdkNode from "@opentelemetry/sdk-node";
-import type * as sdkTrace from "@opentelemetry/sdk-trace";
 
 interface Packages {
+  "@grpc/grpc-js": typeof grpc;
   "@opentelemetry/api": typeof api;
-  "@opentelemetry/context-async-hooks": typeof contextAsyncHooks;
   "@opentelemetry/core": typeof core;
-  "@opentelemetry/exporter-logs-otlp-grpc": typeof exporterLogsOtlpGrpc;
-  "@opentelemetry/exporter-metrics-otlp-grpc": typeof exporterMetricsOtlpGrpc;
   "@opentelemetry/exporter-prometheus": typeof exporterPrometheus;
-  "@opentelemetry/exporter-trace-otlp-grpc": typeof exporterTraceOtlpGrpc;
   "@opentelemetry/instrumentation-express": typeof instrumentationExpress;
   "@opentelemetry/instrumentation-http": typeof instrumentationHttp;
   "@opentelemetry/instrumentation-pg": typeof instrumentationPg;
@@ -45,10 +37,8 @@ interface Packages {
   "@opentelemetry/otlp-transformer": typeof otlpTransformer;
   "@opentelemetry/propagator-b3": typeof propagatorB3;
   "@opentelemetry/resources": typeof resources;
-  "@opentelemetry/sdk-logs": typeof sdkLogs;
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
   "@opentelemetry/sdk-node": typeof sdkNode;
-  "@opentelemetry/sdk-trace": typeof sdkTrace;
 }
 
 const require = createRequire(import.meta.url);

@@ -11,6 +11,7 @@ import {
   describeMetrics,
   describeResources,
   describeSpans,
+  differencesBetween,
 } from "./support/facts.ts";
 import type { Facts } from "./support/facts.ts";
 import { startSink } from "./support/sink.ts";
@@ -139,11 +140,7 @@ async function runUnder(
 }
 
 function differencesOf(describe: (sink: Sink) => Facts): readonly (readonly string[])[] {
-  const [theirs, own] = [describe(official), describe(ours)];
-  return [...new Set([...theirs.keys(), ...own.keys()])]
-    .toSorted()
-    .filter((fact) => theirs.get(fact) !== own.get(fact))
-    .map((fact) => [fact, theirs.get(fact) ?? "absent", own.get(fact) ?? "absent"]);
+  return differencesBetween(describe(official), describe(ours));
 }
 
 function withoutReasons(differences: readonly Difference[]): readonly (readonly string[])[] {

@@ -9,9 +9,9 @@ import type { HistogramDataPoint, Metric, NumberDataPoint, Span } from "../../su
 export type Facts = ReadonlyMap<string, string>;
 
 export function describeSpans(sink: Sink): Facts {
-  return collect(sink.spans, (span) => [
-    pathOf(span, sink.spans),
-    {
+  return collect(sink.spans, (span) => {
+    const isTimed = span.name?.startsWith("timed ") ?? false; // at times that the app gave
+    const fields = {
       scope: span.scope,
       status: [span.status?.code ?? 0, span.status?.message ?? ""],
       "trace state": span.traceState ?? "",
@@ -19,26 +19,45 @@ export function describeSpans(sink: Sink): Facts {
       dropped: [span.droppedAttributesCount, span.droppedEventsCount, span.droppedLinksCount].map(
         (count) => count ?? 0,
       ),
-      links: span.links?.length ?? 0,
+      ...numbered("link", span.links, ({ traceId, spanId, traceState, flags, ...link }) => [
+        traceId,
+        spanId,
+        traceState ?? "",
+        flags,
+        link.droppedAttributesCount ?? 0,
+        plain(link.attributes),
+      ]),
       ...prefixed("attribute", span.attributes),
-      ...Object.fromEntries(
-        (span.events ?? []).map(({ name, attributes }) => [`event ${name}`, plain(attributes)]),
-      ),
-    },
-  ]);
+      ...numbered("event", span.events, ({ name, timeUnixNano, ...event }) => [
+        name ?? "",
+        isTimed ? timeUnixNano : "",
+        event.droppedAttributesCount ?? 0,
+        plain(event.attributes),
+      ]),
+      ...(isTimed ? { times: [span.startTimeUnixNano, span.endTimeUnixNano] } : {}),
+    };
+    return [pathOf(span, sink.spans), fields];
+  });
 }
 
 export function describeLogs(sink: Sink): Facts {
   return collect(sink.logs, (record) => {
     const span = sink.spans.find(({ spanId }) => spanId === record.spanId);
+    const isTimed = record.eventName === "timed";
     return [
-      `log ${String(plainValue(record.body))}`,
+      `log ${record.eventName || String(plainValue(record.body))}`,
       {
         scope: record.scope,
         severity: [record.severityNumber, record.severityText],
         "event name": record.eventName ?? "",
-        flags: record.flags,
-        span: span && record.traceId === span.traceId ? pathOf(span, sink.spans) : "none",
+        body: plainValue(record.body),
+        dropped: record.droppedAttributesCount ?? 0,
+        times: isTimed ? [record.timeUnixNano, record.observedTimeUnixNano] : undefined,
+        flags: record.flags ?? 0,
+        span:
+          span && record.traceId === span.traceId
+            ? pathOf(span, sink.spans)
+            : `${record.traceId ?? "no"} ${record.spanId ?? "none"}`,
         ...prefixed("attribute", record.attributes),
       },
     ];
@@ -114,10 +133,37 @@ function collect<Item>(
   return facts;
 }
 
+function numbered<Item>(
+  name: string,
+  items: readonly Item[] = [],
+  describe: (item: Item) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(items.map((item, index) => [`${name} ${index + 1}`, describe(item)]));
+}
+
 function prefixed(prefix: string, attributes: Attributes): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(attributes).map(([key, value]) => [`${prefix} ${key}`, value]),
   );
+}
+
+/** What differs, with what each of the two says; of what only one has, nothing more than that. */
+export function differencesBetween(left: Facts, right: Facts): readonly (readonly string[])[] {
+  const lefts = new Set([...left.keys()].map(itemOf));
+  const rights = new Set([...right.keys()].map(itemOf));
+  const items = [...new Set([...lefts, ...rights])];
+  const lone = items
+    .filter((item) => lefts.has(item) !== rights.has(item))
+    .map((item) => (lefts.has(item) ? [item, "sent", "absent"] : [item, "absent", "sent"]));
+  const facts = [...new Set([...left.keys(), ...right.keys()])]
+    .filter((fact) => left.get(fact) !== right.get(fact))
+    .filter((fact) => lefts.has(itemOf(fact)) && rights.has(itemOf(fact)))
+    .map((fact) => [fact, left.get(fact) ?? "absent", right.get(fact) ?? "absent"]);
+  return [...lone, ...facts].toSorted(([one = ""], [other = ""]) => (one < other ? -1 : 1));
+}
+
+function itemOf(fact: string): string {
+  return fact.slice(0, fact.lastIndexOf(": "));
 }
 
 function text(field: string, value: unknown): string {
