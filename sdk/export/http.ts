@@ -105,7 +105,7 @@ async function readAnswer(response: IncomingMessage): Promise<Answer> {
     : { kind: "failed", detail };
 }
 
-fu; /** It may be protobuf: what a person can read of that stands between bytes that are no text. */
+/** It may be protobuf: what a person can read of that stands between bytes that are no text. */
 function wordsIn(answer: string): string {
   return answer
     .slice(0, 200)

@@ -254,7 +254,10 @@ async function runUnder(
   await app.url();
   // OpenTelemetry's loses what waits in a queue that is as long when the app ends.
   const isOff = env["OTEL_TRACES_SAMPLER"] === "always_off";
-  await until(() => isOff || sink.spans.some(({ name }) => name === "last"));
+  await until(
+    "the last span has come",
+    () => isOff || sink.spans.some(({ name }) => name === "last"),
+  );
   await app.stop();
   await sink.close();
   return sink;
