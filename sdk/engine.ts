@@ -15,6 +15,7 @@ import { otlpLogs, otlpMetrics, otlpSpans } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
 import { scrubUrls } from "./instrument/scrub.ts";
+import { httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
 import { load } from "./packages.ts";
 import { resourceOf } from "./resource.ts";
 import type { PropagatorName, Settings } from "./settings.ts";
@@ -127,7 +128,7 @@ function startMetrics(
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
-        return servePrometheus(settings);
+        return servePrometheus(settings, [httpMetrics]);
       case "console":
         return periodicReader(
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
@@ -147,9 +148,14 @@ function startMetrics(
 }
 
 function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetricReader {
-  const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
+  const { AggregationTemporality, InstrumentType, PeriodicExportingMetricReader } = load(
+    "@opentelemetry/sdk-metrics",
+  );
+  const temporality = exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM);
+  const isDelta = temporality === AggregationTemporality.DELTA;
   return new PeriodicExportingMetricReader({
     exporter,
+    metricProducers: [isDelta ? httpMetricsFor("delta") : httpMetrics],
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });

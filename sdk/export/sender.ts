@@ -5,6 +5,7 @@
 import type { Agent, IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { messageOf, tell } from "../tell.ts";
+import { markOwn } from "./own.ts";
 
 // Not imported: an `import` of node:http reads all that it exports, which loads the whole of undici.
 const http = process.getBuiltinModule("node:http");
@@ -104,9 +105,11 @@ class Lane {
 
   constructor(target: Target) {
     this.#target = target;
-    this.#agent = isSecure(target)
-      ? new https.Agent({ keepAlive: true, ...target.tls })
-      : new http.Agent({ keepAlive: true });
+    this.#agent = markOwn(
+      isSecure(target)
+        ? new https.Agent({ keepAlive: true, ...target.tls })
+        : new http.Agent({ keepAlive: true }),
+    );
   }
 
   push(body: Uint8Array): void {
