@@ -107,11 +107,11 @@ class Outgoing implements Hearer {
     else this.#call.end(errorType(error), error);
   }
 
+  /** Without an answer or an error it can only have been given up; half an answer has its reason. */
   #close(): void {
     const response = this.#response;
-    const error: unknown = response?.errored;
-    if (response && !response.complete && error) this.#fail(error);
-    else if (response || this.#isGivenUp) this.#fail(undefined);
+    const error: unknown = response?.complete ? undefined : response?.errored;
+    if (error || (!response && this.#isGivenUp)) this.#fail(error);
     else this.#call.end();
   }
 }
