@@ -9,7 +9,7 @@ interface Request {
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
-interface Route {
+interface Route extends Stacked {
   readonly path?: unknown;
 }
 
@@ -17,12 +17,13 @@ type Dispatch = (this: Route, request: Request, ...rest: unknown[]) => unknown;
 type Use = (this: Stacked, ...args: unknown[]) => unknown;
 
 interface Stacked {
-  readonly stack?: Layer[];
+  readonly stack?: readonly Layer[];
 }
 
 /** One of the two is there, in express 5 or 4. */
 type Handler = "handleRequest" | "handle_request";
-type Layer = Partial<Record<Handler, (request: Request, ...rest: unknown[]) => unknown>>;
+type Handle = (this: Layer, request: Request, ...rest: unknown[]) => unknown;
+type Layer = Partial<Record<Handler, Handle>> & { readonly route?: Route };
 
 /** Of express, or of the package router. */
 export function nameExpressRoutes(exports: unknown): void {
@@ -45,23 +46,30 @@ function patchRoute(prototype: { dispatch?: Dispatch }): void {
   if (typeof dispatch !== "function" || patched.has(prototype)) return;
   patched.add(prototype);
   prototype.dispatch = function (request, ...rest) {
-    try {
-      const exchange = exchangeOf(request);
-      if (exchange) exchange.route = joined(mountOf(request), textOf(this.path));
-    } catch {
-      // A path that cannot be read is the app's affair.
-    }
+    noteRoute(request, this);
     return dispatch.call(this, request, ...rest);
   };
 }
 
+function noteRoute(request: Request, { path }: Route): void {
+  try {
+    const exchange = exchangeOf(request);
+    if (exchange) exchange.route = joined(mountOf(request), textOf(path));
+  } catch {
+    // A path that cannot be read is the app's affair.
+  }
+}
+
 /** Which base URLs stand for which paths, where a mount has parameters. */
 const mounts = new WeakMap<object, Map<string, string>>();
+/** Not in a bundle, where the mounts have been made before the first request shows us where to look. */
+let areMountsKnown = false;
 
 function patchUse(holder: { use?: Use }): void {
   const { use } = holder;
   if (typeof use !== "function" || patched.has(holder)) return;
   patched.add(holder);
+  areMountsKnown = true;
   holder.use = function (...args) {
     const before = this.stack?.length ?? 0;
     const result = use.apply(this, args);
@@ -94,7 +102,8 @@ function rememberMount(layer: Layer, path: string): void {
 
 function mountOf(request: Request): string {
   const url = typeof request.baseUrl === "string" ? request.baseUrl : "";
-  return patternOf(url, mounts.get(request));
+  if (url === "") return url;
+  return areMountsKnown ? patternOf(url, mounts.get(request)) : withoutValues(url, request.params);
 }
 
 /** The URL with the longest mount that it begins with replaced by its path. */
@@ -111,17 +120,28 @@ function patternOf(url: string, ofRequest: ReadonlyMap<string, string> | undefin
 
 /** In a bundle nobody sees express being loaded; a route that was taken is still to be found at the end. */
 export function expressRouteOf(request: object): string | undefined {
-  const { route, baseUrl, params } = request as Request;
+  const { route } = request as Request;
   if (typeof route !== "object" || route.path === undefined) return undefined;
-  const prototype = Object.getPrototypeOf(route) as object | null;
-  if (prototype) patchRoute(prototype); // for the requests to come
-  const mount = typeof baseUrl === "string" ? withoutValues(baseUrl, params ?? {}) : "";
-  return joined(mount, textOf(route.path));
+  // For the requests to come.
+  patchRoute(Object.getPrototypeOf(route) as object);
+  const [layer] = route.stack ?? [];
+  if (layer?.handle_request) patchLayers(Object.getPrototypeOf(layer) as Layer);
+  return joined(mountOf(request), textOf(route.path));
+}
+
+/** The routes of express 4 have been given their `dispatch` by then; what calls them has not. */
+function patchLayers(prototype: Layer): void {
+  const { handle_request: handle } = prototype;
+  if (!handle || patched.has(prototype)) return;
+  patched.add(prototype);
+  prototype.handle_request = function (request, ...rest) {
+    if (this.route) noteRoute(request, this.route);
+    return handle.call(this, request, ...rest);
+  };
 }
 
 /** A mount with parameters shows their values, of which there are too many for a route. */
-function withoutValues(mount: string, params: Readonly<Record<string, unknown>>): string {
-  if (mount === "") return mount;
+function withoutValues(mount: string, params: Request["params"] = {}): string {
   const names = new Map(Object.entries(params).map(([name, value]) => [value, `:${name}`]));
   return mount
     .split("/")

@@ -56,7 +56,8 @@ export function describeMetrics(sink: Sink): Facts {
       const attributes = plain(point.attributes);
       if (isRuntime) return Object.keys(attributes).toSorted().join(",");
       const value = Number(point.count ?? point.asInt ?? point.asDouble);
-      const sorted = Object.fromEntries(Object.entries(attributes).toSorted());
+      const names = Object.keys(attributes).toSorted();
+      const sorted = Object.fromEntries(names.map((name) => [name, attributes[name]]));
       return `${text("", sorted)} ${value}`;
     });
     return [
