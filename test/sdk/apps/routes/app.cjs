@@ -60,9 +60,9 @@ module.exports = {
       },
       { prefix: "/items" },
     );
-    void app.listen({ port: 0, host: "127.0.0.1" }).then((url) => {
-      process.stdout.write(`listening on ${url}\n`);
-    });
+    void app
+      .listen({ port: 0, host: "127.0.0.1" })
+      .then((url) => process.stdout.write(`listening on ${url}\n`));
   },
 
   hapi(hapi) {
