@@ -1,6 +1,7 @@
 // A request that a server is handling: its span, its context, and what its duration is counted under.
 
 import type { ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { serverDurations } from "../metrics/durations.ts";
 import type { Family } from "../metrics/durations.ts";
@@ -34,7 +35,17 @@ export class Exchange implements Hearer, RpcMetadata {
    * What it was is asked before the app's listeners, who may still call end().
    */
   hear(event: string | symbol, source: object): void {
-    if (event === "close" && !this.isEnded && isResponse(source)) this.endWith(source);
+    if (event !== "close" || this.isEnded) return;
+    if (isStream(source)) this.#endWithStream(source);
+    else if (isResponse(source)) this.endWith(source);
+  }
+
+  #endWithStream(stream: ServerHttp2Stream): void {
+    const status = stream.headersSent ? Number(stream.sentHeaders[":status"]) : undefined;
+    const error: unknown = stream.errored;
+    if (error) this.end(status, errorType(error), error);
+    else if (stream.aborted || stream.rstCode !== 0) this.end(status, "aborted");
+    else this.end(status);
   }
 
   endWith(response: ServerResponse): void {
@@ -95,6 +106,10 @@ export class Exchange implements Hearer, RpcMetadata {
     if (type !== undefined) attributes["error.type"] = type;
     return serverDurations.add(family, route ?? "", key, attributes);
   }
+}
+
+function isStream(source: object): source is ServerHttp2Stream {
+  return "rstCode" in source;
 }
 
 function isResponse(source: object): source is ServerResponse {

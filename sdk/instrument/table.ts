@@ -6,6 +6,7 @@ import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
 import { sendConsoleLogs } from "./console.ts";
 import { traceHttpClients } from "./http-client.ts";
+import { traceHttp2Servers } from "./http2-server.ts";
 import { traceHttpServers } from "./http-server.ts";
 import { nameExpressRoutes } from "./routes/express.ts";
 import { nameFastifyRoutes } from "./routes/fastify.ts";
@@ -33,6 +34,7 @@ export const instrumentations: readonly Instrumentation[] = [
     start() {
       traceHttpServers();
       traceHttpClients();
+      traceHttp2Servers();
     },
   },
   { name: "undici", engine: "sonde", start: traceUndici },
