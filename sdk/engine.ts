@@ -15,6 +15,7 @@ import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
+import { httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
 import { load } from "./packages.ts";
 import { resourceOf } from "./resource.ts";
 import type { BatchSettings, PropagatorName, Settings } from "./settings.ts";
@@ -158,7 +159,7 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
-        return servePrometheus(settings);
+        return servePrometheus(settings, [httpMetrics]);
       case "console":
         return periodicReader(
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
@@ -178,9 +179,14 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
 }
 
 function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetricReader {
-  const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
+  const { AggregationTemporality, InstrumentType, PeriodicExportingMetricReader } = load(
+    "@opentelemetry/sdk-metrics",
+  );
+  const temporality = exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM);
+  const isDelta = temporality === AggregationTemporality.DELTA;
   return new PeriodicExportingMetricReader({
     exporter,
+    metricProducers: [isDelta ? httpMetricsFor("delta") : httpMetrics],
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });

@@ -11,6 +11,8 @@ export const instrumentationNames = [
   "console",
   "runtime-node",
   "express",
+  "koa",
+  "hapi",
   "pg",
   "redis",
   "pino",

@@ -40,7 +40,12 @@ function startNow(): Sonde {
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  startInstrumentations(
+    instrumentations.filter(
+      ({ name, engine = settings.engine }) =>
+        settings.instrumentations.has(name) && engine === settings.engine,
+    ),
+  );
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {

@@ -2,6 +2,7 @@
 
 import type { Agent, IncomingMessage } from "node:http";
 import { promisify } from "node:util";
+import { markOwn } from "./own.ts";
 import { messageOf } from "../tell.ts";
 import type { Answer, Transport, Unsent } from "./sender.ts";
 
@@ -31,9 +32,11 @@ export class HttpTransport implements Transport {
   constructor(target: Target) {
     this.url = target.url;
     this.#target = target;
-    this.#agent = isSecure(target)
-      ? new https.Agent({ keepAlive: true, ...target.tls })
-      : new http.Agent({ keepAlive: true });
+    this.#agent = markOwn(
+      isSecure(target)
+        ? new https.Agent({ keepAlive: true, ...target.tls })
+        : new http.Agent({ keepAlive: true }),
+    );
   }
 
   unsent(body: Uint8Array): Unsent {

@@ -2,7 +2,7 @@
 // port that is taken does not end the app, and a scrape is not traced.
 
 import type { IncomingMessage } from "node:http";
-import type { IMetricReader } from "@opentelemetry/sdk-metrics";
+import type { IMetricReader, MetricProducer } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
@@ -13,13 +13,13 @@ export function isScrape(request: IncomingMessage): boolean {
   return ownSockets.has(request.socket);
 }
 
-export function servePrometheus({
-  prometheusHost: host,
-  prometheusPort: port,
-}: Settings): IMetricReader {
+export function servePrometheus(
+  { prometheusHost: host, prometheusPort: port }: Settings,
+  metricProducers: MetricProducer[] = [],
+): IMetricReader {
   const { PrometheusExporter } = load("@opentelemetry/exporter-prometheus");
   const { createServer } = process.getBuiltinModule("node:http");
-  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers });
   const server = createServer((request, response) => {
     if (request.url?.split("?", 1)[0] === "/metrics") {
       exporter.getMetricsRequestHandler(request, response);

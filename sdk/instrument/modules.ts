@@ -26,7 +26,8 @@ export function startInstrumentations(instrumentations: readonly Instrumentation
   for (const one of eager) start(one);
   // OpenTelemetry's hook comes with the first instrumentation and sees what is loaded after that; alone,
   // a lazy one would come too late for the very `require` that started it.
-  if (!eager.some(({ name }) => name === "http") && lazy[0]) start(lazy[0]);
+  const hooked = lazy.find(({ engine }) => engine !== "sonde");
+  if (hooked && !eager.some(({ engine }) => engine === "opentelemetry")) start(hooked);
   patchBuiltins();
   watchModules(lazy);
 }

@@ -1,15 +1,24 @@
 // Everything that is instrumented, one entry each, and what has to be loaded for it. Adding one is an
 // entry here and its name in the settings.
 
-import type { InstrumentationName } from "../settings.ts";
+import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
 import { sendConsoleLogs } from "./console.ts";
-import { nameFastifyRoutes } from "./fastify.ts";
+import { traceHttpClients } from "./http-client.ts";
+import { traceHttp2Servers } from "./http2-server.ts";
+import { traceHttpServers } from "./http-server.ts";
+import { nameExpressRoutes } from "./routes/express.ts";
+import { nameFastifyRoutes } from "./routes/fastify.ts";
+import { nameHapiRoutes } from "./routes/hapi.ts";
+import { nameKoaRoutes } from "./routes/koa.ts";
+import { traceUndici } from "./undici.ts";
 import { sendWinstonLogs } from "./winston.ts";
 
 export interface Instrumentation {
   readonly name: InstrumentationName;
+  /** The only engine that it is for; the other has another of the same name, or none. */
+  readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
   /** Its module hooks must be in place when this returns; what it returns is of no interest. */
@@ -21,6 +30,17 @@ export interface Instrumentation {
 export const instrumentations: readonly Instrumentation[] = [
   {
     name: "http",
+    engine: "sonde",
+    start() {
+      traceHttpServers();
+      traceHttpClients();
+      traceHttp2Servers();
+    },
+  },
+  { name: "undici", engine: "sonde", start: traceUndici },
+  {
+    name: "http",
+    engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
       const { isTracingSuppressed } = load("@opentelemetry/core");
@@ -34,6 +54,7 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "undici",
+    engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
       const { isTracingSuppressed } = load("@opentelemetry/core");
@@ -56,6 +77,28 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "express",
+    engine: "sonde",
+    libraries: ["express", "router"],
+    start() {},
+    loaded: nameExpressRoutes,
+  },
+  {
+    name: "koa",
+    engine: "sonde",
+    libraries: ["koa"],
+    start() {},
+    loaded: nameKoaRoutes,
+  },
+  {
+    name: "hapi",
+    engine: "sonde",
+    libraries: ["@hapi/hapi"],
+    start() {},
+    loaded: nameHapiRoutes,
+  },
+  {
+    name: "express",
+    engine: "opentelemetry",
     libraries: ["express"],
     start() {
       const { ExpressInstrumentation, ExpressLayerType } = load(

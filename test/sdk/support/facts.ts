@@ -12,7 +12,7 @@ export function describeSpans(sink: Sink): Facts {
   return collect(sink.spans, (span) => {
     const isTimed = span.name?.startsWith("timed ") ?? false; // at times that the app gave
     const fields = {
-      scope: span.scope,
+      scope: scopeOf(span.scope),
       status: [span.status?.code ?? 0, span.status?.message ?? ""],
       "trace state": span.traceState ?? "",
       flags: span.flags,
@@ -66,7 +66,7 @@ export function describeLogs(sink: Sink): Facts {
 
 /** Values too, but those of the runtime: no two processes have the same. */
 export function describeMetrics(sink: Sink): Facts {
-  return collect(sink.metrics, (metric) => {
+  return collect(joined(sink.metrics), (metric) => {
     const { sum, gauge, histogram, scope } = metric;
     const points: readonly (NumberDataPoint & HistogramDataPoint)[] =
       sum?.dataPoints ?? gauge?.dataPoints ?? histogram?.dataPoints ?? [];
@@ -75,7 +75,9 @@ export function describeMetrics(sink: Sink): Facts {
       const attributes = plain(point.attributes);
       if (isRuntime) return Object.keys(attributes).toSorted().join(",");
       const value = Number(point.count ?? point.asInt ?? point.asDouble);
-      return `${text("", attributes)} ${value}`;
+      const names = Object.keys(attributes).toSorted();
+      const sorted = Object.fromEntries(names.map((name) => [name, attributes[name]]));
+      return `${text("", sorted)} ${value}`;
     });
     return [
       `metric ${scope} ${metric.name}`,
@@ -91,6 +93,30 @@ export function describeMetrics(sink: Sink): Facts {
   });
 }
 
+/** Ours takes the place of two of OpenTelemetry's: what they record is compared, not who does. */
+function scopeOf(scope: string): string {
+  const isHttp = /^(sonde\/http|@opentelemetry\/instrumentation-(http|undici))$/.test(scope);
+  return isHttp ? "http" : scope;
+}
+
+/** The last that was sent of each, with all its points where two scopes have one of the same name. */
+function joined(metrics: Sink["metrics"]): Sink["metrics"] {
+  const last = new Map(metrics.map((metric) => [`${metric.scope} ${metric.name}`, metric]));
+  const all = new Map<string, Received<Metric>>();
+  for (const [, metric] of [...last].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
+    const scope = scopeOf(metric.scope);
+    const key = `${scope} ${metric.name}`;
+    const { histogram, ...first } = all.get(key) ?? { ...metric, scope };
+    const dataPoints = [histogram, metric.histogram].flatMap((one) => one?.dataPoints ?? []);
+    const isHistogram = metric.histogram !== undefined;
+    all.set(
+      key,
+      isHistogram ? { ...first, histogram: { ...metric.histogram, dataPoints } } : first,
+    );
+  }
+  return [...all.values()];
+}
+
 /** One for all that was sent, or there are as many as were found. */
 export function describeResources(sink: Sink): Facts {
   const items = [...sink.spans, ...sink.logs, ...sink.metrics];
@@ -103,7 +129,9 @@ export function describeResources(sink: Sink): Facts {
 
 /** Its kind and name below those of its parents, up to the first that is not of this app. */
 function pathOf(span: Received<Span>, spans: readonly Received<Span>[]): string {
-  const own = `${kinds[span.kind ?? 0] ?? "?"} ${span.name}`;
+  const url = URL.parse(String(span.attributes["url.full"]));
+  const asked = span.kind === 3 && url ? ` ${url.pathname}` : ""; // or all would be called GET
+  const own = `${kinds[span.kind ?? 0] ?? "?"} ${span.name}${asked}`;
   if (!span.parentSpanId) return own;
   const parent = spans.find(({ spanId }) => spanId === span.parentSpanId);
   return `${parent ? pathOf(parent, spans) : `remote ${span.parentSpanId}`} > ${own}`;
@@ -168,7 +196,9 @@ function itemOf(fact: string): string {
 
 function text(field: string, value: unknown): string {
   if (variable.test(field)) return typeof value;
-  return JSON.stringify(value).replaceAll(/(127\.0\.0\.1:|port":)\d+/g, "$1…");
+  const ownFrames = /\\n    at [^\\]*[/\\]instrument(?:ation-[a-z]+)?[/\\][^\\]*/g;
+  const said = JSON.stringify(value).replaceAll(ownFrames, "");
+  return said.replaceAll(/(127\.0\.0\.1:|port":)\d+/g, "$1…");
 }
 
 /** Another one in each process, or on each machine. */
