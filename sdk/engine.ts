@@ -3,21 +3,24 @@
 // through our sender, because theirs keeps a finished app waiting for a collector that does not answer and
 // loses what is in it at process.exit().
 
-import type { TextMapPropagator } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
 import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
-import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace";
+import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { setDiagnostics } from "./diagnostics.ts";
 import type { Flushable } from "./export/exit.ts";
 import { sendAndWait } from "./export/last-send.ts";
 import { otlpLogs, otlpMetrics, otlpSpans } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
+import { printLogs, printMetrics, printSpans } from "./export/stdout.ts";
 import { scrubUrls } from "./instrument/scrub.ts";
 import { load } from "./packages.ts";
+import { parentContext, rootedAt } from "./propagate/parent.ts";
+import { makePropagator } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
-import type { PropagatorName, Settings } from "./settings.ts";
+import { makeSampler } from "./sampling/sampler.ts";
+import type { Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
 
 export interface Engine extends Flushable {
@@ -34,8 +37,10 @@ export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
   const { AsyncLocalStorageContextManager } = load("@opentelemetry/context-async-hooks");
   setDiagnostics(settings);
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(propagatorOf(settings.propagators));
+  const propagator = makePropagator(settings);
+  const manager = new AsyncLocalStorageContextManager().enable();
+  context.setGlobalContextManager(rootedAt(manager, parentContext(propagator, process.env)));
+  propagation.setGlobalPropagator(propagator);
 
   const resource = resourceOf(settings);
   const sender = new Sender();
@@ -69,15 +74,16 @@ export function startEngine(settings: Settings): Engine {
 
 function startTraces(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
   const { limits } = settings;
-  const spanProcessors = settings.traces.exporters.map((exporter) =>
-    exporter === "console" ? simpleSpans() : otlpSpans(settings, sender),
-  );
+  const spanProcessors = settings.traces.exporters.map((exporter) => {
+    if (exporter === "otlp/stdout") return printSpans(settings.spanBatch);
+    return exporter === "console" ? simpleSpans() : otlpSpans(settings, sender);
+  });
   if (spanProcessors.length === 0) return undefined;
   const { TracerProvider } = load("@opentelemetry/sdk-trace");
   const provider = new TracerProvider({
     resource,
     spanProcessors: [scrubUrls, ...spanProcessors],
-    sampler: samplerOf(settings),
+    sampler: makeSampler(settings),
     spanLimits: defined({
       attributeValueLengthLimit: limits.spanAttributeLength,
       attributeCountLimit: limits.spanAttributes,
@@ -97,9 +103,10 @@ function simpleSpans(): SpanProcessor {
 }
 
 function startLogs(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
-  const processors = settings.logs.exporters.map((exporter) =>
-    exporter === "console" ? simpleLogs() : otlpLogs(settings, sender),
-  );
+  const processors = settings.logs.exporters.map((exporter) => {
+    if (exporter === "otlp/stdout") return printLogs(settings.logBatch);
+    return exporter === "console" ? simpleLogs() : otlpLogs(settings, sender);
+  });
   if (processors.length === 0) return undefined;
   const { LoggerProvider } = load("@opentelemetry/sdk-logs");
   const provider = new LoggerProvider({
@@ -133,6 +140,8 @@ function startMetrics(
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
           settings,
         );
+      case "otlp/stdout":
+        return periodicReader(printMetrics(), settings);
       case "otlp":
         return periodicReader(otlpMetrics(settings, sender), settings);
       default:
@@ -153,50 +162,6 @@ function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetr
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });
-}
-
-function samplerOf({ sampler, samplerRatio }: Settings): Sampler {
-  const { AlwaysOnSampler, AlwaysOffSampler, ParentBasedSampler, TraceIdRatioBasedSampler } = load(
-    "@opentelemetry/sdk-trace",
-  );
-  switch (sampler) {
-    case "always_on":
-      return new AlwaysOnSampler();
-    case "always_off":
-      return new AlwaysOffSampler();
-    case "traceidratio":
-      return new TraceIdRatioBasedSampler(samplerRatio);
-    case "parentbased_always_on":
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
-    case "parentbased_always_off":
-      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
-    case "parentbased_traceidratio":
-      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerRatio) });
-    default:
-      return sampler satisfies never;
-  }
-}
-
-function propagatorOf(names: readonly PropagatorName[]): TextMapPropagator {
-  const { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } =
-    load("@opentelemetry/core");
-  const propagators = names.map((name): TextMapPropagator => {
-    switch (name) {
-      case "tracecontext":
-        return new W3CTraceContextPropagator();
-      case "baggage":
-        return new W3CBaggagePropagator();
-      case "b3":
-        return new (load("@opentelemetry/propagator-b3").B3Propagator)();
-      case "b3multi": {
-        const { B3InjectEncoding, B3Propagator } = load("@opentelemetry/propagator-b3");
-        return new B3Propagator({ injectEncoding: B3InjectEncoding.MULTI_HEADER });
-      }
-      default:
-        return name satisfies never;
-    }
-  });
-  return new CompositePropagator({ propagators });
 }
 
 /** OpenTelemetry reads a key that is there but undefined as a value. */

@@ -25,6 +25,7 @@ import type * as sdkLogs from "@opentelemetry/sdk-logs";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
+import type * as yaml from "yaml";
 
 interface Packages {
   "@opentelemetry/api": typeof api;
@@ -49,6 +50,7 @@ interface Packages {
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
   "@opentelemetry/sdk-node": typeof sdkNode;
   "@opentelemetry/sdk-trace": typeof sdkTrace;
+  yaml: typeof yaml;
 }
 
 const require = createRequire(import.meta.url);

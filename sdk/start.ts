@@ -6,7 +6,11 @@ import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
+import { load } from "./packages.ts";
+import { makePropagator } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { complaintsAboutOthers, unsupported } from "./surroundings.ts";
 import { messageOf, tell } from "./tell.ts";
 
 /** What is running; the same for everyone who starts it. */
@@ -34,13 +38,24 @@ const runningKey = Symbol.for("sonde.sdk");
 const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
 
 function startNow(): Sonde {
+  const problem = unsupported(process.versions);
+  if (problem !== undefined) {
+    complain([problem]);
+    return nothing;
+  }
   const { settings, complaints } = readSettings(process.env);
-  if (settings.isDisabled) return nothing;
-  complain(complaints);
+  if (settings.isDisabled) {
+    complain(complaints);
+    passOn(settings);
+    return nothing;
+  }
+  const wanted = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
+  const libraries = wanted.flatMap(({ libraries }) => libraries ?? []);
+  complain([...complaints, ...complaintsAboutOthers(libraries)]);
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  startInstrumentations(wanted);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -48,6 +63,14 @@ function startNow(): Sonde {
       return within(exitDeadlineMs, engine.shutdown());
     },
   };
+}
+
+/** Without an SDK a trace that passes through the app by its own doing still does. */
+function passOn(settings: Settings): void {
+  const { context, propagation } = load("@opentelemetry/api");
+  const { AsyncLocalStorageContextManager } = load("@opentelemetry/context-async-hooks");
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(makePropagator(settings));
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

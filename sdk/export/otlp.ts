@@ -45,7 +45,7 @@ export function otlpLogs({ logs, logBatch }: Settings, sender: Sender): LogRecor
 }
 
 export function otlpMetrics(
-  { metrics, temporality }: Settings,
+  { metrics, temporality, histogramAggregation }: Settings,
   sender: Sender,
 ): PushMetricExporter {
   if (metrics.otlp.protocol === "grpc") {
@@ -54,7 +54,9 @@ export function otlpMetrics(
   const { ProtobufMetricsSerializer, JsonMetricsSerializer } = load(
     "@opentelemetry/otlp-transformer",
   );
-  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
+  const { AggregationTemporality, AggregationType, InstrumentType } = load(
+    "@opentelemetry/sdk-metrics",
+  );
   const serializer = isJson(metrics.otlp) ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const deltas: Readonly<Record<typeof temporality, readonly unknown[]>> = {
     cumulative: [],
@@ -67,6 +69,11 @@ export function otlpMetrics(
       deltas[temporality].includes(type)
         ? AggregationTemporality.DELTA
         : AggregationTemporality.CUMULATIVE,
+    selectAggregation: (type) =>
+      type === InstrumentType.HISTOGRAM &&
+      histogramAggregation === "base2_exponential_bucket_histogram"
+        ? { type: AggregationType.EXPONENTIAL_HISTOGRAM }
+        : { type: AggregationType.DEFAULT },
   };
 }
 
