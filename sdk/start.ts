@@ -7,6 +7,7 @@ import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
 import { load } from "./packages.ts";
+import { parentContext, rootedAt } from "./propagate/parent.ts";
 import { makePropagator } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
@@ -69,8 +70,10 @@ function startNow(): Sonde {
 function passOn(settings: Settings): void {
   const { context, propagation } = load("@opentelemetry/api");
   const { AsyncLocalStorageContextManager } = load("@opentelemetry/context-async-hooks");
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(makePropagator(settings));
+  const propagator = makePropagator(settings);
+  const manager = new AsyncLocalStorageContextManager().enable();
+  context.setGlobalContextManager(rootedAt(manager, parentContext(propagator, process.env)));
+  propagation.setGlobalPropagator(propagator);
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

@@ -65,30 +65,38 @@ export class RemoteSampler implements Sampler {
     try {
       const { context } = load("@opentelemetry/api");
       const { suppressTracing } = load("@opentelemetry/core");
-      context.with(suppressTracing(context.active()), () => this.#request(once(done)));
+      context.with(suppressTracing(context.active()), () => this.#request(done));
     } catch (error) {
       done(messageOf(error));
     }
   }
 
   #request(done: (problem?: string) => void): void {
+    let isDone = false;
+    const finish = (problem?: string): void => {
+      if (isDone) return;
+      isDone = true;
+      done(problem);
+    };
     const request = this.#url.protocol === "https:" ? requestHttps : requestHttp;
     const asked = request(this.#url, { agent: false, timeout: timeoutMs });
     asked.on("timeout", () => asked.destroy(new Error("does not answer in time")));
     asked.on("socket", (socket) => socket.unref());
-    asked.on("error", (error) => done(messageOf(error)));
+    asked.on("error", (error) => finish(messageOf(error)));
     asked.on("response", (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
       response.on("data", (chunk: Buffer) => {
         chunks.push(chunk);
         size += chunk.length;
-        if (size > mostBytes) asked.destroy(new Error(`answers more than ${mostBytes} bytes`));
+        if (size <= mostBytes) return;
+        finish(`answers more than ${mostBytes} bytes`);
+        asked.destroy();
       });
-      response.on("error", (error) => done(messageOf(error)));
+      response.on("error", (error) => finish(messageOf(error)));
       response.on("end", () => {
-        if (response.statusCode !== 200) done(`answers ${response.statusCode}`);
-        else done(this.#use(Buffer.concat(chunks).toString()));
+        if (response.statusCode !== 200) finish(`answers ${response.statusCode}`);
+        else if (!isDone) finish(this.#use(Buffer.concat(chunks).toString()));
       });
     });
     asked.end();
@@ -103,13 +111,4 @@ export class RemoteSampler implements Sampler {
     this.#strategy = strategy;
     return undefined;
   }
-}
-
-function once(done: (problem?: string) => void): (problem?: string) => void {
-  let isDone = false;
-  return (problem) => {
-    if (isDone) return;
-    isDone = true;
-    done(problem);
-  };
 }
