@@ -12,7 +12,7 @@ export class Environment {
   constructor(environment: NodeJS.ProcessEnv) {
     for (const [name, raw] of Object.entries(environment)) {
       const value = raw?.trim() ?? "";
-      if (value === "") continue;
+      if (value === "" || !/^(OTEL|SONDE)_/.test(name)) continue;
       const complaint = checkName(name) ?? checkValue(name, value);
       if (complaint === undefined) this.#values.set(name, value);
       else this.complaints.push(complaint);

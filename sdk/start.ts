@@ -51,8 +51,7 @@ function startNow(): Sonde {
     return nothing;
   }
   const wanted = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
-  const libraries = wanted.flatMap(({ libraries }) => libraries ?? []);
-  complain([...complaints, ...complaintsAboutOthers(libraries)]);
+  complain([...complaints, ...complaintsAboutOthers(wanted)]);
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);

@@ -19,14 +19,21 @@ export function unsupported(
 }
 
 /** Asked before anything of ours is registered. */
-export function complaintsAboutOthers(libraries: readonly string[]): readonly string[] {
-  return [...aboutLibraries(libraries), ...aboutProviders()];
+export function complaintsAboutOthers(wanted: readonly Wanted[]): readonly string[] {
+  return [...aboutLibraries(wanted), ...aboutProviders()];
+}
+
+/** An instrumentation, with the packages whose loading starts it. */
+interface Wanted {
+  readonly libraries?: readonly string[];
 }
 
 /** What is loaded cannot be instrumented any more: hooks see what comes after them. */
-function aboutLibraries(libraries: readonly string[]): readonly string[] {
+function aboutLibraries(wanted: readonly Wanted[]): readonly string[] {
   const loaded = loadedPackages();
-  const tooEarly = libraries.filter((library) => loaded.has(library));
+  const tooEarly = wanted.flatMap(
+    ({ libraries = [] }) => libraries.find((library) => loaded.has(library)) ?? [],
+  );
   if (tooEarly.length === 0) return [];
   const names = tooEarly.slice(0, 5).join(", ");
   const were = tooEarly.length === 1 ? "was" : "were";

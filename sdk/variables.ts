@@ -116,8 +116,9 @@ const foreign = new RegExp(
     "|^OTEL_(RESOURCE_ATTRIBUTES_(POD|NODE)_[A-Z]+|(POD|NODE)_IP)$",
 );
 
+/** Of one that begins with OTEL_ or SONDE_. */
 export function checkName(name: string): string | undefined {
-  if (variables.has(name) || !/^(OTEL|SONDE)_/.test(name) || foreign.test(name)) return undefined;
+  if (variables.has(name) || foreign.test(name)) return undefined;
   const meant = didYouMean(name, variables.keys());
   // The collector has settings of its own under our prefix, other languages have many for their libraries.
   if (/^(SONDE|OTEL_INSTRUMENTATION)_/.test(name) && meant === "") return undefined;
