@@ -25,6 +25,7 @@ export function readOtlp(read: Environment, signal: SignalName, isUsed: boolean)
     `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${what}`,
     `OTEL_EXPORTER_OTLP_${what}`,
   ];
+  // Doubts about what is not used would be noise; what is impossible is told in any case.
   const complain = (complaint: string): void => {
     if (isUsed) read.complain(complaint);
   };
@@ -70,7 +71,7 @@ function readEndpoint(
   const url = isGrpc ? grpcUrl(text, isInsecure) : httpUrl(text);
   if (url === undefined) {
     const example = isGrpc ? "http://localhost:4317" : "http://localhost:4318";
-    complain(`${name}: ${quoted(text)} is not a URL such as ${example}, ignored`);
+    read.complain(`${name}: ${quoted(text)} is not a URL such as ${example}, ignored`);
     return { protocol, url: otherwise };
   }
   const isBase = name === "OTEL_EXPORTER_OTLP_ENDPOINT";

@@ -192,11 +192,10 @@ function readInstrumentations(read: Environment): ReadonlySet<InstrumentationNam
     { known: instrumentationNames, elsewhere: notOurs("") },
     [],
   );
-  const enabled = read.list(
-    "OTEL_NODE_ENABLED_INSTRUMENTATIONS",
-    { known: instrumentationNames, elsewhere: notOurs("sonde does not instrument it") },
-    instrumentationNames,
-  );
+  const enabled = read.all("OTEL_NODE_ENABLED_INSTRUMENTATIONS", {
+    known: instrumentationNames,
+    elsewhere: notOurs("sonde does not instrument it"),
+  });
   return new Set(enabled.filter((name) => !disabled.includes(name)));
 }
 

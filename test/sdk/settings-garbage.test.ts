@@ -56,7 +56,7 @@ test("readSettings never throws, its lines are printable and bounded, its values
       makePropagator(settings);
       expect(describeResource(settings)["service.name"]).not.toBe("");
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   );
 });
 
