@@ -10,9 +10,8 @@ import type { ConfigFile } from "./config-file/section.ts";
 import { propagatorNames } from "./propagate/names.ts";
 import type { InstrumentationName, Settings, SettingsRead } from "./settings.ts";
 import { messageOf } from "./tell.ts";
-import { choose, knownMethods, membersOf, readSmallFile } from "./values.ts";
+import { choose, didYouMean, knownMethods, membersOf, printable, readSmallFile } from "./values.ts";
 import { variables } from "./variables.ts";
-import { didYouMean, printable } from "./words.ts";
 
 /** `base` is what holds where nothing is set. */
 export function readConfigFile(

@@ -2,9 +2,8 @@
 // the other protocol, a missing scheme, a path given twice.
 
 import type { Environment } from "./environment.ts";
-import { headersOf } from "./values.ts";
+import { headersOf, quoted } from "./values.ts";
 import { compressions, longestMs, protocols } from "./variables.ts";
-import { quoted } from "./words.ts";
 
 export interface OtlpSettings {
   readonly protocol: (typeof protocols)[number];

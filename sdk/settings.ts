@@ -1,8 +1,8 @@
 // OTEL_* and SONDE_*, or the file that OTEL_CONFIG_FILE names → one frozen Settings, and what is wrong with
 // them, a line each. Nothing here stops the app: a value that makes no sense is as good as absent.
 
-import { readConfigFile } from "./config-file.ts";
 import { Environment } from "./environment.ts";
+import { loadOwn } from "./own.ts";
 import { readOtlp, unlessNone } from "./otlp-settings.ts";
 import type { OtlpSettings, SignalName } from "./otlp-settings.ts";
 import { propagatorNames } from "./propagate/names.ts";
@@ -112,7 +112,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): SettingsRead {
   if (!file) return readEnvironment(environment);
   const own = Object.entries(environment).filter(([name]) => name.startsWith("SONDE_"));
   const base = readEnvironment(Object.fromEntries(own));
-  const read = readConfigFile(file, environment, base.settings);
+  const read = loadOwn("./config-file").readConfigFile(file, environment, base.settings);
   const unread =
     base.settings.engine === "opentelemetry" && !read.settings.isDisabled
       ? ["OTEL_CONFIG_FILE: SONDE_ENGINE=opentelemetry reads the environment alone, take one away"]

@@ -7,11 +7,10 @@ import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
 import { load } from "./packages.ts";
-import { parentContext, rootedAt } from "./propagate/parent.ts";
-import { makePropagator } from "./propagate/propagator.ts";
+import { makePropagator, parentContext, rootedAt } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
-import { complaintsAboutOthers, unsupported } from "./surroundings.ts";
+import { otherProviders, unsupported } from "./surroundings.ts";
 import { messageOf, tell } from "./tell.ts";
 
 /** What is running; the same for everyone who starts it. */
@@ -51,7 +50,7 @@ function startNow(): Sonde {
     return nothing;
   }
   const wanted = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
-  complain([...complaints, ...complaintsAboutOthers(wanted)]);
+  complain([...complaints, ...otherProviders()]);
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);

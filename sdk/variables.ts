@@ -1,7 +1,7 @@
 // The names of all settings and what each may hold; from them come "no such setting", "did you mean" and
 // "is not a number". What the values mean is in settings.ts, and docs/sdk-settings.md tells it to users.
 
-import { didYouMean, printable, quoted } from "./words.ts";
+import { didYouMean, printable, quoted } from "./values.ts";
 
 /** What a variable holds. Lists and URLs are judged where they are read. */
 type Kind = keyof typeof numbers | "text" | "boolean" | "elsewhere" | readonly string[];

@@ -5,7 +5,7 @@
 import type { Document, Scalar } from "yaml";
 import { load } from "../packages.ts";
 import { messageOf } from "../tell.ts";
-import { quoted } from "../words.ts";
+import { quoted } from "../values.ts";
 
 export type Path = readonly (string | number)[];
 

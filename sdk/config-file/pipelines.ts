@@ -4,9 +4,8 @@
 import { grpcUrl, httpUrl, unlessNone } from "../otlp-settings.ts";
 import type { OtlpSettings, SignalName } from "../otlp-settings.ts";
 import type { BatchSettings, Settings, SignalSettings } from "../settings.ts";
-import { headersOf, pairsOf, readSmallFile } from "../values.ts";
+import { headersOf, pairsOf, quoted, readSmallFile } from "../values.ts";
 import { compressions, exemplarFilters, histogramAggregations, longestMs } from "../variables.ts";
-import { quoted } from "../words.ts";
 import { textOf } from "./section.ts";
 import type { Section } from "./section.ts";
 

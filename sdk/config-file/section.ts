@@ -2,7 +2,7 @@
 // exist and one that is missing end the reading with a ConfigProblem; what exists and is not supported is
 // told and left out.
 
-import { didYouMean, printable, quoted } from "../words.ts";
+import { didYouMean, printable, quoted } from "../values.ts";
 import { longestMs } from "../variables.ts";
 import { ConfigProblem } from "./document.ts";
 import type { ConfigDocument, Path } from "./document.ts";

@@ -1,14 +1,18 @@
 // The formats that OTEL_PROPAGATORS asks for as one propagator. Those of W3C and B3 are OpenTelemetry's own;
 // the others are here. None of them can throw into the app, whatever a header holds.
 
-import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
+import type {
+  Context,
+  ContextManager,
+  TextMapGetter,
+  TextMapPropagator,
+  TextMapSetter,
+} from "@opentelemetry/api";
+import { loadOwn } from "../own.ts";
 import { load } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
-import { jaegerPropagator } from "./jaeger.ts";
 import type { PropagatorName } from "./names.ts";
-import { ottracePropagator } from "./ottrace.ts";
-import { xrayPropagator } from "./xray.ts";
 
 export function makePropagator({ propagators }: Pick<Settings, "propagators">): TextMapPropagator {
   return new GuardedPropagators([...new Set(propagators)].map(propagatorOf));
@@ -27,11 +31,11 @@ function propagatorOf(name: PropagatorName): TextMapPropagator {
       return new B3Propagator({ injectEncoding: B3InjectEncoding.MULTI_HEADER });
     }
     case "jaeger":
-      return jaegerPropagator();
+      return loadOwn("./propagate/jaeger").jaegerPropagator();
     case "xray":
-      return xrayPropagator();
+      return loadOwn("./propagate/xray").xrayPropagator();
     case "ottrace":
-      return ottracePropagator();
+      return loadOwn("./propagate/ottrace").ottracePropagator();
     default:
       return name satisfies never;
   }
@@ -72,4 +76,51 @@ class GuardedPropagators implements TextMapPropagator {
   fields(): string[] {
     return [...this.#fields];
   }
+}
+
+/**
+ * The trace that whoever started this process was in: TRACEPARENT, TRACESTATE, BAGGAGE, or the headers of
+ * another format as variables. It is the parent of everything the process does by itself; requests that come
+ * in bring their own. Undefined where the environment holds neither trace nor baggage.
+ */
+export function parentContext(
+  propagator: TextMapPropagator,
+  environment: NodeJS.ProcessEnv,
+): Context | undefined {
+  const { ROOT_CONTEXT } = load("@opentelemetry/api");
+  const carrier: Record<string, string> = {};
+  for (const field of propagator.fields()) {
+    // A variable's name has no hyphens.
+    const value = environment[field.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")];
+    if (value) carrier[field] = value;
+  }
+  if (Object.keys(carrier).length === 0) return undefined;
+  const context = propagator.extract(ROOT_CONTEXT, carrier, {
+    get: (values: typeof carrier, name) => values[name],
+    keys: (values: typeof carrier) => Object.keys(values),
+  });
+  return context === ROOT_CONTEXT ? undefined : context;
+}
+
+/** The manager with another context where none is active. */
+export function rootedAt(manager: ContextManager, parent: Context | undefined): ContextManager {
+  if (parent === undefined) return manager;
+  const { ROOT_CONTEXT } = load("@opentelemetry/api");
+  const rooted: ContextManager = {
+    active() {
+      const active = manager.active();
+      return active === ROOT_CONTEXT ? parent : active;
+    },
+    with: (context, work, that, ...args) => manager.with(context, work, that, ...args),
+    bind: (context, target) => manager.bind(context, target),
+    enable() {
+      manager.enable();
+      return rooted;
+    },
+    disable() {
+      manager.disable();
+      return rooted;
+    },
+  };
+  return rooted;
 }

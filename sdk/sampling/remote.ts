@@ -6,7 +6,7 @@ import type { Attributes, Context, Link, SpanKind } from "@opentelemetry/api";
 import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace";
 import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
-import { printable } from "../words.ts";
+import { printable } from "../values.ts";
 import type { JaegerSettings } from "./settings.ts";
 import { samplerOf } from "./strategy.ts";
 

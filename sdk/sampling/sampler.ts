@@ -3,11 +3,10 @@
 
 import type { Context, SpanContext } from "@opentelemetry/api";
 import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace";
+import { loadOwn } from "../own.ts";
 import { load } from "../packages.ts";
 import { describeResource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
-import { RemoteSampler } from "./remote.ts";
-import { byRatio, dropped, recorded } from "./ratio.ts";
 import type { SamplerTree } from "./settings.ts";
 
 export function makeSampler(settings: Settings): Sampler {
@@ -23,7 +22,11 @@ function build(tree: SamplerTree, serviceName: () => string): Sampler {
     case "ratio":
       return byRatio(tree.ratio);
     case "jaeger":
-      return new RemoteSampler(tree, serviceName(), build(tree.initial, serviceName));
+      return new (loadOwn("./sampling/remote").RemoteSampler)(
+        tree,
+        serviceName(),
+        build(tree.initial, serviceName),
+      );
     case "parent":
       return byParent({
         root: build(tree.root, serviceName),
@@ -37,8 +40,47 @@ function build(tree: SamplerTree, serviceName: () => string): Sampler {
   }
 }
 
+// Numbers of SamplingDecision, an enum of a package that need not be loaded.
+export const recorded: SamplingResult = Object.freeze({ decision: 2 });
+export const dropped: SamplingResult = Object.freeze({ decision: 0 });
+
 function always(result: SamplingResult, name: string): Sampler {
   return { shouldSample: () => result, toString: () => name };
+}
+
+export function byRatio(ratio: number): Sampler {
+  const bound = ratio >= 1 ? 2 ** 32 : Math.floor(ratio * (2 ** 32 - 1));
+  return {
+    shouldSample: (_context, traceId) => (foldedOf(traceId) < bound ? recorded : dropped),
+    toString: () => `TraceIdRatioBased{${ratio}}`,
+  };
+}
+
+/** As OpenTelemetry for JavaScript does it, so that services of both kinds sample the same traces. */
+function foldedOf(traceId: string): number {
+  let folded = 0;
+  let any = 0;
+  for (let at = 0; at < 32; at += 8) {
+    let part = 0;
+    for (let index = at; index < at + 8; index++) {
+      const digit = digitOf(traceId.charCodeAt(index));
+      if (digit === undefined) return invalid;
+      part = (part << 4) | digit;
+    }
+    folded ^= part;
+    any |= part;
+  }
+  return any === 0 || traceId.length !== 32 ? invalid : folded >>> 0;
+}
+
+/** Above every bound. */
+const invalid = 2 ** 32;
+
+/** Of 0-9, a-f and A-F. */
+function digitOf(code: number): number | undefined {
+  if (code >= 48 && code <= 57) return code - 48;
+  const letter = code | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : undefined;
 }
 
 interface ParentCases {

@@ -3,8 +3,7 @@
 
 import type { Environment } from "../environment.ts";
 import { httpUrl } from "../otlp-settings.ts";
-import { choose, membersOf } from "../values.ts";
-import { quoted } from "../words.ts";
+import { choose, membersOf, quoted } from "../values.ts";
 
 export const samplerNames = [
   "always_on",

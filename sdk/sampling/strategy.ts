@@ -2,7 +2,7 @@
 // a second, or a share for each operation with a number a second that is reached anyway.
 
 import type { Sampler } from "@opentelemetry/sdk-trace";
-import { byRatio, dropped, recorded } from "./ratio.ts";
+import { byRatio, dropped, recorded } from "./sampler.ts";
 
 /** More operations than this share the default: names may come without end. */
 const mostOperations = 2000;
