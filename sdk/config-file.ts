@@ -7,7 +7,7 @@ import { readProviders } from "./config-file/providers.ts";
 import { readResource } from "./config-file/resource.ts";
 import { Section } from "./config-file/section.ts";
 import type { ConfigFile } from "./config-file/section.ts";
-import { propagatorNames } from "./propagate/names.ts";
+import { propagatorNames } from "./settings.ts";
 import type { InstrumentationName, Settings, SettingsRead } from "./settings.ts";
 import { messageOf } from "./tell.ts";
 import { choose, didYouMean, knownMethods, membersOf, printable, readSmallFile } from "./values.ts";

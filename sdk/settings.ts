@@ -2,11 +2,9 @@
 // them, a line each. Nothing here stops the app: a value that makes no sense is as good as absent.
 
 import { Environment } from "./environment.ts";
-import { loadOwn } from "./own.ts";
+import { loadOwn } from "./packages.ts";
 import { readOtlp, unlessNone } from "./otlp-settings.ts";
 import type { OtlpSettings, SignalName } from "./otlp-settings.ts";
-import { propagatorNames } from "./propagate/names.ts";
-import type { PropagatorName } from "./propagate/names.ts";
 import { readSampler } from "./sampling/settings.ts";
 import type { SamplerSettings } from "./sampling/settings.ts";
 import { choose, knownMethods, membersOf } from "./values.ts";
@@ -14,7 +12,6 @@ import { engines, exemplarFilters, histogramAggregations } from "./variables.ts"
 import { logLevels, temporalities } from "./variables.ts";
 
 export type { OtlpSettings } from "./otlp-settings.ts";
-export type { PropagatorName } from "./propagate/names.ts";
 export type { SamplerName, SamplerTree } from "./sampling/settings.ts";
 
 export const instrumentationNames = [
@@ -41,6 +38,17 @@ export const detectorNames = [
   "env",
 ] as const;
 export type DetectorName = (typeof detectorNames)[number];
+
+export const propagatorNames = [
+  "tracecontext",
+  "baggage",
+  "b3",
+  "b3multi",
+  "jaeger",
+  "xray",
+  "ottrace",
+] as const;
+export type PropagatorName = (typeof propagatorNames)[number];
 
 /** Of OTEL_SEMCONV_STABILITY_OPT_IN. */
 export const semconvNames = ["http", "database", "messaging", "rpc", "code"] as const;

@@ -8,11 +8,9 @@ import type {
   TextMapPropagator,
   TextMapSetter,
 } from "@opentelemetry/api";
-import { loadOwn } from "../own.ts";
-import { load } from "../packages.ts";
-import type { Settings } from "../settings.ts";
+import { load, loadOwn } from "../packages.ts";
+import type { PropagatorName, Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
-import type { PropagatorName } from "./names.ts";
 
 export function makePropagator({ propagators }: Pick<Settings, "propagators">): TextMapPropagator {
   return new GuardedPropagators([...new Set(propagators)].map(propagatorOf));

@@ -3,8 +3,7 @@
 
 import type { Context, SpanContext } from "@opentelemetry/api";
 import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace";
-import { loadOwn } from "../own.ts";
-import { load } from "../packages.ts";
+import { load, loadOwn } from "../packages.ts";
 import { describeResource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
 import type { SamplerTree } from "./settings.ts";

@@ -4,9 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { propagatorNames } from "../../sdk/propagate/names.ts";
 import { samplerNames } from "../../sdk/sampling/settings.ts";
-import { detectorNames, readSettings, semconvNames } from "../../sdk/settings.ts";
+import { detectorNames, propagatorNames, readSettings, semconvNames } from "../../sdk/settings.ts";
 import { variables } from "../../sdk/variables.ts";
 
 const text = readFileSync(new URL("../../docs/sdk-settings.md", import.meta.url), "utf8");

@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import * as official from "@opentelemetry/sdk-trace";
 import type { Sampler } from "@opentelemetry/sdk-trace";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { makeSampler } from "../../../sdk/sampling/sampler.ts";
 import { readSettings } from "../../../sdk/settings.ts";
@@ -24,9 +24,11 @@ function contextOf(parent: { traceId: string; isRemote: boolean; traceFlags: num
 const decisionOf = (sampler: Sampler, traceId: string, context = ROOT_CONTEXT): number =>
   sampler.shouldSample(context, traceId, "a span", SpanKind.SERVER, {}, []).decision;
 
+const digits = "0123456789abcdef".split("");
+
 const hex = (length: number) =>
   fc
-    .array(fc.constantFrom(..."0123456789abcdef"), { minLength: length, maxLength: length })
+    .array(fc.constantFrom(...digits), { minLength: length, maxLength: length })
     .map((d) => d.join(""));
 
 const traceIds = fc.oneof(

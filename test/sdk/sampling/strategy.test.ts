@@ -1,11 +1,21 @@
 import { ROOT_CONTEXT, SpanKind } from "@opentelemetry/api";
+import { SamplingDecision } from "@opentelemetry/sdk-trace";
 import type { Sampler } from "@opentelemetry/sdk-trace";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { byRate, samplerOf } from "../../../sdk/sampling/strategy.ts";
 
-const sampled = (sampler: Sampler, operation = "GET", traceId = "f".repeat(31) + "e"): boolean =>
-  sampler.shouldSample(ROOT_CONTEXT, traceId, operation, SpanKind.SERVER, {}, []).decision === 2;
+const sampled = (sampler: Sampler, operation = "GET"): boolean => {
+  const { decision } = sampler.shouldSample(
+    ROOT_CONTEXT,
+    "f".repeat(32),
+    operation,
+    SpanKind.SERVER,
+    {},
+    [],
+  );
+  return decision === SamplingDecision.RECORD_AND_SAMPLED;
+};
 
 const made = (strategy: object): Sampler => {
   const sampler = samplerOf(JSON.stringify(strategy));
