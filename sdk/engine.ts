@@ -2,7 +2,7 @@
 // record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
 // registered with the API, so whatever is written against it works, from any copy of the package.
 
-import type { ContextManager, TextMapPropagator } from "@opentelemetry/api";
+import type { ContextManager } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import { setDiagnostics } from "./diagnostics.ts";
@@ -16,9 +16,11 @@ import { Sender } from "./export/sender.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
 import { httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
+import { printMetrics } from "./export/stdout.ts";
 import { load } from "./packages.ts";
+import { makePropagator, parentContext, rootedAt } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
-import type { BatchSettings, PropagatorName, Settings } from "./settings.ts";
+import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
 import { AsyncContexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
@@ -54,13 +56,13 @@ const filledBytes = 2 * 1024 * 1024;
 export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
   setDiagnostics(settings);
-  const contexts = new AsyncContexts();
+  const propagator = makePropagator(settings);
+  const asynchronous = new AsyncContexts();
+  const contexts = rootedAt(asynchronous, parentContext(propagator, process.env));
   const isOurs = context.setGlobalContextManager(contexts);
-  if (!isOurs)
-    tell("another OpenTelemetry SDK was here first; what it has registered stays its own");
-  propagation.setGlobalPropagator(propagatorOf(settings.propagators));
+  propagation.setGlobalPropagator(propagator);
 
-  const sender = new Sender(mostBytes - filledBytes, contexts.outside());
+  const sender = new Sender(mostBytes - filledBytes, asynchronous.outside());
   const flush = async (): Promise<void> => {
     await Promise.allSettled(running.map(async (signal) => signal.gather()));
     await sender.flush();
@@ -136,7 +138,8 @@ function batchSettings(
   { exporters }: { readonly exporters: readonly string[] },
   settings: BatchSettings,
 ): BatchSettings {
-  return exporters.includes("otlp") ? settings : { ...settings, maxBatch: 1 };
+  const isWatched = exporters.every((exporter) => exporter === "console");
+  return isWatched ? { ...settings, maxBatch: 1 } : settings;
 }
 
 function runningOf(batch: Batch): Running {
@@ -165,6 +168,8 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
           settings,
         );
+      case "otlp/stdout":
+        return periodicReader(printMetrics(), settings);
       case "otlp":
         return periodicReader(otlpMetrics(settings, sender), settings);
       default:
@@ -190,26 +195,4 @@ function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetr
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });
-}
-
-function propagatorOf(names: readonly PropagatorName[]): TextMapPropagator {
-  const { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } =
-    load("@opentelemetry/core");
-  const propagators = names.map((name): TextMapPropagator => {
-    switch (name) {
-      case "tracecontext":
-        return new W3CTraceContextPropagator();
-      case "baggage":
-        return new W3CBaggagePropagator();
-      case "b3":
-        return new (load("@opentelemetry/propagator-b3").B3Propagator)();
-      case "b3multi": {
-        const { B3InjectEncoding, B3Propagator } = load("@opentelemetry/propagator-b3");
-        return new B3Propagator({ injectEncoding: B3InjectEncoding.MULTI_HEADER });
-      }
-      default:
-        return name satisfies never;
-    }
-  });
-  return new CompositePropagator({ propagators });
 }

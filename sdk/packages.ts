@@ -20,6 +20,13 @@ import type * as propagatorB3 from "@opentelemetry/propagator-b3";
 import type * as resources from "@opentelemetry/resources";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as sdkNode from "@opentelemetry/sdk-node";
+import type * as sdkTrace from "@opentelemetry/sdk-trace";
+import type * as yaml from "yaml";
+import type * as configFile from "./config-file.ts";
+import type * as jaeger from "./propagate/jaeger.ts";
+import type * as ottrace from "./propagate/ottrace.ts";
+import type * as xray from "./propagate/xray.ts";
+import type * as remote from "./sampling/remote.ts";
 
 interface Packages {
   "@grpc/grpc-js": typeof grpc;
@@ -39,10 +46,26 @@ interface Packages {
   "@opentelemetry/resources": typeof resources;
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
   "@opentelemetry/sdk-node": typeof sdkNode;
+  "@opentelemetry/sdk-trace": typeof sdkTrace;
+  yaml: typeof yaml;
 }
 
 const require = createRequire(import.meta.url);
 
 export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
   return require(name) as Packages[Name]; // what the table above says about each name
+}
+
+/** Files of ours that few apps need: each module costs the start about as much as reading all settings. */
+interface Own {
+  "./config-file": typeof configFile;
+  "./propagate/jaeger": typeof jaeger;
+  "./propagate/ottrace": typeof ottrace;
+  "./propagate/xray": typeof xray;
+  "./sampling/remote": typeof remote;
+}
+
+export function loadOwn<Name extends keyof Own>(name: Name): Own[Name] {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return require(`${name}.${extension}`) as Own[Name]; // what the table above says about each name
 }

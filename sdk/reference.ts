@@ -6,7 +6,9 @@
 import type { Engine } from "./engine.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { load } from "./packages.ts";
+import { makePropagator } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
+import { makeSampler } from "./sampling/sampler.ts";
 import type { Settings } from "./settings.ts";
 
 /** The providers that are registered with the API can do this; the API does not say so. */
@@ -21,6 +23,11 @@ export function startReference(settings: Settings): Engine {
   const sdk = new NodeSDK({
     autoDetectResources: false,
     resource: resourceOf(settings),
+    // What the environment asks for and `sdk-node` does not know.
+    ...(settings.propagators.some((name) => ["jaeger", "xray", "ottrace"].includes(name))
+      ? { textMapPropagator: makePropagator(settings) }
+      : {}),
+    ...(settings.sampler.endsWith("jaeger_remote") ? { sampler: makeSampler(settings) } : {}),
     ...(isScraped ? { metricReaders: [servePrometheus(settings)] } : {}),
   });
   sdk.start();

@@ -6,8 +6,13 @@ import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
+import { load } from "./packages.ts";
+import { makePropagator, parentContext, rootedAt } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { otherProviders, unsupported } from "./surroundings.ts";
 import { messageOf, tell } from "./tell.ts";
+import { AsyncContexts } from "./trace/context.ts";
 
 /** What is running; the same for everyone who starts it. */
 export interface Sonde {
@@ -34,18 +39,26 @@ const runningKey = Symbol.for("sonde.sdk");
 const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
 
 function startNow(): Sonde {
+  const problem = unsupported(process.versions);
+  if (problem !== undefined) {
+    complain([problem]);
+    return nothing;
+  }
   const { settings, complaints } = readSettings(process.env);
-  if (settings.isDisabled) return nothing;
-  complain(complaints);
+  if (settings.isDisabled) {
+    complain(complaints);
+    passOn(settings);
+    return nothing;
+  }
+  const wanted = instrumentations.filter(
+    ({ name, engine = settings.engine }) =>
+      settings.instrumentations.has(name) && engine === settings.engine,
+  );
+  complain([...complaints, ...otherProviders()]);
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(
-    instrumentations.filter(
-      ({ name, engine = settings.engine }) =>
-        settings.instrumentations.has(name) && engine === settings.engine,
-    ),
-  );
+  startInstrumentations(wanted);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -53,6 +66,15 @@ function startNow(): Sonde {
       return within(exitDeadlineMs, engine.shutdown());
     },
   };
+}
+
+/** Without an SDK a trace that passes through the app by its own doing still does. */
+function passOn(settings: Settings): void {
+  const { context, propagation } = load("@opentelemetry/api");
+  const propagator = makePropagator(settings);
+  const contexts = rootedAt(new AsyncContexts(), parentContext(propagator, process.env));
+  context.setGlobalContextManager(contexts);
+  propagation.setGlobalPropagator(propagator);
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

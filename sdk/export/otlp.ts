@@ -16,13 +16,13 @@ const defaultQueue = 2048;
 
 export function spanSends({ traces, spanBatch }: Settings, sender: Sender): readonly Send[] {
   return traces.exporters.map((exporter) =>
-    exporter === "console" ? printLine("traces") : otlp("traces", traces.otlp, sender, spanBatch),
+    exporter === "otlp" ? otlp("traces", traces.otlp, sender, spanBatch) : printLine("traces"),
   );
 }
 
 export function logSends({ logs, logBatch }: Settings, sender: Sender): readonly Send[] {
   return logs.exporters.map((exporter) =>
-    exporter === "console" ? printLine("logs") : otlp("logs", logs.otlp, sender, logBatch),
+    exporter === "otlp" ? otlp("logs", logs.otlp, sender, logBatch) : printLine("logs"),
   );
 }
 
@@ -42,11 +42,13 @@ function mostWaiting(batch: BatchSettings | undefined): number {
 }
 
 export function otlpMetrics(
-  { metrics, temporality }: Settings,
+  { metrics, temporality, histogramAggregation }: Settings,
   sender: Sender,
 ): PushMetricExporter {
   const { ProtobufMetricsSerializer } = load("@opentelemetry/otlp-transformer");
-  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
+  const { AggregationTemporality, AggregationType, InstrumentType } = load(
+    "@opentelemetry/sdk-metrics",
+  );
   const deltas: Readonly<Record<typeof temporality, readonly unknown[]>> = {
     cumulative: [],
     lowmemory: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM],
@@ -66,6 +68,11 @@ export function otlpMetrics(
       deltas[temporality].includes(type)
         ? AggregationTemporality.DELTA
         : AggregationTemporality.CUMULATIVE,
+    selectAggregation: (type) =>
+      type === InstrumentType.HISTOGRAM &&
+      histogramAggregation === "base2_exponential_bucket_histogram"
+        ? { type: AggregationType.EXPONENTIAL_HISTOGRAM }
+        : { type: AggregationType.DEFAULT },
   };
 }
 

@@ -2,25 +2,41 @@
 // decisions; any other of the API's shape is adapted.
 
 import type { Context, Sampler as ApiSampler } from "@opentelemetry/api";
-import type { SamplerName, Settings } from "../settings.ts";
+import { makeSampler } from "../sampling/sampler.ts";
+import type { ParentCase, SamplerTree } from "../sampling/settings.ts";
+import type { Settings } from "../settings.ts";
 import type { Span } from "./span.ts";
 import { plain } from "./values.ts";
 
 /** Decides on a span that starts, by `span.decide`; what it does not decide on is recorded and sampled. */
 export type Sampler = (span: Span, context: Context) => void;
 
-export function samplerOf({ sampler, samplerRatio }: Settings): Sampler {
-  return builtIn[sampler](samplerRatio);
+export function samplerOf(settings: Settings): Sampler {
+  return build(settings.samplerTree, settings);
 }
 
-const builtIn: Readonly<Record<SamplerName, (ratio: number) => Sampler>> = {
-  always_on: () => alwaysOn,
-  always_off: () => alwaysOff,
-  traceidratio: ratioOf,
-  parentbased_always_on: () => parentBased(alwaysOn),
-  parentbased_always_off: () => parentBased(alwaysOff),
-  parentbased_traceidratio: (ratio) => parentBased(ratioOf(ratio)),
-};
+function build(tree: SamplerTree, settings: Settings): Sampler {
+  switch (tree.kind) {
+    case "on":
+      return alwaysOn;
+    case "off":
+      return alwaysOff;
+    case "ratio":
+      return ratioOf(tree.ratio);
+    case "jaeger":
+      return adapt(makeSampler({ ...settings, samplerTree: tree }));
+    case "parent":
+      return byParent({
+        root: build(tree.root, settings),
+        remoteSampled: build(tree.remoteSampled, settings),
+        remoteNotSampled: build(tree.remoteNotSampled, settings),
+        localSampled: build(tree.localSampled, settings),
+        localNotSampled: build(tree.localNotSampled, settings),
+      });
+    default:
+      return tree satisfies never;
+  }
+}
 
 function alwaysOn(): void {}
 
@@ -38,11 +54,26 @@ export function ratioOf(ratio: number): Sampler {
   };
 }
 
-export function parentBased(root: Sampler): Sampler {
+type ParentCases = Readonly<Record<ParentCase | "root", Sampler>>;
+
+function byParent(cases: ParentCases): Sampler {
   return (span, context) => {
-    if (!span.hasParent) root(span, context);
-    else if (!span.isParentSampled) alwaysOff(span);
+    if (!span.hasParent) cases.root(span, context);
+    else if (span.isParentRemote) {
+      (span.isParentSampled ? cases.remoteSampled : cases.remoteNotSampled)(span, context);
+    } else (span.isParentSampled ? cases.localSampled : cases.localNotSampled)(span, context);
   };
+}
+
+/** As the parent was; without one, as `root` says. */
+export function parentBased(root: Sampler): Sampler {
+  return byParent({
+    root,
+    remoteSampled: alwaysOn,
+    remoteNotSampled: alwaysOff,
+    localSampled: alwaysOn,
+    localNotSampled: alwaysOff,
+  });
 }
 
 /** One that throws, or answers nonsense, keeps all: nothing is lost by it. */
