@@ -18,7 +18,7 @@ import { LoggerProvider } from "./logs/logger.ts";
 import { httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
 import { printMetrics } from "./export/stdout.ts";
 import { load } from "./packages.ts";
-import { makePropagator, parentContext, rootedAt } from "./propagate/propagator.ts";
+import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
@@ -57,12 +57,11 @@ export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
   setDiagnostics(settings);
   const propagator = makePropagator(settings);
-  const asynchronous = new AsyncContexts();
-  const contexts = rootedAt(asynchronous, parentContext(propagator, process.env));
+  const contexts = new AsyncContexts(parentContext(propagator, process.env));
   const isOurs = context.setGlobalContextManager(contexts);
   propagation.setGlobalPropagator(propagator);
 
-  const sender = new Sender(mostBytes - filledBytes, asynchronous.outside());
+  const sender = new Sender(mostBytes - filledBytes, contexts.outside());
   const flush = async (): Promise<void> => {
     await Promise.allSettled(running.map(async (signal) => signal.gather()));
     await sender.flush();

@@ -7,7 +7,7 @@ import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
 import { load } from "./packages.ts";
-import { makePropagator, parentContext, rootedAt } from "./propagate/propagator.ts";
+import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 import { otherProviders, unsupported } from "./surroundings.ts";
@@ -72,7 +72,7 @@ function startNow(): Sonde {
 function passOn(settings: Settings): void {
   const { context, propagation } = load("@opentelemetry/api");
   const propagator = makePropagator(settings);
-  const contexts = rootedAt(new AsyncContexts(), parentContext(propagator, process.env));
+  const contexts = new AsyncContexts(parentContext(propagator, process.env));
   context.setGlobalContextManager(contexts);
   propagation.setGlobalPropagator(propagator);
 }

@@ -1,16 +1,11 @@
 // The formats that OTEL_PROPAGATORS asks for as one propagator. Those of W3C and B3 are OpenTelemetry's own;
 // the others are here. None of them can throw into the app, whatever a header holds.
 
-import type {
-  Context,
-  ContextManager,
-  TextMapGetter,
-  TextMapPropagator,
-  TextMapSetter,
-} from "@opentelemetry/api";
+import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
 import { load, loadOwn } from "../packages.ts";
 import type { PropagatorName, Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
+import { rootContext } from "../trace/context.ts";
 
 export function makePropagator({ propagators }: Pick<Settings, "propagators">): TextMapPropagator {
   return new GuardedPropagators([...new Set(propagators)].map(propagatorOf));
@@ -79,46 +74,21 @@ class GuardedPropagators implements TextMapPropagator {
 /**
  * The trace that whoever started this process was in: TRACEPARENT, TRACESTATE, BAGGAGE, or the headers of
  * another format as variables. It is the parent of everything the process does by itself; requests that come
- * in bring their own. Undefined where the environment holds neither trace nor baggage.
+ * in bring their own. The root where the environment holds neither trace nor baggage.
  */
 export function parentContext(
   propagator: TextMapPropagator,
   environment: NodeJS.ProcessEnv,
-): Context | undefined {
-  const { ROOT_CONTEXT } = load("@opentelemetry/api");
+): Context {
   const carrier: Record<string, string> = {};
   for (const field of propagator.fields()) {
     // A variable's name has no hyphens.
     const value = environment[field.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")];
     if (value) carrier[field] = value;
   }
-  if (Object.keys(carrier).length === 0) return undefined;
-  const context = propagator.extract(ROOT_CONTEXT, carrier, {
+  if (Object.keys(carrier).length === 0) return rootContext;
+  return propagator.extract(rootContext, carrier, {
     get: (values: typeof carrier, name) => values[name],
     keys: (values: typeof carrier) => Object.keys(values),
   });
-  return context === ROOT_CONTEXT ? undefined : context;
-}
-
-/** The manager with another context where none is active. */
-export function rootedAt(manager: ContextManager, parent: Context | undefined): ContextManager {
-  if (parent === undefined) return manager;
-  const { ROOT_CONTEXT } = load("@opentelemetry/api");
-  const rooted: ContextManager = {
-    active() {
-      const active = manager.active();
-      return active === ROOT_CONTEXT ? parent : active;
-    },
-    with: (context, work, that, ...args) => manager.with(context, work, that, ...args),
-    bind: (context, target) => manager.bind(context, target),
-    enable() {
-      manager.enable();
-      return rooted;
-    },
-    disable() {
-      manager.disable();
-      return rooted;
-    },
-  };
-  return rooted;
 }
