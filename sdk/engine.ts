@@ -2,6 +2,7 @@
 // record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
 // registered with the API, so whatever is written against it works, from any copy of the package.
 
+import { setTimeout } from "node:timers";
 import type { ContextManager, TextMapPropagator } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
@@ -15,6 +16,7 @@ import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
+import { collectNow } from "./metrics/collect-now.ts";
 import { load } from "./packages.ts";
 import { resourceOf } from "./resource.ts";
 import type { BatchSettings, PropagatorName, Settings } from "./settings.ts";
@@ -33,6 +35,8 @@ export interface Engine extends Flushable {
 interface Running {
   /** Moves what there is to the sender; what is done when this returns need not be waited for. */
   gather(): Promise<unknown> | undefined;
+  /** At the very end, what `gather` would only have in a later turn. */
+  gatherNow?(): void;
   stop(): Promise<unknown> | undefined;
   /** How much was lost for lack of room. */
   readonly dropped?: number;
@@ -49,6 +53,7 @@ interface Start {
 /** All together: what waits to be sent, and the batches that are being filled. */
 const mostBytes = 16 * 1024 * 1024;
 const filledBytes = 2 * 1024 * 1024;
+const freshMs = 50;
 
 export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
@@ -87,6 +92,7 @@ export function startEngine(settings: Settings): Engine {
       for (const signal of running) signal.gather()?.catch(() => {});
     },
     sendLast(withinMs) {
+      for (const signal of running) gatherNow(signal);
       const dropped = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
       if (dropped > 0) tell(`${dropped} spans and log records were lost for lack of room`);
       sendAndWait(sender.takeUnsent(), withinMs);
@@ -97,6 +103,14 @@ export function startEngine(settings: Settings): Engine {
       await sender.flush();
     },
   };
+}
+
+function gatherNow(signal: Running): void {
+  try {
+    signal.gatherNow?.();
+  } catch (error) {
+    tell(`the last metrics are lost: ${messageOf(error)}`);
+  }
 }
 
 function startTraces({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
@@ -155,6 +169,7 @@ function runningOf(batch: Batch): Running {
 }
 
 function startMetrics({ settings, resource, sender }: Start): Running | undefined {
+  const pushed = new Map<IMetricReader, PushMetricExporter>();
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
@@ -164,8 +179,12 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
           settings,
         );
-      case "otlp":
-        return periodicReader(otlpMetrics(settings, sender), settings);
+      case "otlp": {
+        const sending = otlpMetrics(settings, sender);
+        const reader = periodicReader(sending, settings);
+        pushed.set(reader, sending);
+        return reader;
+      }
       default:
         return exporter satisfies never;
     }
@@ -174,7 +193,23 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   const { MeterProvider } = load("@opentelemetry/sdk-metrics");
   const provider = new MeterProvider({ resource, readers });
   load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider);
-  return { gather: () => provider.forceFlush(), stop: () => provider.shutdown() };
+  let isFresh = false;
+  return {
+    async gather() {
+      await provider.forceFlush();
+      // An app that ends now has nothing to add: that would only be another Node started for it.
+      isFresh = true;
+      setTimeout(() => (isFresh = false), freshMs).unref();
+    },
+    gatherNow() {
+      if (isFresh) return;
+      for (const [reader, exporter] of pushed) {
+        const collected = collectNow(provider, reader);
+        if (collected) exporter.export(collected, () => {});
+      }
+    },
+    stop: () => provider.shutdown(),
+  };
 }
 
 function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetricReader {

@@ -6,8 +6,8 @@
 //   natural end, the app listens too          all               last send at 'exit'
 //   SIGTERM, SIGINT that nobody handles       all               in the event loop, then the signal again
 //   signals that the app handles              all               by how the app ends after that
-//   process.exit, uncaught, unhandled         spans and logs    last send at 'exit'; metrics are collected
-//                                                               asynchronously and cannot be had
+//   process.exit, uncaught, unhandled         all               last send at 'exit', but for what observable
+//                                                               instruments would tell asynchronously
 //   SIGKILL, abort, a crash of Node           nothing
 //
 // The last send is for OTLP/HTTP; what leaves over gRPC leaves in the event loop or not at all.
