@@ -105,6 +105,18 @@ export function startEngine(settings: Settings): Engine {
   };
 }
 
+function registered(isOurs: boolean): boolean {
+  if (!isOurs) tell("another OpenTelemetry SDK was started first; what it has registered stays");
+  return isOurs;
+}
+
+/** Where @opentelemetry/api-logs looks, which was the API for logs before 1.10 of the API had one. */
+function registerOldLogsApi(provider: LoggerProvider): void {
+  const key = Symbol.for("io.opentelemetry.js.api.logs");
+  const holder = globalThis as { [key]?: () => LoggerProvider };
+  holder[key] ??= () => provider;
+}
+
 function gatherNow(signal: Running): void {
   try {
     signal.gatherNow?.();
@@ -124,7 +136,7 @@ function startTraces({ settings, resource, sender, contexts, flush }: Start): Ru
     batch,
     flush,
   });
-  load("@opentelemetry/api").trace.setGlobalTracerProvider(provider);
+  registered(load("@opentelemetry/api").trace.setGlobalTracerProvider(provider));
   return runningOf(batch);
 }
 
@@ -134,7 +146,8 @@ function startLogs({ settings, resource, sender, contexts, flush }: Start): Runn
   const batch = batchOf(resource, batchSettings(settings.logs, settings.logBatch), sends);
   const limits = logLimitsOf(settings.limits);
   const provider = new LoggerProvider({ contexts, limits, batch, flush });
-  load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider);
+  registered(load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider));
+  registerOldLogsApi(provider);
   return runningOf(batch);
 }
 
@@ -192,7 +205,7 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   if (readers.length === 0) return undefined;
   const { MeterProvider } = load("@opentelemetry/sdk-metrics");
   const provider = new MeterProvider({ resource, readers });
-  load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider);
+  registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider));
   let isFresh = false;
   return {
     async gather() {
