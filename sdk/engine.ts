@@ -93,9 +93,11 @@ export function startEngine(settings: Settings): Engine {
     },
     sendLast(withinMs) {
       for (const signal of running) gatherNow(signal);
-      const dropped = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
-      if (dropped > 0) tell(`${dropped} spans and log records were lost for lack of room`);
       sendAndWait(sender.takeUnsent(), withinMs);
+    },
+    report() {
+      const lost = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
+      if (lost > 0) tell(`${lost} spans and log records were lost for lack of room`);
     },
     async shutdown() {
       await flush();

@@ -38,6 +38,7 @@ export function startReference(settings: Settings): Engine {
     /** Its exporters send in the event loop or not at all. */
     gather: () => void flush(),
     sendLast: () => {},
+    report: () => {},
     shutdown: () => sdk.shutdown(),
   };
 }

@@ -21,6 +21,8 @@ export interface Flushable {
   gather(): void;
   /** Blocks. */
   sendLast(withinMs: number): void;
+  /** Tells what was lost, if anything was. */
+  report(): void;
 }
 
 export const exitDeadlineMs = 2000;
@@ -39,10 +41,12 @@ export function flushAtExit(engine: Flushable): () => void {
   const onExit = (): void => {
     engine.gather();
     engine.sendLast(exitDeadlineMs);
+    engine.report();
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (process.listenerCount(signal) > 1) return; // the app decides what becomes of it
     const raise = (): void => {
+      engine.report();
       for (const signal of signals) process.off(signal, onSignal);
       process.kill(process.pid, signal);
     };
