@@ -87,9 +87,15 @@ export class AsyncContexts implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
   /** Emitters that are bound already; the first context stays, as with OpenTelemetry's. */
   readonly #bound = new WeakSet<EventEmitter>();
+  readonly #root: Context;
+
+  /** What is active where nothing else is: in a program that another has started, what that one was at. */
+  constructor(root = rootContext) {
+    this.#root = root;
+  }
 
   active(): Context {
-    return this.#storage.getStore() ?? rootContext;
+    return this.#storage.getStore() ?? this.#root;
   }
 
   with<Args extends unknown[], Call extends (...args: Args) => ReturnType<Call>>(
@@ -137,7 +143,7 @@ export class AsyncContexts implements ContextManager {
     this.#storage.enterWith(usable(context));
     return {
       dispose: () => {
-        if (isAttached) this.#storage.enterWith(previous ?? rootContext);
+        if (isAttached) this.#storage.enterWith(previous ?? this.#root);
         isAttached = false;
       },
     };
