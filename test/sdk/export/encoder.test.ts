@@ -1,6 +1,6 @@
 // Whatever is encoded, another's decoder reads the same.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Encoder } from "../../../sdk/export/encoder.ts";
 import { Attributes, keep } from "../../../sdk/trace/values.ts";
