@@ -59,9 +59,7 @@ export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
   setDiagnostics(settings);
   const contexts = new AsyncContexts();
-  const isOurs = context.setGlobalContextManager(contexts);
-  if (!isOurs)
-    tell("another OpenTelemetry SDK was here first; what it has registered stays its own");
+  const isOurs = registered(context.setGlobalContextManager(contexts));
   propagation.setGlobalPropagator(propagatorOf(settings.propagators));
 
   const sender = new Sender(mostBytes - filledBytes, contexts.outside());
