@@ -2,7 +2,6 @@
 // record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
 // registered with the API, so whatever is written against it works, from any copy of the package.
 
-import { setTimeout } from "node:timers";
 import type { ContextManager, TextMapPropagator } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
@@ -53,7 +52,6 @@ interface Start {
 /** All together: what waits to be sent, and the batches that are being filled. */
 const mostBytes = 16 * 1024 * 1024;
 const filledBytes = 2 * 1024 * 1024;
-const freshMs = 50;
 
 export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
@@ -89,10 +87,10 @@ export function startEngine(settings: Settings): Engine {
       sender.hold();
       for (const signal of running) signal.gather()?.catch(() => {});
     },
-    sendLast(withinMs) {
+    gatherLast() {
       for (const signal of running) gatherNow(signal);
-      sendAndWait(sender.takeUnsent(), withinMs);
     },
+    sendLast: (withinMs) => sendAndWait(sender.takeUnsent(), withinMs),
     report() {
       const lost = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
       if (lost > 0) tell(`${lost} spans and log records were lost for lack of room`);
@@ -206,16 +204,9 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   const { MeterProvider } = load("@opentelemetry/sdk-metrics");
   const provider = new MeterProvider({ resource, readers });
   registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider));
-  let isFresh = false;
   return {
-    async gather() {
-      await provider.forceFlush();
-      // An app that ends now has nothing to add: that would only be another Node started for it.
-      isFresh = true;
-      setTimeout(() => (isFresh = false), freshMs).unref();
-    },
+    gather: () => provider.forceFlush(),
     gatherNow() {
-      if (isFresh) return;
       for (const [reader, exporter] of pushed) {
         const collected = collectNow(provider, reader);
         if (collected) exporter.export(collected, () => {});

@@ -19,6 +19,8 @@ export interface Flushable {
   flush(): Promise<void>;
   /** Moves what waits to where the last send finds it; metrics follow in the microtasks after it. */
   gather(): void;
+  /** At the very end: what `gather` would only have in a later turn. */
+  gatherLast(): void;
   /** Blocks. */
   sendLast(withinMs: number): void;
   /** Tells what was lost, if anything was. */
@@ -30,16 +32,20 @@ export const exitDeadlineMs = 2000;
 /** Returns what takes the listeners off again. */
 export function flushAtExit(engine: Flushable): () => void {
   let isFlushed = false;
+  /** Nobody has run since everything was flushed. */
+  let isDone = false;
   const onBeforeExit = (): void => {
     if (isFlushed) return;
     isFlushed = true;
     // Waiting in the event loop means that 'beforeExit' comes again afterwards. Where that would be
     // noticed the waiting is left to the last send.
-    if (process.listenerCount("beforeExit") === 1) void within(exitDeadlineMs, engine.flush());
+    isDone = process.listenerCount("beforeExit") === 1;
+    if (isDone) void within(exitDeadlineMs, engine.flush());
     else engine.gather();
   };
   const onExit = (): void => {
     engine.gather();
+    if (!isDone) engine.gatherLast();
     engine.sendLast(exitDeadlineMs);
     engine.report();
   };
