@@ -15,8 +15,9 @@ import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
-import { httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
+import { type HttpMetrics, httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
 import { printMetrics } from "./export/stdout.ts";
+import { collectNow } from "./metrics/collect-now.ts";
 import { load } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
@@ -36,6 +37,8 @@ export interface Engine extends Flushable {
 interface Running {
   /** Moves what there is to the sender; what is done when this returns need not be waited for. */
   gather(): Promise<unknown> | undefined;
+  /** At the very end, what `gather` would only have in a later turn. */
+  gatherNow?(): void;
   stop(): Promise<unknown> | undefined;
   /** How much was lost for lack of room. */
   readonly dropped?: number;
@@ -58,7 +61,7 @@ export function startEngine(settings: Settings): Engine {
   setDiagnostics(settings);
   const propagator = makePropagator(settings);
   const contexts = new AsyncContexts(parentContext(propagator, process.env));
-  const isOurs = context.setGlobalContextManager(contexts);
+  const isOurs = registered(context.setGlobalContextManager(contexts));
   propagation.setGlobalPropagator(propagator);
 
   const sender = new Sender(mostBytes - filledBytes, contexts.outside());
@@ -88,10 +91,13 @@ export function startEngine(settings: Settings): Engine {
       sender.hold();
       for (const signal of running) signal.gather()?.catch(() => {});
     },
-    sendLast(withinMs) {
-      const dropped = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
-      if (dropped > 0) tell(`${dropped} spans and log records were lost for lack of room`);
-      sendAndWait(sender.takeUnsent(), withinMs);
+    gatherLast() {
+      for (const signal of running) gatherNow(signal);
+    },
+    sendLast: (withinMs) => sendAndWait(sender.takeUnsent(), withinMs),
+    report() {
+      const lost = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
+      if (lost > 0) tell(`${lost} spans and log records were lost for lack of room`);
     },
     async shutdown() {
       await flush();
@@ -99,6 +105,26 @@ export function startEngine(settings: Settings): Engine {
       await sender.flush();
     },
   };
+}
+
+function registered(isOurs: boolean): boolean {
+  if (!isOurs) tell("another OpenTelemetry SDK was started first; what it has registered stays");
+  return isOurs;
+}
+
+/** Where @opentelemetry/api-logs looks, which was the API for logs before 1.10 of the API had one. */
+function registerOldLogsApi(provider: LoggerProvider): void {
+  const key = Symbol.for("io.opentelemetry.js.api.logs");
+  const holder = globalThis as { [key]?: () => LoggerProvider };
+  holder[key] ??= () => provider;
+}
+
+function gatherNow(signal: Running): void {
+  try {
+    signal.gatherNow?.();
+  } catch (error) {
+    tell(`the last metrics are lost: ${messageOf(error)}`);
+  }
 }
 
 function startTraces({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
@@ -112,7 +138,7 @@ function startTraces({ settings, resource, sender, contexts, flush }: Start): Ru
     batch,
     flush,
   });
-  load("@opentelemetry/api").trace.setGlobalTracerProvider(provider);
+  registered(load("@opentelemetry/api").trace.setGlobalTracerProvider(provider));
   return runningOf(batch);
 }
 
@@ -122,7 +148,8 @@ function startLogs({ settings, resource, sender, contexts, flush }: Start): Runn
   const batch = batchOf(resource, batchSettings(settings.logs, settings.logBatch), sends);
   const limits = logLimitsOf(settings.limits);
   const provider = new LoggerProvider({ contexts, limits, batch, flush });
-  load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider);
+  registered(load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider));
+  registerOldLogsApi(provider);
   return runningOf(batch);
 }
 
@@ -158,6 +185,7 @@ function runningOf(batch: Batch): Running {
 }
 
 function startMetrics({ settings, resource, sender }: Start): Running | undefined {
+  const pushed: Pushed[] = [];
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
@@ -165,12 +193,18 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
       case "console":
         return periodicReader(
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
+          httpMetrics,
           settings,
         );
       case "otlp/stdout":
-        return periodicReader(printMetrics(), settings);
-      case "otlp":
-        return periodicReader(otlpMetrics(settings, sender), settings);
+        return periodicReader(printMetrics(), httpMetrics, settings);
+      case "otlp": {
+        const exporter = otlpMetrics(settings, sender);
+        const http = httpMetricsOf(exporter);
+        const reader = periodicReader(exporter, http, settings);
+        pushed.push({ reader, exporter, http });
+        return reader;
+      }
       default:
         return exporter satisfies never;
     }
@@ -178,19 +212,40 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   if (readers.length === 0) return undefined;
   const { MeterProvider } = load("@opentelemetry/sdk-metrics");
   const provider = new MeterProvider({ resource, readers });
-  load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider);
-  return { gather: () => provider.forceFlush(), stop: () => provider.shutdown() };
+  registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider));
+  return {
+    gather: () => provider.forceFlush(),
+    gatherNow() {
+      for (const { reader, exporter, http } of pushed) {
+        const collected = collectNow(provider, reader, http.collectNow());
+        if (collected) exporter.export(collected, () => {});
+      }
+    },
+    stop: () => provider.shutdown(),
+  };
 }
 
-function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetricReader {
-  const { AggregationTemporality, InstrumentType, PeriodicExportingMetricReader } = load(
-    "@opentelemetry/sdk-metrics",
-  );
+interface Pushed {
+  readonly reader: IMetricReader;
+  readonly exporter: PushMetricExporter;
+  readonly http: HttpMetrics;
+}
+
+function httpMetricsOf(exporter: PushMetricExporter): HttpMetrics {
+  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
   const temporality = exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM);
-  const isDelta = temporality === AggregationTemporality.DELTA;
+  return temporality === AggregationTemporality.DELTA ? httpMetricsFor("delta") : httpMetrics;
+}
+
+function periodicReader(
+  exporter: PushMetricExporter,
+  http: HttpMetrics,
+  settings: Settings,
+): IMetricReader {
+  const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
   return new PeriodicExportingMetricReader({
     exporter,
-    metricProducers: [isDelta ? httpMetricsFor("delta") : httpMetrics],
+    metricProducers: [http],
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });

@@ -44,7 +44,9 @@ export function startReference(settings: Settings): Engine {
     flush,
     /** Its exporters send in the event loop or not at all. */
     gather: () => void flush(),
+    gatherLast: () => {},
     sendLast: () => {},
+    report: () => {},
     shutdown: () => sdk.shutdown(),
   };
 }

@@ -73,10 +73,11 @@ export class Encoder {
   /** Nanoseconds since 1970. 10⁹ is 1 953 125 × 2⁹, and so many steps are exact in a double until 2116. */
   time(tag: number, [seconds, nanos]: HrTime): void {
     const steps = seconds * 1_953_125;
-    const low = (steps % 0x80_0000) * 512 + nanos;
+    const upper = Math.floor(steps / 0x80_0000);
+    const low = (steps - upper * 0x80_0000) * 512 + nanos; // `%` of such numbers is slow
     this.fixed32(tag, low);
     this.reserve(4);
-    const high = Math.floor(steps / 0x80_0000) + Math.floor(low / 0x1_0000_0000);
+    const high = upper + (low >= 0x1_0000_0000 ? 1 : 0);
     const { bytes } = this;
     bytes[this.at++] = high;
     bytes[this.at++] = high >>> 8;
@@ -139,9 +140,13 @@ export class Encoder {
   varint(value: number): void {
     const { bytes } = this;
     let rest = value;
-    while (rest >= 0x80) {
+    while (rest >= 0x8000_0000) {
       bytes[this.at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
+    }
+    while (rest >= 0x80) {
+      bytes[this.at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
     }
     bytes[this.at++] = rest;
   }

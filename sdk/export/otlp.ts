@@ -45,7 +45,6 @@ export function otlpMetrics(
   { metrics, temporality, histogramAggregation }: Settings,
   sender: Sender,
 ): PushMetricExporter {
-  const { ProtobufMetricsSerializer } = load("@opentelemetry/otlp-transformer");
   const { AggregationTemporality, AggregationType, InstrumentType } = load(
     "@opentelemetry/sdk-metrics",
   );
@@ -58,6 +57,8 @@ export function otlpMetrics(
   return {
     /** An export is over once the sender has the bytes; what happens to them then is its affair. */
     export(items, done) {
+      // Loaded when there is something to send: it is a tenth of all that is loaded.
+      const { ProtobufMetricsSerializer } = load("@opentelemetry/otlp-transformer");
       const body = ProtobufMetricsSerializer.serializeRequest(items);
       if (body && send(body, 1)) done({ code: 0 });
       else done({ code: 1, error: new Error("not taken for sending") });

@@ -139,11 +139,16 @@ export const clientDurations = new Durations(
   "Duration of HTTP client requests.",
 );
 
+export interface HttpMetrics extends MetricProducer {
+  /** For the end of a process, when nothing asynchronous happens any more. */
+  collectNow(): readonly ScopeMetrics[];
+}
+
 /** For readers that want sums since the process began. */
-export const httpMetrics: MetricProducer = httpMetricsFor("cumulative");
+export const httpMetrics: HttpMetrics = httpMetricsFor("cumulative");
 
 /** What a reader of deltas has been given is its own affair, so each has a producer of its own. */
-export function httpMetricsFor(temporality: "cumulative" | "delta"): MetricProducer {
+export function httpMetricsFor(temporality: "cumulative" | "delta"): HttpMetrics {
   const cursor = temporality === "delta" ? new Cursor() : undefined;
   return {
     collect() {
@@ -154,6 +159,7 @@ export function httpMetricsFor(temporality: "cumulative" | "delta"): MetricProdu
         errors: [],
       });
     },
+    collectNow: () => collect(cursor),
   };
 }
 

@@ -89,7 +89,7 @@ export class AsyncContexts implements ContextManager {
   readonly #bound = new WeakSet<EventEmitter>();
   readonly #root: Context;
 
-  /** `root` is active where nothing else is. */
+  /** What is active where nothing else is: in a program that another has started, what that one was at. */
   constructor(root = rootContext) {
     this.#root = root;
   }

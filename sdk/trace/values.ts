@@ -57,8 +57,7 @@ export class Attributes extends Fields {
   setAll(attributes: unknown, limits: AttributeLimits): void {
     if (typeof attributes !== "object" || attributes === null) return;
     try {
-      for (const name in attributes) {
-        if (!Object.hasOwn(attributes, name)) continue;
+      for (const name of Object.keys(attributes)) {
         this.set(name, attributeAt(attributes, name), limits);
       }
     } catch {
@@ -70,8 +69,7 @@ export class Attributes extends Fields {
   setSimple(attributes: unknown, limits: AttributeLimits): void {
     if (typeof attributes !== "object" || attributes === null) return;
     try {
-      for (const name in attributes) {
-        if (!Object.hasOwn(attributes, name)) continue;
+      for (const name of Object.keys(attributes)) {
         const value = attributeAt(attributes, name);
         if (value === undefined) continue;
         this.set(name, isSimple(value) ? value : unusable, limits);

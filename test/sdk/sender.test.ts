@@ -47,6 +47,16 @@ test("what waits is bounded, and there is room again once it is delivered", asyn
   expect(sink.requests).toHaveLength(3);
 });
 
+test("no more items wait than were asked for", async () => {
+  const sender = new Sender();
+  const send = sender.open(target(), 5);
+  expect([send(body, 3), send(body, 3), send(body, 2)]).toEqual([true, false, true]);
+  await sender.flush();
+  expect(sink.requests).toHaveLength(2);
+  expect(send(body, 5)).toBe(true);
+  await sender.flush();
+});
+
 test("a flush waits for one attempt of a target that fails and for no more", async () => {
   sink.status = 503;
   const sender = new Sender();

@@ -1,5 +1,6 @@
 // Calls everything that the API has for spans, contexts, baggage and log records, as few apps would. Each
 // case has a span or a record of its own name; what a call returns or does becomes an attribute.
+const api = require("@opentelemetry/api");
 const {
   context,
   createTraceState,
@@ -10,7 +11,7 @@ const {
   SpanKind,
   SpanStatusCode,
   trace,
-} = require("@opentelemetry/api");
+} = api;
 const { suppressTracing } = require("@opentelemetry/core");
 const { createHash } = require("node:crypto");
 const { EventEmitter } = require("node:events");
@@ -252,9 +253,23 @@ function contexts() {
     const seen = tracer.startSpan("about suppression", {}, ROOT_CONTEXT);
     seen.setAttribute("hidden", JSON.stringify(both)).end();
   });
+  tracer.startActiveSpan("with another copy of the API", (it) => {
+    const copy = anotherCopy();
+    const inner = copy.trace.getTracer("copy", "0.1.0").startSpan("by the other copy");
+    inner.setAttribute("same", copy !== api && copy.trace.getActiveSpan() === it).end();
+    it.end();
+  });
   span("of a broken parent", () => {}, {}, trace.setSpanContext(ROOT_CONTEXT, { traceId: "x" }));
   const zeros = { traceId: "0".repeat(32), spanId: "0".repeat(16), traceFlags: 1 };
   span("of no parent", () => {}, {}, trace.setSpanContext(ROOT_CONTEXT, zeros));
+}
+
+/** As an app has it whose dependencies bring their own. */
+function anotherCopy() {
+  for (const file of Object.keys(require.cache)) {
+    if (/[/\\]@opentelemetry[/\\]api[/\\]/.test(file)) delete require.cache[file];
+  }
+  return require("@opentelemetry/api");
 }
 
 function propagations() {
