@@ -77,7 +77,7 @@ const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["OTEL_NODE_RESOURCE_DETECTORS", "text"],
   ["OTEL_SEMCONV_STABILITY_OPT_IN", "text"],
   ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "unsupported"],
-  ["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "unsupported"],
+  ["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "text"],
   ...["", ...signals.map((signal) => `${signal}_`)].flatMap((signal) =>
     Object.entries(exporterKinds).map(
       ([name, kind]) => [`OTEL_EXPORTER_OTLP_${signal}${name}`, kind] as const,
