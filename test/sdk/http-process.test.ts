@@ -77,11 +77,12 @@ test("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS says which methods there are, all 
 });
 
 describe("metrics", () => {
+  type Point = NumberDataPoint & HistogramDataPoint;
   const pointsOf = (name: string) =>
     sink.metrics.flatMap((metric) => {
-      const points =
-        metric.name === name ? (metric.histogram ?? metric.sum)?.dataPoints : undefined;
-      return (points ?? []).map((point) => ({ ...point, attributes: plain(point.attributes) }));
+      const data = metric.name === name ? (metric.histogram ?? metric.sum) : undefined;
+      const points: readonly Point[] = data?.dataPoints ?? [];
+      return points.map((point) => ({ ...point, attributes: plain(point.attributes) }));
     });
 
   test("of requests have few attributes, and the bounds of the conventions", async () => {
