@@ -26,7 +26,6 @@ export function traceHttpServers(): void {
   servers.watch(https.Server.prototype);
   hearEvents(http.IncomingMessage.prototype);
   hearEvents(http.ServerResponse.prototype);
-  hearDestroyed(http.ServerResponse.prototype);
   // An exception has left the handler by the time it is known that nobody catches it.
   process.on("uncaughtExceptionMonitor", (error: unknown) => servers.crash(error));
 }
@@ -99,6 +98,7 @@ class Servers {
     exchange.findRoute = expressRouteOf;
     request[hearerKey] = exchange;
     response[hearerKey] = exchange;
+    if (response.socket === null) endWithConnection(response, request.socket);
     return exchange;
   }
 
@@ -142,16 +142,20 @@ function headOf(request: IncomingMessage): RequestHead {
   };
 }
 
-type Destroy = (this: ServerResponse & Marked, error?: Error) => ServerResponse;
+/** By connection: responses that had to wait for others when their requests came. */
+const waiting = new WeakMap<Socket, Set<ServerResponse>>();
 
-/** A response that waits behind another of its connection, and dies there, has no 'close'. */
-function hearDestroyed(prototype: object): void {
-  replaceMethod<Destroy>(prototype, "destroy", (original) => {
-    return function destroy(error) {
-      const isWaiting = this.socket === null && !this.writableFinished;
-      const result = original.call(this, error);
-      if (isWaiting) exchangeOf(this)?.endWith(this);
-      return result;
-    };
-  });
+/** One that waits behind another of its connection, and dies there, has no 'close' of its own. */
+function endWithConnection(response: ServerResponse, socket: Socket): void {
+  let responses = waiting.get(socket);
+  if (!responses) {
+    waiting.set(socket, (responses = new Set()));
+    socket.once("close", () => {
+      for (const left of waiting.get(socket) ?? []) {
+        if (!left.writableFinished) exchangeOf(left)?.endWith(left);
+      }
+    });
+  }
+  for (const one of responses) if (exchangeOf(one)?.isEnded) responses.delete(one);
+  responses.add(response);
 }
