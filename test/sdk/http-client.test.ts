@@ -89,7 +89,7 @@ describe.each([
       "http.response.status_code": 200,
       "server.address": "127.0.0.1",
       "server.port": Number(port),
-      "url.full": `${url}/a?sig=REDACTED&page=2`,
+      "url.full": `${url}/a?sig=abc&page=2`,
       "network.peer.address": "127.0.0.1",
       "network.peer.port": Number(port),
       "network.protocol.version": "1.1",

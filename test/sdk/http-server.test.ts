@@ -49,7 +49,7 @@ describe("a span", () => {
       "http.request.method": "POST",
       "http.response.status_code": 201,
       "url.path": "/orders",
-      "url.query": "page=2&token=REDACTED",
+      "url.query": "page=2&token=abc",
       "url.scheme": "http",
       "server.address": "shop.example",
       "server.port": 80,
@@ -94,7 +94,7 @@ describe("a span", () => {
     ["OPTIONS *", { "url.path": "*" }],
     ["GET http://other.example/path?a=1", { "url.path": "/path", "url.query": "a=1" }],
     ["GET /a/../b//c?", { "url.path": "/a/../b//c" }],
-    ["GET /%00%ff?x=%zz&sig=%", { "url.path": "/%00%ff", "url.query": "x=%zz&sig=REDACTED" }],
+    ["GET /%00%ff?x=%zz&sig=%", { "url.path": "/%00%ff", "url.query": "x=%zz&sig=%" }],
   ])("of %s is made of what is there", async (line, attributes) => {
     const port = await serve((_request, response) => void response.end());
     const { socket } = await open(port);

@@ -92,7 +92,7 @@ describe.each([
       "http.request.method": "POST",
       "http.response.status_code": 201,
       "url.path": "/orders",
-      "url.query": "token=REDACTED",
+      "url.query": "token=abc",
       "url.scheme": "http",
       "network.protocol.version": "2",
       "server.address": "127.0.0.1",
