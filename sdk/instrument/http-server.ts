@@ -145,7 +145,7 @@ function headOf(request: IncomingMessage): RequestHead {
 /** By connection: responses that had to wait for others when their requests came. */
 const waiting = new WeakMap<Socket, Set<ServerResponse>>();
 
-/** One that waits behind another of its connection, and dies there, has no 'close' of its own. */
+/** Before Node 24 one that waits behind another of its connection, and dies there, has no 'close'. */
 function endWithConnection(response: ServerResponse, socket: Socket): void {
   let responses = waiting.get(socket);
   if (!responses) {
