@@ -1,4 +1,4 @@
-// One span for each request that a server of node:http or node:https takes, and its duration. The servers'
+// One span for each request of HTTP/1 that a server of node:http or node:https takes, and its duration. The servers'
 // `emit` is changed on their prototypes: it begins the span and runs the handlers in its context. The rest
 // of a request's life is heard through its response.
 
@@ -20,10 +20,11 @@ import { expressRouteOf } from "./routes/express.ts";
 
 export function traceHttpServers(): void {
   const http = process.getBuiltinModule("node:http");
-  const https = process.getBuiltinModule("node:https");
+  const tls = process.getBuiltinModule("node:tls");
   const servers = new Servers(exchangeStarter());
   servers.watch(http.Server.prototype);
-  servers.watch(https.Server.prototype);
+  // Those of node:https and, for clients that speak HTTP/1 only, of node:http2 are its heirs.
+  servers.watch(tls.Server.prototype);
   hearEvents(http.IncomingMessage.prototype);
   hearEvents(http.ServerResponse.prototype);
   // An exception has left the handler by the time it is known that nobody catches it.
@@ -91,6 +92,7 @@ class Servers {
 
   /** The app may emit the same request again, after a 100-continue or to another server: still the same. */
   #take(request: IncomingMessage & Marked, response: ServerResponse & Marked) {
+    if (request.httpVersionMajor !== 1) return undefined;
     const known = exchangeOf(request);
     if (known || isScrape(request)) return known;
     const exchange = this.#start(headOf(request));
@@ -102,7 +104,8 @@ class Servers {
     return exchange;
   }
 
-  #takeHandshake(request: IncomingMessage & Marked, socket: Socket): Exchange {
+  #takeHandshake(request: IncomingMessage & Marked, socket: Socket): Exchange | undefined {
+    if (request.httpVersionMajor !== 1) return undefined;
     const known = exchangeOf(request);
     if (known) return known;
     const exchange = this.#start(headOf(request));
