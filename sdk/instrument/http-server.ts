@@ -1,5 +1,5 @@
 // One span for each request of HTTP/1 that a server of node:http or node:https takes, and its duration. The servers'
-// `emit` is changed on their prototypes: it begins the span and runs the handlers in its context. The rest
+// `emit` is changed on their prototype: it begins the span and runs the handlers in its context. The rest
 // of a request's life is heard through its response.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -20,11 +20,11 @@ import { expressRouteOf } from "./routes/express.ts";
 
 export function traceHttpServers(): void {
   const http = process.getBuiltinModule("node:http");
-  const tls = process.getBuiltinModule("node:tls");
+  const net = process.getBuiltinModule("node:net");
   const servers = new Servers(exchangeStarter());
-  servers.watch(http.Server.prototype);
-  // Those of node:https and, for clients that speak HTTP/1 only, of node:http2 are its heirs.
-  servers.watch(tls.Server.prototype);
+  // Of which all servers of HTTP are heirs, those of https and http2 too: to ask for theirs would load them,
+  // and the cryptography below takes as long to load as all of us.
+  servers.watch(net.Server.prototype);
   hearEvents(http.IncomingMessage.prototype);
   hearEvents(http.ServerResponse.prototype);
   // An exception has left the handler by the time it is known that nobody catches it.
@@ -92,7 +92,7 @@ class Servers {
 
   /** The app may emit the same request again, after a 100-continue or to another server: still the same. */
   #take(request: IncomingMessage & Marked, response: ServerResponse & Marked) {
-    if (request.httpVersionMajor !== 1) return undefined;
+    if (!isHttp1(request)) return undefined;
     const known = exchangeOf(request);
     if (known || isScrape(request)) return known;
     const exchange = this.#start(headOf(request));
@@ -105,7 +105,7 @@ class Servers {
   }
 
   #takeHandshake(request: IncomingMessage & Marked, socket: Socket): Exchange | undefined {
-    if (request.httpVersionMajor !== 1) return undefined;
+    if (!isHttp1(request)) return undefined;
     const known = exchangeOf(request);
     if (known) return known;
     const exchange = this.#start(headOf(request));
@@ -130,6 +130,11 @@ class Servers {
       // The app's own exception is what matters now.
     }
   }
+}
+
+/** Other servers may have events of these names, with whatever they like. */
+function isHttp1(request: Partial<IncomingMessage> | null | undefined): boolean {
+  return request?.httpVersionMajor === 1 && typeof request.socket === "object";
 }
 
 function headOf(request: IncomingMessage): RequestHead {

@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
+import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -330,6 +331,18 @@ test("a request that is no HTTP is the app's clientError and no span", async () 
   const { socket } = await open(await listen(server));
   socket.write("nonsense\r\n\r\n");
   await until(() => errors.length === 1);
+  await tracing.spans(0);
+});
+
+test("events of the same names on other servers are none of ours", async () => {
+  const server = createServer();
+  const seen: unknown[] = [];
+  server.on("request", (...args: unknown[]) => seen.push(args));
+  server.on("upgrade", (...args: unknown[]) => seen.push(args));
+  server.emit("request");
+  server.emit("request", null, 5, "more");
+  server.emit("upgrade", { httpVersionMajor: 1 });
+  expect(seen).toEqual([[], [null, 5, "more"], [{ httpVersionMajor: 1 }]]);
   await tracing.spans(0);
 });
 
