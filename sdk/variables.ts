@@ -45,6 +45,7 @@ const exporterKinds: Readonly<Record<string, Kind>> = {
 
 export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["SONDE_ENGINE", engines],
+  ["SONDE_HTTP_ACTIVE_REQUESTS", "boolean"],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_CONFIG_FILE", "text"],
   ["OTEL_SERVICE_NAME", "text"],

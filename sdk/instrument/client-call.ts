@@ -3,14 +3,7 @@
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { clientDurations } from "../metrics/durations.ts";
 import { load } from "../packages.ts";
-import {
-  fail,
-  isSuppressed,
-  knownMethod,
-  spanName,
-  SpanScope,
-  withoutSecrets,
-} from "./http-scope.ts";
+import { fail, isSuppressed, knownMethod, spanName, SpanScope } from "./http-scope.ts";
 import { rememberRedirect, resendCount } from "./resends.ts";
 
 export interface Target {
@@ -78,8 +71,9 @@ export class ClientCall {
     const status = this.#status;
     const type = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined);
     if (type !== undefined) fail(this.span, type, error);
-    const seconds = (performance.now() - this.#begunMs) / 1000;
-    this.#seriesOf(type).record(seconds, this.span);
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.#begunMs) / 1000;
+    this.#seriesOf(type).record(seconds, this.span.spanContext(), nowMs);
     this.span.end();
   }
 
@@ -118,7 +112,7 @@ export function callStarter(): (target: Target) => ClientCall | undefined {
     const attributes: Attributes = {
       "http.request.method": known,
       "server.address": host,
-      "url.full": withoutSecrets(url),
+      "url.full": url, // its secrets are taken out where spans leave, whoever made them
     };
     if (port !== undefined) attributes["server.port"] = port;
     if (known !== method) attributes["http.request.method_original"] = method;

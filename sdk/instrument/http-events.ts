@@ -38,8 +38,8 @@ export function hearEvents(prototype: object): void {
       let scope: Context | undefined;
       try {
         hearer.hear(event, this, args[0]);
-        if (source.listenerCount(event) > 0) scope = hearer.context;
-        if (scope === context.active()) scope = undefined;
+        const isElsewhere = context.active() !== hearer.context;
+        if (isElsewhere && source.listenerCount(event) > 0) scope = hearer.context;
       } catch (error) {
         tell(`tracing HTTP failed: ${messageOf(error)}`);
       }

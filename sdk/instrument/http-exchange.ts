@@ -73,8 +73,9 @@ export class Exchange implements Hearer, RpcMetadata {
     this.findRoute = undefined;
     this.request = undefined; // a context may outlive it by far
     if (span.isRecording()) this.#describe(status, failure, error);
-    const seconds = (performance.now() - this.#begunMs) / 1000;
-    this.#seriesOf(status, failure).record(seconds, span);
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.#begunMs) / 1000;
+    this.#seriesOf(status, failure).record(seconds, span.spanContext(), nowMs);
     span.end();
   }
 

@@ -2,7 +2,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import type { Attributes } from "@opentelemetry/api";
-import { addressOf, knownMethod, withoutSecrets } from "./http-scope.ts";
+import { addressOf, knownMethod } from "./http-scope.ts";
 
 export interface RequestHead {
   readonly method: string;
@@ -33,7 +33,8 @@ export function attributesOf(head: RequestHead): Attributes {
   };
   if (known !== method) attributes["http.request.method_original"] = method;
   if (question >= 0 && question + 1 < target.length) {
-    attributes["url.query"] = withoutSecrets(target.slice(question + 1));
+    // Its secrets are taken out where spans leave, whoever made them.
+    attributes["url.query"] = target.slice(question + 1);
   }
   const host = hostOf(head);
   if (host !== undefined) setServer(attributes, host, head.scheme);
@@ -55,8 +56,13 @@ function pathOf(target: string, question: number): string {
   return URL.parse(target)?.pathname ?? path;
 }
 
+/** Most servers have one name. */
+let lastText = "";
+let lastAddress = addressOf(lastText);
+
 function setServer(attributes: Attributes, text: string, scheme: string): void {
-  const { host, port } = addressOf(text);
+  if (text !== lastText) [lastText, lastAddress] = [text, addressOf(text)];
+  const { host, port } = lastAddress;
   attributes["server.address"] = host;
   attributes["server.port"] = port ?? (scheme === "https" ? 443 : 80);
 }

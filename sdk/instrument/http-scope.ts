@@ -3,7 +3,6 @@
 
 import type { Context, Span } from "@opentelemetry/api";
 import { load } from "../packages.ts";
-import { scrubUrl } from "./scrub.ts";
 
 /**
  * The keys under which the API and its SDKs keep things in a context. The API makes all its keys with
@@ -84,11 +83,6 @@ export function knownMethod(method: string): string {
 
 export function spanName(method: string): string {
   return method === "_OTHER" ? "HTTP" : method;
-}
-
-/** A URL, or a part of one, without its secrets; most have none and cost two searches. */
-export function withoutSecrets(url: string): string {
-  return url.includes("=") || url.includes("@") ? scrubUrl(url) : url;
 }
 
 export interface Address {

@@ -1,5 +1,5 @@
-// One span for each request that a server of node:http or node:https takes, and its duration. The servers'
-// `emit` is changed on their prototypes: it begins the span and runs the handlers in its context. The rest
+// One span for each request of HTTP/1 that a server of node:http or node:https takes, and its duration. The servers'
+// `emit` is changed on their prototype: it begins the span and runs the handlers in its context. The rest
 // of a request's life is heard through its response.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -20,13 +20,13 @@ import { expressRouteOf } from "./routes/express.ts";
 
 export function traceHttpServers(): void {
   const http = process.getBuiltinModule("node:http");
-  const https = process.getBuiltinModule("node:https");
+  const net = process.getBuiltinModule("node:net");
   const servers = new Servers(exchangeStarter());
-  servers.watch(http.Server.prototype);
-  servers.watch(https.Server.prototype);
+  // Of which all servers of HTTP are heirs, those of https and http2 too: to ask for theirs would load them,
+  // and the cryptography below takes as long to load as all of us.
+  servers.watch(net.Server.prototype);
   hearEvents(http.IncomingMessage.prototype);
   hearEvents(http.ServerResponse.prototype);
-  hearDestroyed(http.ServerResponse.prototype);
   // An exception has left the handler by the time it is known that nobody catches it.
   process.on("uncaughtExceptionMonitor", (error: unknown) => servers.crash(error));
 }
@@ -92,6 +92,7 @@ class Servers {
 
   /** The app may emit the same request again, after a 100-continue or to another server: still the same. */
   #take(request: IncomingMessage & Marked, response: ServerResponse & Marked) {
+    if (!isHttp1(request)) return undefined;
     const known = exchangeOf(request);
     if (known || isScrape(request)) return known;
     const exchange = this.#start(headOf(request));
@@ -99,10 +100,12 @@ class Servers {
     exchange.findRoute = expressRouteOf;
     request[hearerKey] = exchange;
     response[hearerKey] = exchange;
+    if (response.socket === null) endWithConnection(response, request.socket);
     return exchange;
   }
 
-  #takeHandshake(request: IncomingMessage & Marked, socket: Socket): Exchange {
+  #takeHandshake(request: IncomingMessage & Marked, socket: Socket): Exchange | undefined {
+    if (!isHttp1(request)) return undefined;
     const known = exchangeOf(request);
     if (known) return known;
     const exchange = this.#start(headOf(request));
@@ -129,6 +132,11 @@ class Servers {
   }
 }
 
+/** Other servers may have events of these names, with whatever they like. */
+function isHttp1(request: Partial<IncomingMessage> | null | undefined): boolean {
+  return request?.httpVersionMajor === 1 && typeof request.socket === "object";
+}
+
 function headOf(request: IncomingMessage): RequestHead {
   const { headers, socket } = request;
   return {
@@ -142,16 +150,20 @@ function headOf(request: IncomingMessage): RequestHead {
   };
 }
 
-type Destroy = (this: ServerResponse & Marked, error?: Error) => ServerResponse;
+/** By connection: responses that had to wait for others when their requests came. */
+const waiting = new WeakMap<Socket, Set<ServerResponse>>();
 
-/** A response that waits behind another of its connection, and dies there, has no 'close'. */
-function hearDestroyed(prototype: object): void {
-  replaceMethod<Destroy>(prototype, "destroy", (original) => {
-    return function destroy(error) {
-      const isWaiting = this.socket === null && !this.writableFinished;
-      const result = original.call(this, error);
-      if (isWaiting) exchangeOf(this)?.endWith(this);
-      return result;
-    };
-  });
+/** Before Node 24 one that waits behind another of its connection, and dies there, has no 'close'. */
+function endWithConnection(response: ServerResponse, socket: Socket): void {
+  let responses = waiting.get(socket);
+  if (!responses) {
+    waiting.set(socket, (responses = new Set()));
+    socket.once("close", () => {
+      for (const left of waiting.get(socket) ?? []) {
+        if (!left.writableFinished) exchangeOf(left)?.endWith(left);
+      }
+    });
+  }
+  for (const one of responses) if (exchangeOf(one)?.isEnded) responses.delete(one);
+  responses.add(response);
 }

@@ -7,7 +7,7 @@
 // Nothing is loaded for libraries the app does not use, no source is rewritten and no loader registered.
 
 import { subscribe } from "node:diagnostics_channel";
-import { syncBuiltinESMExports, createRequire } from "node:module";
+import { createRequire } from "node:module";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrumentation } from "./table.ts";
 
@@ -28,7 +28,6 @@ export function startInstrumentations(instrumentations: readonly Instrumentation
   // a lazy one would come too late for the very `require` that started it.
   const hooked = lazy.find(({ engine }) => engine !== "sonde");
   if (hooked && !eager.some(({ engine }) => engine === "opentelemetry")) start(hooked);
-  patchBuiltins();
   watchModules(lazy);
 }
 
@@ -42,14 +41,6 @@ function start(instrumentation: Instrumentation): void {
   } catch (error) {
     tell(`${instrumentation.name} is not instrumented: ${messageOf(error)}`);
   }
-}
-
-/** Asked for once, http and https are patched in place; their ES module names have to follow. */
-function patchBuiltins(): void {
-  const require = createRequire(import.meta.url);
-  require("node:http");
-  require("node:https");
-  syncBuiltinESMExports();
 }
 
 function watchModules(instrumentations: readonly Instrumentation[]): void {

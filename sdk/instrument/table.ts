@@ -5,6 +5,7 @@ import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
 import { sendConsoleLogs } from "./console.ts";
+import { patchBuiltins } from "./builtins.ts";
 import { traceHttpClients } from "./http-client.ts";
 import { traceHttp2Servers } from "./http2-server.ts";
 import { traceHttpServers } from "./http-server.ts";
@@ -45,11 +46,13 @@ export const instrumentations: readonly Instrumentation[] = [
       const { context } = load("@opentelemetry/api");
       const { isTracingSuppressed } = load("@opentelemetry/core");
       const { HttpInstrumentation } = load("@opentelemetry/instrumentation-http");
-      return new HttpInstrumentation({
+      const instrumentation = new HttpInstrumentation({
         ignoreIncomingRequestHook: isScrape,
         // Without it a request that is not traced would still be counted.
         ignoreOutgoingRequestHook: () => isTracingSuppressed(context.active()),
       });
+      patchBuiltins();
+      return instrumentation;
     },
   },
   {

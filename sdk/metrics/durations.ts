@@ -3,7 +3,7 @@
 // every measurement, which costs a request more than its span. Readers collect from here by sdk-metrics' own
 // interface for foreign metrics.
 
-import type { Attributes, HrTime, Span } from "@opentelemetry/api";
+import type { Attributes, HrTime, SpanContext } from "@opentelemetry/api";
 import type {
   DataPoint,
   Histogram,
@@ -34,17 +34,21 @@ export type DurationPoint = DataPoint<Histogram> & { readonly exemplars: readonl
 class Series {
   readonly attributes: Attributes;
   readonly counts: number[] = Array.from({ length: bounds.length + 1 }, () => 0);
-  readonly exemplars: (Exemplar | undefined)[] = [];
   count = 0;
   sum = 0;
   min = Number.POSITIVE_INFINITY;
   max = 0;
+  /** By bucket, as they came: only what is collected is made into exemplars. */
+  readonly #spans: (SpanContext | undefined)[] = [];
+  readonly #values: number[] = [];
+  readonly #times: number[] = [];
 
   constructor(attributes: Attributes) {
     this.attributes = attributes;
   }
 
-  record(seconds: number, span: Span): void {
+  /** Of a request that ended at that time of the process's clock. */
+  record(seconds: number, span: SpanContext, endedMs: number): void {
     let bucket = 0;
     while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
     this.counts[bucket]!++;
@@ -52,10 +56,19 @@ class Series {
     this.sum += seconds;
     if (seconds < this.min) this.min = seconds;
     if (seconds > this.max) this.max = seconds;
-    const { traceId, spanId, traceFlags } = span.spanContext();
-    if ((traceFlags & 1) === 0) return;
-    const time = hrTimeOf(Date.now());
-    this.exemplars[bucket] = { traceId, spanId, value: seconds, time, filteredAttributes: {} };
+    if ((span.traceFlags & 1) === 0) return;
+    this.#spans[bucket] = span;
+    this.#values[bucket] = seconds;
+    this.#times[bucket] = endedMs;
+  }
+
+  exemplars(): readonly Exemplar[] {
+    return this.#spans.flatMap((span, bucket) => {
+      if (span === undefined) return [];
+      const { traceId, spanId } = span;
+      const time = hrTimeOf(performance.timeOrigin + this.#times[bucket]!);
+      return [{ traceId, spanId, value: this.#values[bucket]!, time, filteredAttributes: {} }];
+    });
   }
 }
 
@@ -251,13 +264,13 @@ class Cursor {
 }
 
 function pointOf(series: Series, start: HrTime, end: HrTime): DurationPoint {
-  const { attributes, counts, count, sum, min, max, exemplars } = series;
+  const { attributes, counts, count, sum, min, max } = series;
   return {
     startTime: start,
     endTime: end,
     attributes,
     value: { buckets: { boundaries: bounds, counts: [...counts] }, count, sum, min, max },
-    exemplars: exemplars.filter((exemplar) => exemplar !== undefined),
+    exemplars: series.exemplars(),
   };
 }
 

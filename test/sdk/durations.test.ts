@@ -1,5 +1,4 @@
-import type { Span } from "@opentelemetry/api";
-import { trace } from "@opentelemetry/api";
+import type { SpanContext } from "@opentelemetry/api";
 import type { HistogramMetricData, MetricProducer } from "@opentelemetry/sdk-metrics";
 import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
 import { expect, test } from "vitest";
@@ -12,8 +11,11 @@ import {
 } from "../../sdk/metrics/durations.ts";
 import type { DurationPoint } from "../../sdk/metrics/durations.ts";
 
-const spanWith = (traceFlags: number, spanId: string): Span =>
-  trace.wrapSpanContext({ traceId: "0af7651916cd43dd8448eb211c80319c", spanId, traceFlags });
+const spanWith = (traceFlags: number, spanId: string): SpanContext => ({
+  traceId: "0af7651916cd43dd8448eb211c80319c",
+  spanId,
+  traceFlags,
+});
 const unsampled = spanWith(0, "b7ad6b7169203331");
 
 async function pointsOf(producer: MetricProducer, name: string) {
@@ -27,7 +29,7 @@ async function pointsOf(producer: MetricProducer, name: string) {
 test("a duration is in the bucket whose upper bound it does not exceed", async () => {
   const family = serverDurations.family("GET", "http", "1.1");
   const series = serverDurations.add(family, "/buckets", 200, { "http.route": "/buckets" });
-  for (const seconds of [0, 0.005, 0.0051, 10, 10.1]) series.record(seconds, unsampled);
+  for (const seconds of [0, 0.005, 0.0051, 10, 10.1]) series.record(seconds, unsampled, 1000);
   const { metric, points } = await pointsOf(httpMetrics, "http.server.request.duration");
   const point = points.find(({ attributes }) => attributes["http.route"] === "/buckets");
   expect(metric?.descriptor.unit).toBe("s");
@@ -58,13 +60,13 @@ test("deltas are what came since the reader asked last, each reader for itself",
   const family = clientDurations.family("GET", "", "1.1");
   const series = clientDurations.add(family, "shop", 200, { "server.address": "shop" });
   const [one, other] = [httpMetricsFor("delta"), httpMetricsFor("delta")];
-  series.record(0.02, unsampled);
+  series.record(0.02, unsampled, 1000);
   const first = await pointsOf(one, name);
   expect(first.metric?.aggregationTemporality).toBe(AggregationTemporality.DELTA);
   expect(first.points[0]?.value).toMatchObject({ count: 1, sum: 0.02 });
   expect((await pointsOf(one, name)).points).toEqual([]);
-  series.record(0.5, unsampled);
-  series.record(0.5, unsampled);
+  series.record(0.5, unsampled, 1000);
+  series.record(0.5, unsampled, 1000);
   const second = await pointsOf(one, name);
   expect(second.points[0]?.value).toMatchObject({ count: 2, sum: 1 });
   expect(second.points[0]?.value.buckets.counts).toEqual([
@@ -86,12 +88,13 @@ test("deltas are what came since the reader asked last, each reader for itself",
 test("a bucket's exemplar is the last request in it whose trace is kept", async () => {
   const family = serverDurations.family("PUT", "http", "1.1");
   const series = serverDurations.add(family, "/exemplars", 200, { "http.route": "/exemplars" });
-  series.record(0.001, spanWith(1, "1111111111111111"));
-  series.record(0.002, spanWith(1, "2222222222222222"));
-  series.record(0.003, unsampled);
-  series.record(3, spanWith(1, "3333333333333333"));
+  series.record(0.001, spanWith(1, "1111111111111111"), 1000);
+  series.record(0.002, spanWith(1, "2222222222222222"), 1000);
+  series.record(0.003, unsampled, 1000);
+  series.record(3, spanWith(1, "3333333333333333"), 1000);
   const { points } = await pointsOf(httpMetrics, "http.server.request.duration");
   const point = points.find(({ attributes }) => attributes["http.route"] === "/exemplars");
+  expect(point?.exemplars[0]?.time[0]).toBe(Math.trunc(performance.timeOrigin / 1000 + 1));
   expect(point?.exemplars.map(({ spanId, value }) => [spanId, value])).toEqual([
     ["2222222222222222", 0.002],
     ["3333333333333333", 3],

@@ -1,9 +1,15 @@
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as http2 from "node:http2";
+import { request as requestHttps } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { SpanStatusCode } from "@opentelemetry/api";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { traceHttp2Servers } from "../../sdk/instrument/http2-server.ts";
+import { makeAuthority } from "../support/certificates.ts";
 import { cleanups, closeAll } from "./support/http.ts";
 import { activeSpanId, startTracing } from "./support/tracing.ts";
 import type { Tracing } from "./support/tracing.ts";
@@ -11,6 +17,7 @@ import type { Tracing } from "./support/tracing.ts";
 let tracing: Tracing;
 beforeAll(() => {
   tracing = startTracing();
+  traceHttpServers();
   traceHttp2Servers();
 });
 beforeEach(() => tracing.reset());
@@ -92,7 +99,7 @@ describe.each([
       "http.request.method": "POST",
       "http.response.status_code": 201,
       "url.path": "/orders",
-      "url.query": "token=REDACTED",
+      "url.query": "token=abc",
       "url.scheme": "http",
       "network.protocol.version": "2",
       "server.address": "127.0.0.1",
@@ -146,4 +153,39 @@ test("what a server pushes is no request, and gRPC is left to its own instrument
   await ask(client, { ":method": "POST", "content-type": "application/grpc+proto" });
   const [span] = await tracing.spans(1);
   expect(span?.attributes["url.path"]).toBe("/");
+});
+
+test("a server of HTTP/2 that takes HTTP/1, too, makes one span of each request of either", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-"));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  const pair = makeAuthority(folder, "authority").issue("server");
+  const options = { key: readFileSync(pair.key), cert: readFileSync(pair.cert), allowHTTP1: true };
+  const seen: string[] = [];
+  const server = http2.createSecureServer(options, (_request, response) => {
+    seen.push(activeSpanId());
+    response.end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const client = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  cleanups.push(() => {
+    client.destroy();
+    server.close();
+  });
+  await ask(client, { ":path": "/2" });
+  requestHttps({ port, host: "127.0.0.1", path: "/1", rejectUnauthorized: false }).end();
+  const spans = await tracing.spans(2);
+  expect(
+    spans.map(({ attributes }) => [
+      attributes["url.path"],
+      attributes["url.scheme"],
+      attributes["network.protocol.version"],
+      attributes["http.response.status_code"],
+    ]),
+  ).toEqual([
+    ["/2", "https", "2", 200],
+    ["/1", "https", "1.1", 200],
+  ]);
+  expect(seen).toEqual(spans.map((span) => span.spanContext().spanId));
 });

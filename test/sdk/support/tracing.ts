@@ -12,11 +12,11 @@ import {
   SimpleSpanProcessor,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { until } from "../../support/until.ts";
 
 export interface Tracing {
-  /** Those that ended, as soon as there are that many, and no more a moment later. */
+  /** Those that ended, as soon as there are that many; fails if more have begun. */
   spans(count: number): Promise<readonly ReadableSpan[]>;
   reset(): void;
 }
@@ -29,18 +29,29 @@ export function startTracing(): Tracing {
       propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
     }),
   );
-  trace.setGlobalTracerProvider(
-    new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
-  );
+  let begun = 0;
+  const counter: SpanProcessor = {
+    onStart: () => void begun++,
+    onEnd() {},
+    forceFlush: () => Promise.resolve(),
+    shutdown: () => Promise.resolve(),
+  };
+  const spanProcessors = [counter, new SimpleSpanProcessor({ exporter })];
+  trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors }));
   return {
     async spans(count) {
       await until("it has come", () => exporter.getFinishedSpans().length >= count);
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
       const spans = exporter.getFinishedSpans();
-      if (spans.length > count) throw new Error(`${spans.length} spans, not ${count}`);
+      if (spans.length > count || begun > count) {
+        throw new Error(`${begun} spans began and ${spans.length} ended, not ${count}`);
+      }
       return spans;
     },
-    reset: () => exporter.reset(),
+    reset() {
+      exporter.reset();
+      begun = 0;
+    },
   };
 }
 
