@@ -134,6 +134,9 @@ export class Collector {
     const path = join(this.#config.dataDir, "dead", `${name}.jsonl`);
     const deadLetters = new DeadLetters(path, undefined, log.id);
     const reader = await log.reader(name);
+    // Without it, letters may stand in the file twice; that must not keep us from taking data.
+    const failed = (error: unknown): void => incidents.outputFailed(name, error);
+    await deadLetters.takeBack(reader.committedUpTo).catch(failed);
     const steps = await openSteps(config.steps, { incidents });
     const feed = new Feed({ name, log, reader, output, steps, deadLetters, incidents });
     this.#feeds.push(feed);

@@ -22,6 +22,7 @@ import {
 } from "./draft.ts";
 import { isBytes } from "./fields.ts";
 import { maxFileBytes, parseFile, readText } from "./file.ts";
+import { findShared } from "./output-files.ts";
 import { ConfigError, describe, wordsFor } from "./problem.ts";
 import { type Config, contradictions, type General, general, toConfig } from "./schema.ts";
 import { suggestion } from "./spelling.ts";
@@ -68,6 +69,7 @@ export async function loadConfig({ env, file, cwd = process.cwd() }: Sources): P
   const steps = await parseSteps(draft);
   const stepsOf = lookUpSteps(draft, outputs, steps);
   if (values) compare(draft, values, outputs);
+  if (values) compareFiles(draft, outputs, { dataDir: values.data_dir, cwd });
   if (values) await checkFiles(draft, values, cwd);
   if (!values || draft.problems.length > 0) throw new ConfigError(lines(draft));
 
@@ -227,6 +229,28 @@ function compare(draft: Draft, values: General, outputs: readonly ParsedOutput[]
     const other = taken.get(port);
     if (other === undefined) taken.set(port, join(section.path, setting));
     else draft.add(placeOf(section, setting), `${port} is the port of ${other} already`);
+  }
+}
+
+function compareFiles(
+  draft: Draft,
+  outputs: readonly ParsedOutput[],
+  where: { readonly dataDir: string; readonly cwd: string },
+): void {
+  const sections = new Map<string, OutputSection>();
+  const files = outputs.flatMap(({ section, settings }) => {
+    const { path, max_bytes: maxBytes, max_files: maxFiles } = settings;
+    const isWritten = section.output.type === "file" && !section.refused.has("path");
+    if (!isWritten || typeof path !== "string") return [];
+    sections.set(section.path, section);
+    return [
+      { output: section.path, path, setAside: maxBytes === undefined ? 0 : Number(maxFiles) },
+    ];
+  });
+  for (const { output, words } of findShared(files, where)) {
+    const section = sections.get(output);
+    const value = files.find((file) => file.output === output)?.path;
+    if (section) draft.add(placeOf(section, "path"), describe(value, words, false));
   }
 }
 

@@ -67,7 +67,6 @@ export interface Damage {
 }
 
 export async function inspect(folder: string): Promise<Inspection> {
-  await loadChecksum();
   for (let attempt = 0; attempt < mostTries; attempt++) {
     const inspection = await tryToInspect(folder);
     if (inspection) return inspection;
@@ -157,6 +156,7 @@ interface OpenedSegment {
 
 /** Undefined in place of one that every reader has passed since the folder was listed. */
 async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | undefined> {
+  await loadChecksum();
   const files = (await readdir(folder)).filter((name) => baseOf(name) !== undefined).toSorted();
   for (const [index, file] of files.entries()) {
     const path = join(folder, file);

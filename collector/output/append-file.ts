@@ -61,6 +61,14 @@ export class AppendFile {
     this.#isTorn = false;
   }
 
+  /** The records behind it are gone from the disk, too. Not before the last append has ended. */
+  async cutAt(sizeBytes: number): Promise<void> {
+    this.#size = sizeBytes;
+    this.#isTorn = true;
+    await this.#cutBack();
+    await this.#handle.datasync();
+  }
+
   /** False when the name leads elsewhere by now, or nowhere. */
   async isAt(path: string): Promise<boolean> {
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {

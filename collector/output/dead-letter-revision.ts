@@ -95,7 +95,7 @@ async function copyRest(old: FileHandle, revised: FileHandle, from: number): Pro
   }
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+export async function openIfThere(path: string): Promise<FileHandle | undefined> {
   return await open(path, "r").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;

@@ -1,16 +1,21 @@
 // Records that an output could not deliver, with the reason: one line of JSON each, in a file per output.
-// A letter is on disk before the output's cursor moves past the record; after a crash between the two
-// it stands there twice, with the same position.
+// A letter is on disk before the output's cursor moves past the record. After a crash between the two the
+// record is delivered again and another letter may be written, so the first one is taken back at start.
 //
 // Only the collector writes the file, through this; anybody may read it at any time.
 
+import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { makeFolder } from "../log/lasting.ts";
+import type { Position } from "../log/log.ts";
 import { AppendFile, endOfLastLine } from "./append-file.ts";
 import { type DeadLetter, encodeLetter } from "./dead-letter.ts";
-import { type Revision, revise } from "./dead-letter-revision.ts";
+import { readLines } from "./dead-letter-file.ts";
+import { openIfThere, type Revision, revise } from "./dead-letter-revision.ts";
 
 const defaultMaxBytes = 256 << 20;
+/** Nearly always the last letter is enough. */
+const firstLookBytes = 64 << 10;
 
 export class DeadLetters {
   readonly #path: string;
@@ -30,6 +35,38 @@ export class DeadLetters {
   /** How many were kept: those that come when the file has reached its limit are not. */
   write(letters: readonly DeadLetter[]): Promise<number> {
     return this.#alone(() => this.#write(letters));
+  }
+
+  /**
+   * Those about what stands at this position of the log or behind it, as far as they are the last ones of
+   * the file: a cursor that is there will come to them again. What it then becomes may be something else.
+   */
+  takeBack(position: Position): Promise<void> {
+    return this.#alone(async () => {
+      const handle = await openIfThere(this.#path);
+      if (!handle) return;
+      try {
+        const file = (this.#file ??= await this.#open());
+        const end = await this.#endBefore(position, handle, file.sizeBytes);
+        if (end < file.sizeBytes) await file.cutAt(end);
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  /** Where the last letter ends that is of another log or about what stands before the position. */
+  async #endBefore(position: Position, handle: FileHandle, size: number): Promise<number> {
+    for (let window = firstLookBytes; ; window *= 4) {
+      const start = Math.max(0, size - window);
+      let end = start === 0 ? 0 : undefined;
+      for await (const { letter, offset, bytes } of readLines(handle, start, size)) {
+        if (offset === start && start > 0) continue; // begins before it, perhaps
+        const isOwn = letter !== undefined && letter.log === this.#logId;
+        if (!isOwn || letter.position < position) end = offset + bytes.length;
+      }
+      if (end !== undefined) return end;
+    }
   }
 
   /** Letters are taken out or changed; one revision at a time. When it fails, the file is as it was. */

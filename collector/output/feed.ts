@@ -194,15 +194,17 @@ export class Feed {
   }
 
   async #fly(slice: Slice, before: Promise<boolean>): Promise<boolean> {
-    const lines = await this.#settle(slice);
-    if (!(await before) || !lines) return false;
-    if (!(await this.#commit(slice, lines))) return false;
+    const account = await this.#settle(slice);
+    if (!(await before) || !account) return false;
+    // In the order of the log, so that letters without their commit are the last ones of the file.
+    if (!(await this.#keep(account.letters))) return false;
+    if (!(await this.#commit(slice, account.lines))) return false;
     this.#flights.shift();
     return true;
   }
 
   /** What became of each item; undefined if it was stopped before there was a final answer for all. */
-  async #settle(slice: Slice): Promise<readonly Line[] | undefined> {
+  async #settle(slice: Slice): Promise<Account | undefined> {
     const { output, steps } = this.#options;
     const account: Account = { lines: [], letters: [] };
     const { lines } = account;
@@ -219,7 +221,7 @@ export class Feed {
         if (!(await this.#courier.carry(delivery, account))) return undefined;
       }
     }
-    return (await this.#keep(account.letters)) ? lines : undefined;
+    return account;
   }
 
   /** False if it was stopped before the letters were on disk. */

@@ -7,7 +7,7 @@ import { Cursor } from "./cursor.ts";
 import { everyLeaf } from "./leaves.ts";
 import { pathTo } from "./path.ts";
 import { leafOf, type Message, requests } from "./schema.ts";
-import { check, isReadable, type WireProblem } from "./validate.ts";
+import { check, describeProblem, isReadable, validate, type WireProblem } from "./validate.ts";
 import { Writer } from "./writer.ts";
 
 export interface Salvaged {
@@ -26,8 +26,10 @@ export function salvage(signal: Signal, bytes: Uint8Array): Salvaged | undefined
   const faults = findFaults(signal, bytes);
   const [first] = faults.leaves;
   if (!first || faults.isTooMany || faults.itemsKept === 0) return undefined;
+  const left = validate(signal, copyWithout(bytes, faults.leaves));
+  if (left.kind === "invalid") throw new Error(`left over is ${describeProblem(left.problem)}`);
   return {
-    batch: { signal, bytes: copyWithout(bytes, faults.leaves), items: faults.itemsKept },
+    batch: left.batch,
     rejectedItems: faults.itemsRejected,
     problem: { path: pathTo(signal, bytes, first.offset), offset: first.offset, why: first.why },
   };

@@ -3,10 +3,12 @@
 // accepts may be read with Cursor and merged by concatenation; what it refuses changes nothing.
 
 import type { Batch, Signal } from "./batch.ts";
+import { joinParts } from "./join-parts.ts";
 import { pathTo } from "./path.ts";
 import { type Field, KeyValue, type Message, requests } from "./schema.ts";
 
 export type Validation =
+  /** Its bytes are those that were given, but for a resource or a scope in several parts: see joinParts. */
   | { readonly kind: "valid"; readonly batch: Batch }
   /** `items` is how many the walk had come to. */
   | { readonly kind: "invalid"; readonly problem: WireProblem; readonly items: number };
@@ -23,8 +25,10 @@ export const maxDepth = 64;
 
 export function validate(signal: Signal, bytes: Uint8Array): Validation {
   const whole = { start: 0, end: bytes.length, depth: 1 };
-  const { items, fault } = check(requests[signal], bytes, whole);
-  if (!fault) return { kind: "valid", batch: { signal, bytes, items } };
+  const { items, isParted, fault } = check(requests[signal], bytes, whole);
+  if (!fault) {
+    return { kind: "valid", batch: { signal, bytes: isParted ? joinParts(bytes) : bytes, items } };
+  }
   const { offset, why } = fault;
   return { kind: "invalid", problem: { path: pathTo(signal, bytes, offset), offset, why }, items };
 }
@@ -46,16 +50,19 @@ export function check(message: Message, bytes: Uint8Array, { start, end, depth }
   const walk = new Walk(bytes);
   try {
     walk.message(planOf(message), start, end, depth);
-    return { items: walk.items, fault: undefined };
+    return walk;
   } catch (error) {
-    if (error instanceof Fault) return { items: walk.items, fault: error };
-    throw error;
+    if (!(error instanceof Fault)) throw error;
+    walk.fault = error;
+    return walk;
   }
 }
 
 export interface Checked {
   /** How many the walk had come to. */
   readonly items: number;
+  /** Whether a resource or a scope stands in several parts. */
+  readonly isParted: boolean;
   readonly fault: { readonly offset: number; readonly why: string } | undefined;
 }
 
@@ -78,7 +85,8 @@ const nested = 8;
 const attribute = 9;
 const packedVarints = 10;
 const packedEightBytes = 11;
-const noWireType = 12; // of the two that protobuf has given up, and the two it never had
+const description = 12; // a resource or a scope
+const noWireType = 13; // of the two that protobuf has given up, and the two it never had
 
 interface Plan {
   readonly isItem: boolean;
@@ -124,7 +132,8 @@ function actionOf(field: Field | undefined, wireType: number): number {
 }
 
 function delimited(field: Field): number {
-  const { type, repeated, idLength } = field;
+  const { name, type, repeated, idLength } = field;
+  if (name === "resource" || name === "scope") return description;
   if (typeof type === "object") return type === KeyValue ? attribute : nested;
   if (type === "string") return text;
   if (type === "bytes") return idLength === 16 ? traceId : idLength === 8 ? spanId : bytesOfAnyKind;
@@ -161,10 +170,15 @@ class Fault extends Error {
 /** Places are handed on as arguments and results: in a field, each step would be a load and a store. */
 class Walk {
   items = 0;
+  isParted = false;
+  fault: Fault | undefined;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   /** Where the number read last ends. */
   #after = 0;
+  /** The groups that were described last, known by where they begin. */
+  #describedGroup = -1;
+  #describedScope = -1;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -184,7 +198,7 @@ class Walk {
         at = this.#after;
       }
       const action = tag < actions.length ? actions[tag]! : actionsOfUnknown[tag & 7]!;
-      if (action >= text && action <= packedEightBytes) {
+      if (action >= text && action <= description) {
         let valueEnd = at + 1 + bytes[at]!;
         if (bytes[at]! < 0x80 && valueEnd <= end) at++;
         else {
@@ -195,6 +209,9 @@ class Walk {
         else if (action === attribute) this.#attribute(at, valueEnd, depth);
         else if (action === nested) {
           this.message(plan.children[tag >>> 3]!, at, valueEnd, depth + 1);
+        } else if (action === description) {
+          this.#describe(start, depth === 2);
+          this.message(plan.children[tag >>> 3]!, at, valueEnd, depth + 1);
         } else this.#value(action, { from, start: at, end: valueEnd });
         at = valueEnd;
       } else if (action === varint) at = this.#varintEnd(at, end);
@@ -202,6 +219,12 @@ class Walk {
       else if (action === fourBytes) at = fixedEnd(at, 4, end);
       else throw wrongType(from, tag, action);
     }
+  }
+
+  #describe(start: number, isGroup: boolean): void {
+    if (start === (isGroup ? this.#describedGroup : this.#describedScope)) this.isParted = true;
+    if (isGroup) this.#describedGroup = start;
+    else this.#describedScope = start;
   }
 
   /**

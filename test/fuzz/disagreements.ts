@@ -105,9 +105,9 @@ export const replacedData: Difference = {
 /** How many points are in data that others replaced. */
 export function replacedItems(bytes: Uint8Array): number {
   let replaced = 0;
-  for (const scopes of childrenOf(bytes, 1)) {
-    for (const metrics of childrenOf(scopes, 2)) {
-      for (const metric of childrenOf(metrics, 2)) replaced += replacedIn(metric);
+  for (const scopes of childrenIn(bytes, 1)) {
+    for (const metrics of childrenIn(scopes, 2)) {
+      for (const metric of childrenIn(metrics, 2)) replaced += replacedIn(metric);
     }
   }
   return replaced;
@@ -127,30 +127,16 @@ function replacedIn(metric: Uint8Array): number {
       points = 0;
       member = cursor.number;
     }
-    points += childrenOf(cursor.slice(), 1).length;
+    points += childrenIn(cursor.slice(), 1).length;
   }
   return replaced;
 }
 
-function childrenOf(bytes: Uint8Array, number: number): Uint8Array[] {
+export function childrenIn(bytes: Uint8Array, number: number): Uint8Array[] {
   const children: Uint8Array[] = [];
   const cursor = new Cursor(bytes);
   while (cursor.next()) if (cursor.number === number) children.push(cursor.slice());
   return children;
-}
-
-export const partedDescription: Difference = {
-  what: "a resource or a scope in several parts: of these the views see the last",
-  why:
-    "protobuf merges the parts of a single message; Leaves gives one stretch of the bytes. No encoder " +
-    "writes a message in parts. The request itself is passed on as it came, and toJson() does merge.",
-};
-
-export function hasPartedDescription(bytes: Uint8Array): boolean {
-  const groups = childrenOf(bytes, 1);
-  return [...groups, ...groups.flatMap((group) => childrenOf(group, 2))].some(
-    (group) => childrenOf(group, 1).length > 1,
-  );
 }
 
 export const profileFields: Difference = {

@@ -7,7 +7,7 @@ import { compilePattern } from "../pattern/pattern.ts";
 import { PatternFault } from "../pattern/syntax.ts";
 import { type Code, folded } from "./code.ts";
 import { functionNames, type Overload, overloads } from "./functions.ts";
-import { ExpressionFault, type Node } from "./syntax.ts";
+import { ExpressionFault, type Node, shown } from "./syntax.ts";
 import * as types from "./types.ts";
 import { Failure, typeNameOf, type Value } from "./values.ts";
 
@@ -20,7 +20,7 @@ export function calls(call: Call, values: readonly Code[]): Code {
   const named = overloads.filter((one) => one.name === name);
   if (named.length === 0) {
     const hint = suggestion(name, [...functionNames, ...macroNames]);
-    throw new ExpressionFault(at, `there is no function "${name}"${hint}`);
+    throw new ExpressionFault(at, `there is no function "${shown(name)}"${hint}`);
   }
   const wrong = receiver ? "global" : "member";
   const styled = named.filter(({ style }) => style !== wrong);
@@ -46,7 +46,9 @@ const macroNames = ["has", "all", "exists", "exists_one", "map", "filter"];
 
 function wordsFor(name: string, named: readonly Overload[], values: readonly Code[]): string {
   const given = values.map(({ type }) => types.nameOf(type)).join(", ");
-  const known = named.map(({ takes }) => takes.map(types.nameOf).join(", ") || "nothing");
+  const known = named.map(
+    ({ takes }) => takes.map((type) => types.nameOf(type)).join(", ") || "nothing",
+  );
   return `${name} takes ${[...new Set(known)].join(" or ")}, but is given ${given || "nothing"}`;
 }
 

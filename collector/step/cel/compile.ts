@@ -9,10 +9,10 @@ import { comparison } from "./comparison.ts";
 import { loop, loopNames } from "./loops.ts";
 import { type Arithmetic, arithmetic, calculate, negate } from "./operators.ts";
 import { parseExpression } from "./parser.ts";
-import { ExpressionFault, type Node } from "./syntax.ts";
+import { ExpressionFault, type Node, shown } from "./syntax.ts";
 import * as types from "./types.ts";
 import type { Type } from "./types.ts";
-import { Failure, LiteralMap, typeNameOf, TypeValue, type Value } from "./values.ts";
+import { Failure, isKey, LiteralMap, typeNameOf, TypeValue, type Value } from "./values.ts";
 import { constants, type Variable, type VariableName, variables } from "./variables.ts";
 
 export interface Expression extends Code {
@@ -102,7 +102,7 @@ export class Compiler {
     }
     const known = [...this.#bound.keys(), ...this.#allowed, ...constants.keys()];
     const hint = suggestion(name, known) || `; there are ${this.#allowed.join(", ")}`;
-    return `there is no "${name}"${hint}`;
+    return `there is no "${shown(name)}"${hint}`;
   }
 
   #select(node: NodeOf<"select">): Code {
@@ -252,6 +252,7 @@ export class Compiler {
         const pair: [Value, Value] = [key.run(item), value.run(item)];
         const failure = pair.find((one) => one instanceof Failure);
         if (failure instanceof Failure) return failure;
+        if (!isKey(pair[0])) return new Failure(`${typeNameOf(pair[0])} as a key of a map`);
         values.push(pair);
       }
       const made = new LiteralMap(values);
@@ -290,13 +291,13 @@ function fieldOf(type: Type & { kind: "object" }, { field: name, at }: NodeOf<"s
     (isAttribute
       ? `; an attribute is ${type.name}.attributes["…"], else there are `
       : "; there are ") + known.join(", ");
-  throw new ExpressionFault(at, `${type.name} has no "${name}"${hint}`);
+  throw new ExpressionFault(at, `${type.name} has no "${shown(name)}"${hint}`);
 }
 
 function refuseFields(type: Type, { field, at }: NodeOf<"select">): void {
   const isMap = type.kind === "map" && types.mayBe(type.key, types.string);
   if (isMap || type.kind === "dyn") return;
-  throw new ExpressionFault(at, `${types.nameOf(type)} has no "${field}"`);
+  throw new ExpressionFault(at, `${types.nameOf(type)} has no "${shown(field)}"`);
 }
 
 function wordsForIndex(type: Type, key: Type): string {

@@ -9,7 +9,7 @@ import { ExpressionFault, type Node } from "./syntax.ts";
 import * as types from "./types.ts";
 import type { Type } from "./types.ts";
 import { Failure, isList, isMap, type Part, type Value, type ValueList } from "./values.ts";
-import { work } from "./view.ts";
+import { work } from "./work.ts";
 
 export const loopNames: ReadonlySet<string> = new Set([
   "all",

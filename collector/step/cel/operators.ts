@@ -9,6 +9,7 @@ import {
   Duration,
   equals,
   Failure,
+  isAmong,
   isList,
   isMap,
   maxInt,
@@ -112,10 +113,13 @@ function calculateDoubles(operator: Arithmetic, a: number, b: number): Value {
   }
 }
 
+const tooLong = new Failure(`longer than ${maxLength}`);
+
+function isTooLong(left: { readonly length: number }, right: { readonly length: number }): boolean {
+  return left.length + right.length > maxLength;
+}
+
 function add(a: Value, b: Value): Value | undefined {
-  const isTooLong = (left: { length: number }, right: { length: number }): boolean =>
-    left.length + right.length > maxLength;
-  const tooLong = new Failure(`longer than ${maxLength}`);
   if (typeof a === "string" && typeof b === "string") return isTooLong(a, b) ? tooLong : a + b;
   if (a instanceof Uint8Array && b instanceof Uint8Array) {
     return isTooLong(a, b) ? tooLong : Uint8Array.from([...a, ...b]);
@@ -157,7 +161,7 @@ export function relate(operator: Relation, a: Value, b: Value): boolean | Failur
     case "==":
       return equals(a, b);
     case "!=":
-      return !equals(a, b);
+      return not(equals(a, b));
     case "in":
       return isIn(a, b);
     default:
@@ -177,9 +181,13 @@ export function relate(operator: Relation, a: Value, b: Value): boolean | Failur
   }
 }
 
+function not(answer: boolean | Failure): boolean | Failure {
+  return answer instanceof Failure ? answer : !answer;
+}
+
 function isIn(value: Value, container: Value): boolean | Failure {
   if (container === null) return false;
-  if (isList(container)) return container.some((item) => equals(item, value));
+  if (isList(container)) return isAmong(value, container);
   if (isMap(container)) return container.get(value) !== undefined;
   return noSuch("in", value, container);
 }

@@ -12,6 +12,7 @@ import {
   binaryOperators,
   ExpressionFault,
   type Node,
+  shown,
   type Span,
 } from "./syntax.ts";
 import { type Token, tokensOf } from "./tokens.ts";
@@ -164,7 +165,7 @@ class Parser {
     if (kind === "literal") {
       this.#take();
       if (value === -minInt && !isNegated) {
-        throw new ExpressionFault(start, `${text} has more than 64 bits`);
+        throw new ExpressionFault(start, `${shown(text)} has more than 64 bits`);
       }
       return { kind: "literal", value, ...span };
     }
@@ -265,7 +266,7 @@ class Parser {
 
   #unexpected(wanted: string): ExpressionFault {
     const { kind, text, start } = this.#token;
-    const found = kind === "end" ? "the end" : kind === "literal" ? "a value" : `"${text}"`;
+    const found = kind === "end" ? "the end" : kind === "literal" ? "a value" : `"${shown(text)}"`;
     return new ExpressionFault(start, `${found} where ${wanted} is expected`);
   }
 }

@@ -1,5 +1,6 @@
 // What an expression is made of once it is read: a tree whose nodes know where they stand in the text.
 
+import { printable, shorten } from "../../wire/printable.ts";
 import type { Uint } from "./values.ts";
 
 export type Node =
@@ -61,13 +62,22 @@ export const binaryOperators = [
 ] as const;
 export type BinaryOperator = (typeof binaryOperators)[number];
 
+/** Of a name or a number in a message. */
+const maxShown = 60;
+const maxWords = 1000;
+
+/** What stands in the text, for a message about it. */
+export function shown(text: string): string {
+  return printable(shorten(text, maxShown));
+}
+
 /** The user's mistake in an expression. Thrown within this folder; who asked gets it as a value. */
 export class ExpressionFault extends Error {
   override readonly name = "ExpressionFault";
   readonly at: number;
 
   constructor(at: number, words: string) {
-    super(words);
+    super(shorten(printable(words), maxWords));
     this.at = at;
   }
 }

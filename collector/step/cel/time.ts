@@ -1,5 +1,6 @@
 // Points in time and stretches of it as CEL writes them: RFC 3339 and "1h2m3.5s", to the nanosecond.
 
+import { shown } from "./syntax.ts";
 import { Duration, Failure, maxInt, minInt, Timestamp } from "./values.ts";
 
 const second = 1_000_000_000n;
@@ -79,7 +80,7 @@ export function calendarPart(
 ): bigint | Failure {
   const ms = Number(nanos / 1_000_000n - (nanos % 1_000_000n < 0n ? 1n : 0n));
   const shift = zone === undefined ? 0 : offsetMs(zone, ms);
-  if (shift === undefined) return new Failure(`no such time zone: ${zone}`);
+  if (shift === undefined) return new Failure(`no such time zone: ${shown(zone ?? "")}`);
   return BigInt(part(new Date(ms + shift)));
 }
 

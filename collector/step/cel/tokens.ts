@@ -1,6 +1,6 @@
 // From the text of an expression to its words, as the grammar of CEL has them.
 
-import { ExpressionFault, type Literal } from "./syntax.ts";
+import { ExpressionFault, type Literal, shown } from "./syntax.ts";
 import { maxInt, minInt, Uint } from "./values.ts";
 
 export interface Token {
@@ -109,8 +109,8 @@ function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | n
 function numberOf(digits: string, at: number): Literal {
   if (/^(?!0[xX]).*[.eE]/.test(digits)) {
     const value = Number(digits);
-    if (!Number.isFinite(value)) throw new ExpressionFault(at, `${digits} is too large a number`);
-    return value;
+    if (Number.isFinite(value)) return value;
+    throw new ExpressionFault(at, `${shown(digits)} is too large a number`);
   }
   if (/[uU]$/.test(digits)) {
     const value = BigInt(digits.slice(0, -1));
@@ -123,7 +123,8 @@ function numberOf(digits: string, at: number): Literal {
 }
 
 function tooLarge(digits: string, at: number): ExpressionFault {
-  return new ExpressionFault(at, `${digits} has more than 64 bits, at most ${maxInt} is possible`);
+  const words = `${shown(digits)} has more than 64 bits, at most ${maxInt} is possible`;
+  return new ExpressionFault(at, words);
 }
 
 // ── text ─────────────────────────────────────────────────────────────────────────────────────────

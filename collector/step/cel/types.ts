@@ -98,11 +98,12 @@ export const typeNames: ReadonlySet<string> = new Set([
   "uint",
 ]);
 
-/** For messages. */
-export function nameOf(type: Type): string {
+/** For messages, which are not to name a hundred lists within one another. */
+export function nameOf(type: Type, depth = 3): string {
   switch (type.kind) {
     case "list":
-      return type.item.kind === "dyn" ? "a list" : `a list of ${nameOf(type.item)}`;
+      if (type.item.kind === "dyn" || depth === 0) return "a list";
+      return `a list of ${nameOf(type.item, depth - 1)}`;
     case "map":
       return "a map";
     case "object":

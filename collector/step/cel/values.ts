@@ -1,6 +1,8 @@
 // The values of expressions while they are computed, and what holds for all of them: equality, order,
 // their types' names. An int is a bigint and a double a number, so that neither is taken for the other.
 
+import { work } from "./work.ts";
+
 export type Value =
   | null
   | boolean
@@ -75,6 +77,8 @@ export interface ValueMap {
   get(key: Value): Value | undefined;
   keys(): Value[];
   readonly size: number;
+  /** The same, where each `get` takes no longer the more keys there are in the bytes. */
+  forLookups(): ValueMap;
 }
 
 /** A message within the bytes, such as an event of a span. */
@@ -90,7 +94,7 @@ export class Part {
   }
 }
 
-/** Made by an expression. Few entries, so they are searched one by one, by the equality of values. */
+/** Made by an expression. Few entries, so they are searched one by one, by the equality of their keys. */
 export class LiteralMap implements ValueMap {
   readonly isMap = true;
   readonly #entries: readonly (readonly [Value, Value])[];
@@ -100,7 +104,7 @@ export class LiteralMap implements ValueMap {
   }
 
   get(key: Value): Value | undefined {
-    return this.#entries.find(([known]) => equals(known, key))?.[1];
+    return this.#entries.find(([known]) => isSame(known, key, work.steps))?.[1];
   }
 
   keys(): Value[] {
@@ -110,6 +114,15 @@ export class LiteralMap implements ValueMap {
   get size(): number {
     return this.#entries.length;
   }
+
+  forLookups(): this {
+    return this;
+  }
+}
+
+/** A list or a map as a key would make looking it up a comparison without end. */
+export function isKey(value: Value): boolean {
+  return ["boolean", "bigint", "string"].includes(typeof value) || value instanceof Uint;
 }
 
 export function isList(value: Value): value is ValueList {
@@ -149,8 +162,28 @@ function numeric(value: Value): bigint | number | undefined {
   return value instanceof Uint ? value.value : undefined;
 }
 
+/**
+ * Within one comparison. A list that a loop has put into another twice, and that one again, is compared as
+ * often as it would be written, which doubles at each level.
+ */
+const mostSteps = 1_000_000;
+const tooManySteps = `values that take more than ${mostSteps} steps to compare`;
+
 /** Of any two values: those of different types are not equal, but 1, 1u and 1.0 are. */
-export function equals(a: Value, b: Value): boolean {
+export function equals(a: Value, b: Value): boolean | Failure {
+  const limit = work.steps + mostSteps;
+  const answer = isSame(a, b, limit);
+  return work.steps > limit ? new Failure(tooManySteps) : answer;
+}
+
+export function isAmong(value: Value, list: ValueList): boolean | Failure {
+  const limit = work.steps + mostSteps;
+  const answer = list.some((item) => ++work.steps <= limit && isSame(item, value, limit));
+  return work.steps > limit ? new Failure(tooManySteps) : answer;
+}
+
+/** Of no meaning once there are more steps than the limit. */
+function isSame(a: Value, b: Value, limit: number): boolean {
   if (a === b) return true;
   const [left, right] = [numeric(a), numeric(b)];
   // JavaScript compares a bigint with a number by what they stand for, without rounding.
@@ -162,10 +195,8 @@ export function equals(a: Value, b: Value): boolean {
   if (a instanceof Duration) return b instanceof Duration && a.nanos === b.nanos;
   if (a instanceof TypeValue) return b instanceof TypeValue && a.type === b.type;
   if (a instanceof Part) return b instanceof Part && samePart(a, b);
-  if (isList(a)) {
-    return isList(b) && a.length === b.length && a.every((item, at) => equals(item, b[at] ?? null));
-  }
-  return isMap(a) && isMap(b) && sameMap(a, b);
+  if (isList(a)) return isList(b) && sameList(a, b, limit);
+  return isMap(a) && isMap(b) && sameMap(a, b, limit);
 }
 
 function samePart(a: Part, b: Part): boolean {
@@ -175,11 +206,18 @@ function samePart(a: Part, b: Part): boolean {
 
 const noBytes = new Uint8Array();
 
-function sameMap(a: ValueMap, b: ValueMap): boolean {
-  if (a.size !== b.size) return false;
-  return a.keys().every((key) => {
-    const [left, right] = [a.get(key), b.get(key)];
-    return left !== undefined && right !== undefined && equals(left, right);
+function sameList(a: ValueList, b: ValueList, limit: number): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((item, at) => ++work.steps <= limit && isSame(item, b[at] ?? null, limit));
+}
+
+function sameMap(a: ValueMap, b: ValueMap, limit: number): boolean {
+  const [left, right] = [a.forLookups(), b.forLookups()];
+  if (left.size !== right.size) return false;
+  return left.keys().every((key) => {
+    if (++work.steps > limit) return false;
+    const [one, other] = [left.get(key), right.get(key)];
+    return one !== undefined && other !== undefined && isSame(one, other, limit);
   });
 }
 

@@ -5,16 +5,11 @@ import { Cursor, hexOf, textOf } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
 import type { Field } from "./types.ts";
 import { Part, Timestamp, type Value, type ValueMap } from "./values.ts";
+import { work } from "./work.ts";
 
 /** They are used within one call each, so one serves for all; those of other bytes are begun anew. */
 const outer = new Cursor(new Uint8Array());
 const inner = new Cursor(new Uint8Array());
-
-/**
- * Fields that were passed over while looking for others. Loops go by it: an expression that looks through
- * all attributes for each attribute must come to an end.
- */
-export const work = { steps: 0 };
 
 /** The last field of this number in a message; `found` tells where its value is. */
 export function findField(
@@ -157,23 +152,68 @@ export class MapView implements ValueMap {
   }
 
   keys(): string[] {
-    const keys = new Set<string>();
+    return [...this.#places().keys()];
+  }
+
+  get size(): number {
+    return this.#places().size;
+  }
+
+  forLookups(): ValueMap {
+    return new IndexedView(this.#bytes, this.#places());
+  }
+
+  /** Of the values; of a key that is there twice, of the first. */
+  #places(): Map<string, Range> {
+    const places = new Map<string, Range>();
     const { start, end } = this.#message;
     const pairs = new Cursor(this.#bytes, start, end);
     const fields = new Cursor(this.#bytes, 0, 0);
     while (pairs.next()) {
+      work.steps++;
       if (pairs.number !== this.#number) continue;
       let key = "";
+      const value = { start: pairs.end, end: pairs.end };
       fields.over(pairs.start, pairs.end);
-      while (fields.next()) if (fields.number === 1) key = fields.text();
-      keys.add(key);
+      while (fields.next()) {
+        if (fields.number === 1) key = fields.text();
+        else if (fields.number === 2) {
+          value.start = fields.start;
+          value.end = fields.end;
+        }
+      }
+      if (!places.has(key)) places.set(key, value);
     }
-    work.steps += keys.size;
-    return [...keys];
+    return places;
+  }
+}
+
+/** The same for one who asks for many of its keys. */
+class IndexedView implements ValueMap {
+  readonly isMap = true;
+  readonly #bytes: Uint8Array;
+  readonly #places: ReadonlyMap<string, Range>;
+
+  constructor(bytes: Uint8Array, places: ReadonlyMap<string, Range>) {
+    this.#bytes = bytes;
+    this.#places = places;
+  }
+
+  get(key: Value): Value | undefined {
+    const place = typeof key === "string" ? this.#places.get(key) : undefined;
+    return place && valueAt(this.#bytes, place);
+  }
+
+  keys(): string[] {
+    return [...this.#places.keys()];
   }
 
   get size(): number {
-    return this.keys().length;
+    return this.#places.size;
+  }
+
+  forLookups(): this {
+    return this;
   }
 }
 

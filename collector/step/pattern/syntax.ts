@@ -1,6 +1,7 @@
 // Reads a regular expression in the syntax of RE2, which is what CEL's `matches` takes. What could not be
 // matched in linear time — backreferences, look-around — is not in it.
 
+import { printable, shorten } from "../../wire/printable.ts";
 import { CharacterSet, named, posix } from "./character-set.ts";
 
 export type Pattern =
@@ -26,7 +27,13 @@ export type Assertion =
 
 export class PatternFault extends Error {
   override readonly name = "PatternFault";
+
+  constructor(words: string) {
+    super(shorten(printable(words), maxWords));
+  }
 }
+
+const maxWords = 300;
 
 export const maxPatternLength = 1000;
 /** What RE2 allows. */

@@ -5,6 +5,12 @@ import { Failure, isList, isMap, maxInt, typeNameOf, Uint, type Value } from "..
 
 /** Lists and maps within one another: a message has 64 levels at most, and a map takes three of them. */
 const maxDepth = 16;
+/** A list that stands in another many times is written as often. */
+const maxValues = 1_000_000;
+
+interface Budget {
+  values: number;
+}
 
 export interface Attribute {
   /** Of the field that the attributes are in. */
@@ -18,7 +24,7 @@ export function writeAttribute(
   writer: Writer,
   { number, key, value }: Attribute,
 ): Uint8Array | Failure {
-  const failure = problemOf(value, 0);
+  const failure = problemOf(value, 0, { values: maxValues });
   if (failure) return failure;
   writer.begin(number);
   writePair(writer, key, value);
@@ -27,16 +33,18 @@ export function writeAttribute(
 }
 
 /** Looked for before, since what is half written cannot be taken back. */
-function problemOf(value: Value, depth: number): Failure | undefined {
+function problemOf(value: Value, depth: number, budget: Budget): Failure | undefined {
   if (depth > maxDepth) return new Failure("lists or maps nested too deeply for an attribute");
+  if (--budget.values < 0) return new Failure(`more than ${maxValues} values in an attribute`);
   if (value instanceof Failure) return value;
   if (value !== null && isList(value)) {
-    return first(value, (item) => problemOf(item, depth + 1));
+    return first(value, (item) => problemOf(item, depth + 1, budget));
   }
   if (isMap(value)) {
-    return first(value.keys(), (key) => {
+    const map = value.forLookups();
+    return first(map.keys(), (key) => {
       if (typeof key !== "string") return new Failure(`${typeNameOf(key)} as a key of a map`);
-      return problemOf(value.get(key) ?? null, depth + 1);
+      return problemOf(map.get(key) ?? null, depth + 1, budget);
     });
   }
   if (value instanceof Uint && value.value > maxInt) return new Failure("an int out of range");
@@ -83,9 +91,10 @@ function writeValue(writer: Writer, value: Value): void {
     writer.end();
   } else if (isMap(value)) {
     writer.begin(6);
-    for (const key of value.keys()) {
+    const map = value.forLookups();
+    for (const key of map.keys()) {
       writer.begin(1);
-      writePair(writer, key as string, value.get(key) ?? null); // texts only, see problemOf
+      writePair(writer, key as string, map.get(key) ?? null); // texts only, see problemOf
       writer.end();
     }
     writer.end();

@@ -1,6 +1,6 @@
 // Several deliveries on their way at a time: what is committed, what is held, who tries again.
 
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -70,6 +70,20 @@ test("as many slices are on their way as the output says", async () => {
   await answers.areWaiting([0, 1, 2, 3]);
   answers.give(0, delivered);
   await answers.areWaiting([1, 2, 3, 4]);
+});
+
+test("dead letters are written in the order of the log, whatever the order of the answers", async () => {
+  await append(4);
+  const answers = new Answers();
+  await feeding.start(answers.ask, { ...four, takesParts: false });
+  await answers.areWaiting([0, 1, 2, 3]);
+  for (const position of [3, 1, 2]) answers.give(position, bad(10));
+  await aMoment();
+  expect(existsSync(feeding.lettersPath)).toBe(false);
+  answers.give(0, bad(10));
+  await feeding.drained();
+  expect(feeding.letters().map(({ position }) => position)).toEqual([0, 1, 2, 3]);
+  feeding.expectBalance();
 });
 
 test("one, if it says nothing", async () => {

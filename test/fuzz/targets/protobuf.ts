@@ -8,7 +8,7 @@ import { demand, type Target } from "../target.ts";
 
 export const targets: readonly Target[] = signals.map((signal) => ({
   name: `protobuf-${signal}`,
-  covers: ["collector/wire/validate.ts", "collector/wire/leaves.ts"],
+  covers: ["validate", "leaves", "join-parts"].map((name) => `collector/wire/${name}.ts`),
   shape: "protobuf",
   seeds: (random) => protobufSeeds(signal, random),
   run: (input) => walk(signal, input),
@@ -20,6 +20,10 @@ function walk(signal: Signal, input: Uint8Array): boolean {
   const items = result.kind === "valid" ? result.batch.items : result.items;
   demand(items >= 0 && items <= input.length, () => `${items} items in ${input.length} bytes`);
   if (result.kind === "invalid") return false;
+  const { bytes } = result.batch;
+  const again = bytes === input ? result : validate(signal, bytes);
+  const isSame = again.kind === "valid" && again.batch.bytes === bytes;
+  demand(isSame && again.batch.items === items, () => "what was joined is not what it was");
   const leaves = new Leaves({ bytes: input });
   let count = 0;
   let last = 0;
