@@ -122,14 +122,16 @@ export function readSettings(environment: NodeJS.ProcessEnv): SettingsRead {
   if (!file) return readEnvironment(environment);
   const own = Object.entries(environment).filter(([name]) => name.startsWith("SONDE_"));
   const base = readEnvironment(Object.fromEntries(own));
+  if (base.settings.engine === "opentelemetry") {
+    const { settings, complaints } = readEnvironment(environment);
+    const unread =
+      "OTEL_CONFIG_FILE: not read, since SONDE_ENGINE=opentelemetry reads variables alone";
+    return { settings, complaints: [unread, ...complaints] };
+  }
   const read = loadOwn("./config-file").readConfigFile(file, environment, base.settings);
-  const unread =
-    base.settings.engine === "opentelemetry" && !read.settings.isDisabled
-      ? ["OTEL_CONFIG_FILE: SONDE_ENGINE=opentelemetry reads the environment alone, take one away"]
-      : [];
   return {
     settings: frozen(read.settings),
-    complaints: [...base.complaints, ...unread, ...read.complaints],
+    complaints: [...base.complaints, ...read.complaints],
   };
 }
 

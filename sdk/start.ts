@@ -2,10 +2,12 @@
 // often and by whichever copy of this package it is asked for.
 
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
+import { knowMethods } from "./instrument/http-scope.ts";
 import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
+import { keepExemplars } from "./metrics/durations.ts";
 import { load } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
@@ -58,6 +60,8 @@ function startNow(): Sonde {
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
+  knowMethods(settings.knownMethods);
+  keepExemplars(settings.exemplarFilter);
   startInstrumentations(wanted);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),

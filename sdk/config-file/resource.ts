@@ -65,7 +65,7 @@ function readValue(attribute: Section): ResourceValue | undefined {
   if (value === undefined) return undefined;
   const isArray = Array.isArray(value);
   const members = (isArray ? value : [value]) as unknown[];
-  const element = type?.replace("_array", "");
+  const element = type?.replace("_array", "") ?? "string";
   if (type !== undefined && type.endsWith("_array") !== isArray) {
     attribute.fail("value", `is not of the type ${type}`);
   }
@@ -73,14 +73,14 @@ function readValue(attribute: Section): ResourceValue | undefined {
     const text = element === "string" ? textOf(member) : undefined;
     if (text !== undefined) return text;
     if (isOf(member, element)) return member;
-    return attribute.fail("value", `is not of the type ${type ?? "text, number or boolean"}`);
+    return attribute.fail("value", `is not of the type ${type ?? "string"}`);
   });
   return isArray ? checked : checked[0];
 }
 
-function isOf(member: unknown, type: string | undefined): member is string | number | boolean {
+function isOf(member: unknown, type: string): member is number | boolean {
   if (type === "bool") return typeof member === "boolean";
-  if (type === "int") return Number.isInteger(member);
-  if (type === "double") return typeof member === "number";
-  return ["string", "number", "boolean"].includes(typeof member);
+  return type === "int"
+    ? Number.isInteger(member)
+    : type === "double" && typeof member === "number";
 }

@@ -3,6 +3,7 @@
 
 import type { Context, Span } from "@opentelemetry/api";
 import { load } from "../packages.ts";
+import { knownMethods as methodsOf } from "../values.ts";
 
 /**
  * The keys under which the API and its SDKs keep things in a context. The API makes all its keys with
@@ -67,17 +68,15 @@ export function metadataOf(context: Context): RpcMetadata | undefined {
   return metadata?.type === "http" ? metadata : undefined;
 }
 
-/** The methods of RFC 9110, PATCH and QUERY, or those that the user says there are. */
-const standardMethods = "GET,HEAD,POST,PUT,DELETE,CONNECT,OPTIONS,TRACE,PATCH,QUERY";
-let knownMethods: ReadonlySet<string> | undefined;
+let knownMethods: ReadonlySet<string> = methodsOf([]);
+
+/** Those that the user says there are. */
+export function knowMethods(methods: ReadonlySet<string>): void {
+  knownMethods = methods;
+}
 
 /** `_OTHER` for one that is not known, so that nobody makes series of metrics by inventing methods. */
 export function knownMethod(method: string): string {
-  knownMethods ??= new Set(
-    (process.env["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"]?.trim() || standardMethods)
-      .split(",")
-      .map((name) => name.trim()),
-  );
   return knownMethods.has(method) ? method : "_OTHER";
 }
 

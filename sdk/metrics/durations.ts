@@ -12,6 +12,7 @@ import type {
   ScopeMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
+import type { Settings } from "../settings.ts";
 
 /** Seconds, as the conventions have them. */
 const bounds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -30,6 +31,13 @@ export interface Exemplar {
 
 /** As sdk-metrics has it, and what its serializer does not ask for yet. */
 export type DurationPoint = DataPoint<Histogram> & { readonly exemplars: readonly Exemplar[] };
+
+let exemplarFilter: Settings["exemplarFilter"] = "trace_based";
+
+/** Which requests are kept as examples of their duration. */
+export function keepExemplars(filter: Settings["exemplarFilter"]): void {
+  exemplarFilter = filter;
+}
 
 class Series {
   readonly attributes: Attributes;
@@ -56,7 +64,8 @@ class Series {
     this.sum += seconds;
     if (seconds < this.min) this.min = seconds;
     if (seconds > this.max) this.max = seconds;
-    if ((span.traceFlags & 1) === 0) return;
+    if (exemplarFilter === "always_off") return;
+    if (exemplarFilter === "trace_based" && (span.traceFlags & 1) === 0) return;
     this.#spans[bucket] = span;
     this.#values[bucket] = seconds;
     this.#times[bucket] = endedMs;

@@ -16,7 +16,8 @@ resource:
     - { name: ratio, value: 0.5, type: double }
     - { name: tags, value: [a, b], type: string_array }
     - { name: version, value: 1.10, type: string }
-    - { name: canary, value: true }
+    - { name: canary, value: true, type: bool }
+    - { name: five, value: 5 }
     - { name: none, value: }
   attributes_list: "service.name=loses,team=a%20b"
   detection/development:
@@ -87,6 +88,7 @@ describe("a file", () => {
         tags: ["a", "b"],
         version: "1.1",
         canary: true,
+        five: "5", // text if it says nothing else
       },
       detectors: ["host", "os", "process", "container", "serviceinstance", "env"],
       propagators: ["tracecontext", "baggage", "b3multi", "xray"],

@@ -41,12 +41,18 @@ describe("variables in a file", () => {
     ["a $$ b", "a $ b"],
     ["a $ b", "a $ b"],
   ])("%s is %j", (text, value) => {
+    const type = { number: "double", boolean: "bool" }[typeof value as string] ?? "string";
     const { settings, complaints } = read(
-      `${head}resource:\n  attributes:\n    - name: key\n      value: ${text}\n`,
+      `${head}resource:\n  attributes:\n    - name: key\n      type: ${type}\n      value: ${text}\n`,
       environment,
     );
     expect(complaints).toEqual([]);
     expect(settings.resourceAttributes["key"]).toEqual(value);
+  });
+
+  test("in quotes are text whatever they hold", () => {
+    const { complaints } = read(`${head}disabled: "\${BOOL_VALUE}"\n`, environment);
+    expect(complaints[0]).toContain('otel.yaml:2 disabled: "true" is neither true nor false');
   });
 
   test("are not looked for in keys", () => {
