@@ -95,7 +95,7 @@ const rules: readonly Rule[] = [
     "no status was sent",
   ],
   [
-    /\/(slow|reset|cut): (attribute error\.type|status|event exception)$/,
+    /\/(slow|reset|cut): (attribute error\.type|status|event \d+)$/,
     any,
     any,
     "an answer that did not arrive whole has failed",
