@@ -8,11 +8,7 @@ import type { Answer, Transport, Unsent } from "./sender.ts";
 
 // Not imported: an `import` of node:http reads all that it exports, which loads the whole of undici.
 const http = process.getBuiltinModule("node:http");
-const https = process.getBuiltinModule("node:https");
-
-// Taken before anything is instrumented: our own requests are neither traced nor counted.
 const requestHttp = http.request;
-const requestHttps = https.request;
 
 export interface Target {
   readonly url: string;
@@ -28,15 +24,20 @@ export class HttpTransport implements Transport {
   isHandedOver = false;
   readonly #target: Target;
   readonly #agent: Agent;
+  // Taken before anything is instrumented: our own requests are neither traced nor counted.
+  readonly #request: typeof requestHttp;
 
   constructor(target: Target) {
     this.url = target.url;
     this.#target = target;
-    this.#agent = markOwn(
-      isSecure(target)
-        ? new https.Agent({ keepAlive: true, ...target.tls })
-        : new http.Agent({ keepAlive: true }),
-    );
+    if (target.url.startsWith("https:")) {
+      const https = process.getBuiltinModule("node:https"); // as long to load as all the rest
+      this.#request = https.request;
+      this.#agent = markOwn(new https.Agent({ keepAlive: true, ...target.tls }));
+    } else {
+      this.#request = requestHttp;
+      this.#agent = markOwn(new http.Agent({ keepAlive: true }));
+    }
   }
 
   unsent(body: Uint8Array): Unsent {
@@ -49,8 +50,7 @@ export class HttpTransport implements Transport {
     const payload = isZipped ? await compress(body) : body;
     this.isHandedOver = false;
     const answer = await new Promise<Answer>((resolve) => {
-      const request = isSecure(target) ? requestHttps : requestHttp;
-      const sent = request(target.url, {
+      const sent = this.#request(target.url, {
         method: "POST",
         agent: this.#agent,
         headers: {
@@ -82,10 +82,6 @@ function compress(body: Uint8Array): Promise<Uint8Array> {
 
 function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === "ECONNRESET" || error.code === "EPIPE";
-}
-
-function isSecure({ url }: Target): boolean {
-  return url.startsWith("https:");
 }
 
 /** The body matters only where the target refuses, and then its beginning is enough. */
