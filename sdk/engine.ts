@@ -14,7 +14,7 @@ import { sendAndWait } from "./export/last-send.ts";
 import { otlpLogs, otlpMetrics, otlpSpans } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
-import { scrubUrls } from "./instrument/scrub.ts";
+import { scrubLogs, scrubSpans } from "./instrument/scrubbers.ts";
 import { load } from "./packages.ts";
 import { resourceOf } from "./resource.ts";
 import type { PropagatorName, Settings } from "./settings.ts";
@@ -76,7 +76,7 @@ function startTraces(settings: Settings, resource: Resource, sender: Sender): Pr
   const { TracerProvider } = load("@opentelemetry/sdk-trace");
   const provider = new TracerProvider({
     resource,
-    spanProcessors: [scrubUrls, ...spanProcessors],
+    spanProcessors: [scrubSpans, ...spanProcessors],
     sampler: samplerOf(settings),
     spanLimits: defined({
       attributeValueLengthLimit: limits.spanAttributeLength,
@@ -104,7 +104,7 @@ function startLogs(settings: Settings, resource: Resource, sender: Sender): Prov
   const { LoggerProvider } = load("@opentelemetry/sdk-logs");
   const provider = new LoggerProvider({
     resource,
-    processors,
+    processors: [scrubLogs, ...processors],
     logRecordLimits: defined({
       attributeCountLimit: settings.limits.logAttributes,
       attributeValueLengthLimit: settings.limits.logAttributeLength,

@@ -11,10 +11,26 @@ export const instrumentationNames = [
   "console",
   "runtime-node",
   "express",
+  "koa",
+  "hapi",
+  "nestjs-core",
   "pg",
+  "mysql2",
+  "knex",
+  "mongodb",
+  "mongoose",
   "redis",
+  "ioredis",
+  "memcached",
+  "kafkajs",
+  "amqplib",
+  "socket.io",
+  "grpc",
+  "graphql",
+  "aws-sdk",
   "pino",
   "winston",
+  "bunyan",
 ] as const;
 export type InstrumentationName = (typeof instrumentationNames)[number];
 
@@ -81,6 +97,8 @@ export interface Settings {
   readonly prometheusHost: string;
   readonly prometheusPort: number;
   readonly limits: Limits;
+  /** Whether lines of JSON that loggers write gain trace_id, span_id and trace_flags. */
+  readonly logIds: boolean;
 }
 
 /** Undefined is OpenTelemetry's default. */
@@ -127,6 +145,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): SettingsRead {
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
     limits: readLimits(read),
+    logIds: read.choice(["SONDE_LOG_IDS"], ["true", "false"]) !== "false",
   };
   return { settings: Object.freeze(settings), complaints: read.complaints };
 }

@@ -1,8 +1,9 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { workerData } from "node:worker_threads";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
-import { startInstrumentations } from "./instrument/modules.ts";
+import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
@@ -35,12 +36,14 @@ const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise
 
 function startNow(): Sonde {
   const { settings, complaints } = readSettings(process.env);
-  if (settings.isDisabled) return nothing;
+  if (settings.isDisabled || isLoggerThread()) return nothing;
   complain(complaints);
+  const chosen = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
+  tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -48,6 +51,13 @@ function startNow(): Sonde {
       return within(exitDeadlineMs, engine.shutdown());
     },
   };
+}
+
+/** pino's transports run in threads that the app knows nothing of, and there is nothing in them to see. */
+function isLoggerThread(): boolean {
+  const data = workerData as { workerData?: { $context?: object } } | null; // thread-stream's, if any
+  const inner = data?.workerData?.$context;
+  return typeof inner === "object" && inner !== null && "threadStreamVersion" in inner;
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

@@ -34,6 +34,7 @@ export const engines = ["sonde", "opentelemetry"] as const;
 
 const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["SONDE_ENGINE", engines],
+  ["SONDE_LOG_IDS", ["true", "false"]],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_SERVICE_NAME", "text"],
   ["OTEL_RESOURCE_ATTRIBUTES", "text"],

@@ -1,21 +1,24 @@
 // Everything that is instrumented, one entry each, and what has to be loaded for it. Adding one is an
 // entry here and its name in the settings.
 
-import type { InstrumentationName } from "../settings.ts";
+import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
-import { sendConsoleLogs } from "./console.ts";
 import { nameFastifyRoutes } from "./fastify.ts";
-import { sendWinstonLogs } from "./winston.ts";
+import { libraries } from "./libraries.ts";
+import { bridgeBunyan } from "./logs/bunyan.ts";
+import { sendConsoleLogs } from "./logs/console.ts";
+import { bridgePino } from "./logs/pino.ts";
+import { bridgeWinston } from "./logs/winston.ts";
 
 export interface Instrumentation {
   readonly name: InstrumentationName;
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
   /** Its module hooks must be in place when this returns; what it returns is of no interest. */
-  start(): unknown;
-  /** Called with what a library exports, once it is loaded. */
-  loaded?(exports: unknown): void;
+  start(settings: Settings): unknown;
+  /** Called with what a library exports, once it is loaded. One that has this patches nothing else. */
+  loaded?(exports: unknown, settings: Settings): void;
 }
 
 export const instrumentations: readonly Instrumentation[] = [
@@ -66,36 +69,31 @@ export const instrumentations: readonly Instrumentation[] = [
     },
   },
   {
-    name: "pg",
-    libraries: ["pg", "pg-pool"],
+    name: "koa",
+    libraries: ["koa"],
     start() {
-      const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
-      return new PgInstrumentation();
+      const { KoaInstrumentation } = load("@opentelemetry/instrumentation-koa");
+      return new KoaInstrumentation();
     },
   },
   {
-    name: "redis",
-    libraries: ["redis", "@redis/client"],
+    name: "hapi",
+    libraries: ["@hapi/hapi"],
     start() {
-      const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
-      return new RedisInstrumentation();
+      const { HapiInstrumentation } = load("@opentelemetry/instrumentation-hapi");
+      return new HapiInstrumentation();
     },
   },
   {
-    name: "pino",
-    libraries: ["pino"],
+    name: "nestjs-core",
+    libraries: ["@nestjs/core"],
     start() {
-      const { PinoInstrumentation } = load("@opentelemetry/instrumentation-pino");
-      return new PinoInstrumentation();
+      const { NestInstrumentation } = load("@opentelemetry/instrumentation-nestjs-core");
+      return new NestInstrumentation();
     },
   },
-  {
-    name: "winston",
-    libraries: ["winston"],
-    start() {
-      const { WinstonInstrumentation } = load("@opentelemetry/instrumentation-winston");
-      return new WinstonInstrumentation({ disableLogSending: true }); // it would need one more package
-    },
-    loaded: sendWinstonLogs,
-  },
+  ...libraries,
+  { name: "pino", libraries: ["pino"], start() {}, loaded: bridgePino },
+  { name: "winston", libraries: ["winston"], start() {}, loaded: bridgeWinston },
+  { name: "bunyan", libraries: ["bunyan"], start() {}, loaded: bridgeBunyan },
 ];
