@@ -4,6 +4,8 @@
 
 import type { Span } from "@opentelemetry/api";
 import { load } from "../packages.ts";
+import { traceGraphql } from "./graphql.ts";
+import { describeCommand, traceRedis } from "./redis.ts";
 import { operationOf, scrubSql } from "./sql.ts";
 import type { Instrumentation } from "./table.ts";
 
@@ -13,7 +15,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["pg", "pg-pool"],
     start() {
       const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
-      return new PgInstrumentation({
+      new PgInstrumentation({
         // A connection out of the pool is no news.
         ignoreConnectSpans: true,
         requestHook(span, { query, connection }) {
@@ -27,7 +29,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["mysql2"],
     start() {
       const { MySQL2Instrumentation } = load("@opentelemetry/instrumentation-mysql2");
-      return new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubSql });
+      new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubSql });
     },
   },
   {
@@ -35,7 +37,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["knex"],
     start() {
       const { KnexInstrumentation } = load("@opentelemetry/instrumentation-knex");
-      return new KnexInstrumentation();
+      new KnexInstrumentation();
     },
   },
   {
@@ -43,7 +45,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["mongodb"],
     start() {
       const { MongoDBInstrumentation } = load("@opentelemetry/instrumentation-mongodb");
-      return new MongoDBInstrumentation({ enhancedDatabaseReporting: false });
+      new MongoDBInstrumentation({ enhancedDatabaseReporting: false });
     },
   },
   {
@@ -52,7 +54,7 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { MongooseInstrumentation } = load("@opentelemetry/instrumentation-mongoose");
       // Mongoose's span says all that the driver's would say, and of which model.
-      return new MongooseInstrumentation({
+      new MongooseInstrumentation({
         suppressInternalInstrumentation: true,
         dbStatementSerializer: (operation) => operation,
       });
@@ -61,17 +63,21 @@ export const libraries: readonly Instrumentation[] = [
   {
     name: "redis",
     libraries: ["redis", "@redis/client"],
-    start() {
+    subscribe: () => traceRedis("node-redis"),
+    start(_settings, version) {
+      if (isAtLeast(version, "5.12")) return;
       const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
-      return new RedisInstrumentation({ dbStatementSerializer: describeCommand });
+      new RedisInstrumentation({ dbStatementSerializer: describeCommand });
     },
   },
   {
     name: "ioredis",
     libraries: ["ioredis"],
-    start() {
+    subscribe: () => traceRedis("ioredis"),
+    start(_settings, version) {
+      if (isAtLeast(version, "5.11")) return;
       const { IORedisInstrumentation } = load("@opentelemetry/instrumentation-ioredis");
-      return new IORedisInstrumentation({
+      new IORedisInstrumentation({
         dbStatementSerializer: describeCommand,
         requireParentSpan: false, // as with the other databases
       });
@@ -82,7 +88,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["memcached"],
     start() {
       const { MemcachedInstrumentation } = load("@opentelemetry/instrumentation-memcached");
-      return new MemcachedInstrumentation({ enhancedDatabaseReporting: false });
+      new MemcachedInstrumentation({ enhancedDatabaseReporting: false });
     },
   },
   {
@@ -90,7 +96,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["kafkajs"],
     start() {
       const { KafkaJsInstrumentation } = load("@opentelemetry/instrumentation-kafkajs");
-      return new KafkaJsInstrumentation();
+      new KafkaJsInstrumentation();
     },
   },
   {
@@ -98,7 +104,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["amqplib"],
     start() {
       const { AmqplibInstrumentation } = load("@opentelemetry/instrumentation-amqplib");
-      return new AmqplibInstrumentation();
+      new AmqplibInstrumentation();
     },
   },
   {
@@ -106,8 +112,12 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["socket.io"],
     start() {
       const { SocketIoInstrumentation } = load("@opentelemetry/instrumentation-socket.io");
-      return new SocketIoInstrumentation({ traceReserved: false });
+      new SocketIoInstrumentation({
+        traceReserved: false,
+        onIgnoreEventList: ["connect", "connection"], // as the reserved ones are
+      });
     },
+    loaded: keepListenersRemovable,
   },
   {
     name: "grpc",
@@ -115,7 +125,7 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { GrpcInstrumentation } = load("@opentelemetry/instrumentation-grpc");
       // What OTLP/gRPC exporters send, ours or the app's, is no traffic of the app.
-      return new GrpcInstrumentation({
+      new GrpcInstrumentation({
         ignoreGrpcMethods: [/^\/?opentelemetry\.proto\.collector\./],
       });
     },
@@ -123,9 +133,11 @@ export const libraries: readonly Instrumentation[] = [
   {
     name: "graphql",
     libraries: ["graphql"],
-    start() {
+    subscribe: traceGraphql,
+    start(_settings, version) {
+      if (isAtLeast(version, "17")) return;
       const { GraphQLInstrumentation } = load("@opentelemetry/instrumentation-graphql");
-      return new GraphQLInstrumentation({ allowValues: false, ignoreResolveSpans: true });
+      new GraphQLInstrumentation({ allowValues: false, ignoreResolveSpans: true });
     },
   },
   {
@@ -140,10 +152,34 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { AwsInstrumentation } = load("@opentelemetry/instrumentation-aws-sdk");
       // Its HTTP requests are a detail, and their URLs are signed.
-      return new AwsInstrumentation({ suppressInternalInstrumentation: true });
+      new AwsInstrumentation({ suppressInternalInstrumentation: true });
     },
   },
 ];
+
+interface Emitter {
+  on: (this: Emitter, event: string, listener: (...args: unknown[]) => void) => unknown;
+  rawListeners?(event: string): readonly { listener?: unknown }[];
+}
+
+const kept = new WeakSet<Emitter>();
+
+/** OpenTelemetry's patch puts a function of its own in a listener's place, which `off` then does not find. */
+function keepListenersRemovable(exports: unknown): void {
+  const { Namespace, Server, Socket } = exports as Record<string, { prototype?: Emitter }>;
+  for (const prototype of [Namespace, Server, Socket].map((one) => one?.prototype)) {
+    if (!prototype || !Object.hasOwn(prototype, "on") || kept.has(prototype)) continue;
+    kept.add(prototype);
+    const { on } = prototype;
+    prototype.on = function (event, listener) {
+      const result = on.call(this, event, listener);
+      const put = this.rawListeners?.(event).at(-1);
+      // By this Node itself knows a listener that is wrapped, as by `once`.
+      if (put && put !== listener && put.listener === undefined) put.listener = listener;
+      return result;
+    };
+  }
+}
 
 interface Target {
   readonly namespace: string | undefined;
@@ -166,18 +202,6 @@ function describeSql(span: Span, text: unknown, { namespace, name }: Target): vo
   });
 }
 
-/** Commands whose first argument is a key, or a channel; those that are not known show nothing. */
-const hasKey =
-  /^(append|bit|bl|br|bz|copy|decr|del$|dump|exists|expire|geo|get|h(?!ello)|incr|json\.|l(?!atency|astsave|olwut)|mget|mset|persist|pexpire|pf|psetex|pttl|publish|r?pop|rpush|rpoplpush|rename|restore|s(add|card|diff|et|inter|ismember|members|mismember|move|ort|pop|publish|randmember|rem|scan|trlen|ubscribe|union)|touch|ts\.|ttl|type|unlink|unsubscribe|x|z)/i;
-const mostArguments = 8;
-
-/** `SET greeting ?`: a value may be anything, and so may a script or a password. */
-export function describeCommand(name: string, given: readonly unknown[]): string {
-  const values = given.map((value, index) =>
-    index === 0 && hasKey.test(name) && (typeof value === "string" || Buffer.isBuffer(value))
-      ? value.toString()
-      : "?",
-  );
-  if (values.length > mostArguments) values.splice(mostArguments, Infinity, "…");
-  return [name, ...values].join(" ");
+function isAtLeast(version: string, least: string): boolean {
+  return version.localeCompare(least, "en", { numeric: true }) >= 0;
 }

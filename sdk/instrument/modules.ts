@@ -7,7 +7,9 @@
 // Nothing is loaded for libraries the app does not use, no source is rewritten and no loader registered.
 
 import { subscribe } from "node:diagnostics_channel";
+import { readFileSync } from "node:fs";
 import { syncBuiltinESMExports, createRequire } from "node:module";
+import { join, normalize } from "node:path";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrumentation } from "./table.ts";
@@ -29,6 +31,7 @@ export function startInstrumentations(
 ): void {
   for (const one of instrumentations) {
     if (!one.libraries) start(one, settings);
+    else subscribeTo(one);
   }
   patchBuiltins();
   watchModules(
@@ -57,15 +60,23 @@ export function tellOfEarlyLibraries(instrumentations: readonly Instrumentation[
 const started = new Set<Instrumentation>();
 
 /** Whether this was the first time. */
-function start(instrumentation: Instrumentation, settings: Settings): boolean {
+function start(instrumentation: Instrumentation, settings: Settings, loading?: Loading): boolean {
   if (started.has(instrumentation)) return false;
   started.add(instrumentation);
   try {
-    instrumentation.start(settings);
+    instrumentation.start(settings, loading ? versionOf(loading) : "");
   } catch (error) {
     tellOfFailure(instrumentation.name, error);
   }
   return true;
+}
+
+function subscribeTo(instrumentation: Instrumentation): void {
+  try {
+    instrumentation.subscribe?.();
+  } catch (error) {
+    tellOfFailure(instrumentation.name, error);
+  }
 }
 
 function tellOfFailure(name: string, error: unknown): void {
@@ -101,8 +112,7 @@ function watchModules(instrumentations: readonly Instrumentation[], settings: Se
   subscribe(
     "tracing:module.require:start",
     guarded((loading, one) => {
-      const isFirst = start(one, settings);
-      if (one.loaded) return;
+      const isFirst = start(one, settings, loading);
       if (isImport(loading)) patchBeforeImport(loading.id);
       else if (isFirst) patchFirst(loading);
     }),
@@ -133,6 +143,20 @@ function packageOf(file: string): string {
 function leadingName(path: string): string {
   const [scope = "", name = ""] = path.split(/[/\\]/, 2);
   return scope.startsWith("@") ? `${scope}/${name}` : scope;
+}
+
+/** From the package's description; "" where there is none to be found. */
+function versionOf(loading: Loading): string {
+  const { id, parentFilename } = loading;
+  try {
+    const file = isImport(loading) ? id : createRequire(parentFilename ?? id).resolve(id);
+    const name = packageOf(file);
+    const folder = file.slice(0, file.lastIndexOf(normalize(name)) + name.length);
+    const text = readFileSync(join(folder, "package.json"), "utf8");
+    return String((JSON.parse(text) as { version?: unknown }).version ?? "");
+  } catch {
+    return ""; // one that cannot be found is told of by the `require` itself
+  }
 }
 
 /**

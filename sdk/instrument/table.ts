@@ -15,9 +15,14 @@ export interface Instrumentation {
   readonly name: InstrumentationName;
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
-  /** Its module hooks must be in place when this returns; what it returns is of no interest. */
-  start(settings: Settings): unknown;
-  /** Called with what a library exports, once it is loaded. One that has this patches nothing else. */
+  /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
+  subscribe?(): void;
+  /**
+   * Its module hooks must be in place when this returns; what it returns is of no interest. The version is
+   * that of the library which is about to be loaded, "" for none.
+   */
+  start(settings: Settings, version: string): unknown;
+  /** Called with what a library exports, whenever it is asked for. */
   loaded?(exports: unknown, settings: Settings): void;
 }
 
@@ -72,8 +77,8 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "koa",
     libraries: ["koa"],
     start() {
-      const { KoaInstrumentation } = load("@opentelemetry/instrumentation-koa");
-      return new KoaInstrumentation();
+      const { KoaInstrumentation, KoaLayerType } = load("@opentelemetry/instrumentation-koa");
+      return new KoaInstrumentation({ ignoreLayersType: [KoaLayerType.MIDDLEWARE] });
     },
   },
   {
