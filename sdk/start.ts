@@ -38,7 +38,10 @@ function startNow(): Sonde {
   const { settings, complaints } = readSettings(process.env);
   if (settings.isDisabled || isLoggerThread()) return nothing;
   complain(complaints);
-  const chosen = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
+  const chosen = instrumentations.filter(
+    ({ name, engine = settings.engine }) =>
+      settings.instrumentations.has(name) && engine === settings.engine,
+  );
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);

@@ -32,15 +32,6 @@ export function traceChannel<Told extends object>(name: string, operation: Opera
       span.end();
     }
   };
-  const guarded = (handle: (message: object) => void) => {
-    return (message: unknown): void => {
-      try {
-        handle(message as object); // tracing channels pass objects
-      } catch {
-        // Without this span, then.
-      }
-    };
-  };
   tracingChannel(name).subscribe({
     start: guarded((message) => {
       const span = operation.start(message as Told); // as the library documents it
@@ -60,6 +51,16 @@ export function traceChannel<Told extends object>(name: string, operation: Opera
     asyncStart() {},
     asyncEnd: guarded(end),
   });
+}
+
+function guarded(handle: (message: object) => void) {
+  return (message: unknown): void => {
+    try {
+      handle(message as object); // tracing channels pass objects
+    } catch {
+      // Without this span, then.
+    }
+  };
 }
 
 function isPromise(value: unknown): boolean {

@@ -15,7 +15,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["pg", "pg-pool"],
     start() {
       const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
-      new PgInstrumentation({
+      return new PgInstrumentation({
         // A connection out of the pool is no news.
         ignoreConnectSpans: true,
         requestHook(span, { query, connection }) {
@@ -29,7 +29,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["mysql2"],
     start() {
       const { MySQL2Instrumentation } = load("@opentelemetry/instrumentation-mysql2");
-      new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubSql });
+      return new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubSql });
     },
   },
   {
@@ -37,7 +37,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["knex"],
     start() {
       const { KnexInstrumentation } = load("@opentelemetry/instrumentation-knex");
-      new KnexInstrumentation();
+      return new KnexInstrumentation();
     },
   },
   {
@@ -45,7 +45,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["mongodb"],
     start() {
       const { MongoDBInstrumentation } = load("@opentelemetry/instrumentation-mongodb");
-      new MongoDBInstrumentation({ enhancedDatabaseReporting: false });
+      return new MongoDBInstrumentation({ enhancedDatabaseReporting: false });
     },
   },
   {
@@ -54,7 +54,7 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { MongooseInstrumentation } = load("@opentelemetry/instrumentation-mongoose");
       // Mongoose's span says all that the driver's would say, and of which model.
-      new MongooseInstrumentation({
+      return new MongooseInstrumentation({
         suppressInternalInstrumentation: true,
         dbStatementSerializer: (operation) => operation,
       });
@@ -65,9 +65,9 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["redis", "@redis/client"],
     subscribe: () => traceRedis("node-redis"),
     start(_settings, version) {
-      if (isAtLeast(version, "5.12")) return;
+      if (isAtLeast(version, "5.12")) return undefined;
       const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
-      new RedisInstrumentation({ dbStatementSerializer: describeCommand });
+      return new RedisInstrumentation({ dbStatementSerializer: describeCommand });
     },
   },
   {
@@ -75,9 +75,9 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["ioredis"],
     subscribe: () => traceRedis("ioredis"),
     start(_settings, version) {
-      if (isAtLeast(version, "5.11")) return;
+      if (isAtLeast(version, "5.11")) return undefined;
       const { IORedisInstrumentation } = load("@opentelemetry/instrumentation-ioredis");
-      new IORedisInstrumentation({
+      return new IORedisInstrumentation({
         dbStatementSerializer: describeCommand,
         requireParentSpan: false, // as with the other databases
       });
@@ -88,7 +88,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["memcached"],
     start() {
       const { MemcachedInstrumentation } = load("@opentelemetry/instrumentation-memcached");
-      new MemcachedInstrumentation({ enhancedDatabaseReporting: false });
+      return new MemcachedInstrumentation({ enhancedDatabaseReporting: false });
     },
   },
   {
@@ -96,7 +96,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["kafkajs"],
     start() {
       const { KafkaJsInstrumentation } = load("@opentelemetry/instrumentation-kafkajs");
-      new KafkaJsInstrumentation();
+      return new KafkaJsInstrumentation();
     },
   },
   {
@@ -104,7 +104,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["amqplib"],
     start() {
       const { AmqplibInstrumentation } = load("@opentelemetry/instrumentation-amqplib");
-      new AmqplibInstrumentation();
+      return new AmqplibInstrumentation();
     },
   },
   {
@@ -112,7 +112,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["socket.io"],
     start() {
       const { SocketIoInstrumentation } = load("@opentelemetry/instrumentation-socket.io");
-      new SocketIoInstrumentation({
+      return new SocketIoInstrumentation({
         traceReserved: false,
         onIgnoreEventList: ["connect", "connection"], // as the reserved ones are
       });
@@ -125,7 +125,7 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { GrpcInstrumentation } = load("@opentelemetry/instrumentation-grpc");
       // What OTLP/gRPC exporters send, ours or the app's, is no traffic of the app.
-      new GrpcInstrumentation({
+      return new GrpcInstrumentation({
         ignoreGrpcMethods: [/^\/?opentelemetry\.proto\.collector\./],
       });
     },
@@ -135,9 +135,9 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["graphql"],
     subscribe: traceGraphql,
     start(_settings, version) {
-      if (isAtLeast(version, "17")) return;
+      if (isAtLeast(version, "17")) return undefined;
       const { GraphQLInstrumentation } = load("@opentelemetry/instrumentation-graphql");
-      new GraphQLInstrumentation({ allowValues: false, ignoreResolveSpans: true });
+      return new GraphQLInstrumentation({ allowValues: false, ignoreResolveSpans: true });
     },
   },
   {
@@ -152,7 +152,7 @@ export const libraries: readonly Instrumentation[] = [
     start() {
       const { AwsInstrumentation } = load("@opentelemetry/instrumentation-aws-sdk");
       // Its HTTP requests are a detail, and their URLs are signed.
-      new AwsInstrumentation({ suppressInternalInstrumentation: true });
+      return new AwsInstrumentation({ suppressInternalInstrumentation: true });
     },
   },
 ];

@@ -153,7 +153,8 @@ function versionOf(loading: Loading): string {
     const name = packageOf(file);
     const folder = file.slice(0, file.lastIndexOf(normalize(name)) + name.length);
     const text = readFileSync(join(folder, "package.json"), "utf8");
-    return String((JSON.parse(text) as { version?: unknown }).version ?? "");
+    const { version } = JSON.parse(text) as { version?: unknown };
+    return typeof version === "string" ? version : "";
   } catch {
     return ""; // one that cannot be found is told of by the `require` itself
   }

@@ -6,7 +6,7 @@ import { load } from "../packages.ts";
 import { traceChannel } from "./channel.ts";
 
 interface Place {
-  readonly database?: unknown;
+  readonly database?: number | string;
   readonly serverAddress?: unknown;
   readonly serverPort?: unknown;
 }

@@ -18,6 +18,11 @@ export function scrubAttribute<Value>(name: string, value: Value): Value {
   }
 }
 
+/** What becomes of an attribute's text as it is encoded; undefined where it stays as it is. */
+export function redactorOf(name: string): ((text: string) => string) | undefined {
+  return redactors[kindOf(name)];
+}
+
 /** A whole URL or only its query. */
 export function scrubUrl(given: string): string {
   const url = given.length > mostRead ? given.slice(0, mostRead) : given;
@@ -174,7 +179,7 @@ function kindOf(name: string): Kind {
 }
 
 function scrubValue(name: string, value: unknown, depth: number): unknown {
-  if (typeof value === "string") return scrubString(kindOf(name), value);
+  if (typeof value === "string") return redactors[kindOf(name)]?.(value) ?? value;
   if (typeof value !== "object" || value === null) return value;
   if (depth >= mostDepth) return mask;
   if (value instanceof Uint8Array || value instanceof Date) return value;
@@ -196,23 +201,14 @@ function scrubValue(name: string, value: unknown, depth: number): unknown {
   return copy ?? value;
 }
 
-function scrubString(kind: Kind, text: string): string {
-  switch (kind) {
-    case "secret":
-      return text === "" ? text : mask;
-    case "url":
-      return scrubUrl(text);
-    case "sql":
-      return isSql(text) ? scrubSql(text) : scrubText(text);
-    case "plain":
-      return text.length > mostRead ? text.slice(0, mostRead) : text;
-    case "arguments":
-    case "text":
-      return scrubText(text);
-    default:
-      return kind satisfies never;
-  }
-}
+const redactors: Readonly<Record<Kind, ((text: string) => string) | undefined>> = {
+  secret: (text) => (text === "" ? text : mask),
+  url: scrubUrl,
+  sql: (text) => (isSql(text) ? scrubSql(text) : scrubText(text)),
+  arguments: (text) => scrubArguments([text])[0] ?? mask,
+  plain: undefined,
+  text: scrubText,
+};
 
 function decoded(name: string): string {
   if (!name.includes("%")) return name;

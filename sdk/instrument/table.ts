@@ -13,6 +13,8 @@ import { bridgeWinston } from "./logs/winston.ts";
 
 export interface Instrumentation {
   readonly name: InstrumentationName;
+  /** The only engine that it is for; the other has another of the same name, or none. */
+  readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
   /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
@@ -75,6 +77,7 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "koa",
+    engine: "opentelemetry",
     libraries: ["koa"],
     start() {
       const { KoaInstrumentation, KoaLayerType } = load("@opentelemetry/instrumentation-koa");
@@ -83,6 +86,7 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "hapi",
+    engine: "opentelemetry",
     libraries: ["@hapi/hapi"],
     start() {
       const { HapiInstrumentation } = load("@opentelemetry/instrumentation-hapi");
@@ -91,6 +95,7 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "nestjs-core",
+    engine: "opentelemetry",
     libraries: ["@nestjs/core"],
     start() {
       const { NestInstrumentation } = load("@opentelemetry/instrumentation-nestjs-core");

@@ -1,7 +1,6 @@
 // What bunyan logs as log records, taken where bunyan hands a record to its streams: serializers have
 // been applied by then, and it happens once, however many streams there are.
 
-import type { AnyValue } from "@opentelemetry/api";
 import { load } from "../../packages.ts";
 import type { Settings } from "../../settings.ts";
 import { isTracingOff } from "./console.ts";
@@ -36,7 +35,7 @@ export function bridgeBunyan(exports: unknown, settings: Settings): void {
           const { fields, ...entry } = recordOf(record, nameFromLevel);
           dropIds(fields, ids);
           // The logger takes out what is no value.
-          logger.emit({ ...entry, attributes: fields as Record<string, AnyValue> });
+          logger.emit({ ...entry, attributes: fields });
         }
         // The record is this call's own, and every line of bunyan's is JSON.
         if (settings.logIds && record["trace_id"] === undefined) Object.assign(record, ids);
@@ -62,7 +61,7 @@ function recordOf(record: Fields, names: Readonly<Record<number, string>>) {
   return {
     severityNumber: severityOfLevel(number),
     severityText: names[number] ?? "",
-    body: msg as AnyValue, // bunyan has formatted it
+    body: msg,
     fields,
     ...(time instanceof Date ? { timestamp: time } : {}),
     ...(exception ? { exception } : {}),

@@ -2,7 +2,7 @@
 // transports and children. The line itself is read back only where the app's own formatters or serializers
 // had a part in it; what pino redacts is redacted in both.
 
-import type { AnyValue, Logger, LogRecord } from "@opentelemetry/api";
+import type { Logger, LogRecord } from "@opentelemetry/api";
 import { load } from "../../packages.ts";
 import type { Settings } from "../../settings.ts";
 import { isTracingOff } from "./console.ts";
@@ -12,10 +12,7 @@ import { detailsOf, type Fields, severityOfLevel, thrownOf } from "./record.ts";
 type Stringify = (value: unknown, safe?: unknown) => string | undefined;
 type AsJson = (
   this: PinoLogger,
-  fields: Fields | undefined,
-  message: unknown,
-  level: number,
-  time: string,
+  ...call: [fields: Fields | undefined, message: unknown, level: number, time: string]
 ) => string;
 
 interface PinoLogger {
@@ -59,9 +56,10 @@ export function bridgePino(exports: unknown, settings: Settings): void {
   bridged.add(prototype);
   const original = prototype[asJsonSymbol] as AsJson;
   const bridge = new Bridge(pino, load("@opentelemetry/api").logs.getLogger("sonde/pino"));
-  prototype[asJsonSymbol] = function (this: PinoLogger, fields, message, level, time) {
-    const line = original.call(this, fields, message, level, time);
+  prototype[asJsonSymbol] = function (this: PinoLogger, ...call) {
+    const line = original.apply(this, call);
     try {
+      const [fields, message, level] = call;
       if (isTracingOff()) return line;
       const ids = activeIds();
       bridge.emit(this, { fields, message, level, line, ids });
@@ -96,8 +94,7 @@ class Bridge {
   }
 
   endOf(logger: PinoLogger): string {
-    const end = this.#of(logger, "endSym");
-    return typeof end === "string" ? end : "}\n";
+    return this.#name(logger, "endSym") ?? "}\n";
   }
 
   emit(logger: PinoLogger, call: Call): void {
@@ -111,15 +108,20 @@ class Bridge {
       ? this.#read(logger, call)
       : this.#parse(logger, call.line);
     dropIds(attributes, call.ids);
-    if (body !== undefined) record.body = body as AnyValue; // plain JSON
+    if (body !== undefined) record.body = body;
     if (exception !== undefined) record.exception = exception;
-    record.attributes = attributes as Record<string, AnyValue>; // plain JSON, too
+    record.attributes = attributes;
     this.#logger.emit(record);
   }
 
   #of(logger: PinoLogger, name: SymbolName): unknown {
     const symbol = this.#symbols[name];
     return symbol === undefined ? undefined : logger[symbol];
+  }
+
+  #name(logger: PinoLogger, name: SymbolName): string | undefined {
+    const value = this.#of(logger, name);
+    return typeof value === "string" && value !== "" ? value : undefined;
   }
 
   /** A transport in a thread of its own that sends to OpenTelemetry itself. */
@@ -144,11 +146,11 @@ class Bridge {
   }
 
   #messageKey(logger: PinoLogger): string {
-    return String(this.#of(logger, "messageKeySym") ?? "msg");
+    return this.#name(logger, "messageKeySym") ?? "msg";
   }
 
   #errorKey(logger: PinoLogger): string {
-    return String(this.#of(logger, "errorKeySym") ?? "err");
+    return this.#name(logger, "errorKeySym") ?? "err";
   }
 
   #read(logger: PinoLogger, { fields = {}, message }: Call): Parts {
@@ -174,9 +176,8 @@ class Bridge {
       if (typeof value === "bigint" || typeof value === "symbol") value = String(value);
       own[key] = value;
     }
-    const nested = this.#of(logger, "nestedKeySym");
-    const under =
-      typeof nested === "string" && Object.keys(own).length > 0 ? { [nested]: own } : own;
+    const nested = this.#name(logger, "nestedKeySym");
+    const under = nested !== undefined && Object.keys(own).length > 0 ? { [nested]: own } : own;
     const all: Fields = { ...this.#bindingsOf(logger), ...under };
     const messageKey = this.#messageKey(logger);
     if (message !== undefined) {
@@ -207,8 +208,8 @@ class Bridge {
     const errorKey = this.#errorKey(logger);
     // The resource says where it runs.
     const { [this.#messageKey(logger)]: body, pid: _, hostname: _1, ...attributes } = all;
-    const nestedKey = this.#of(logger, "nestedKeySym");
-    const nested = typeof nestedKey === "string" ? attributes[nestedKey] : undefined;
+    const nestedKey = this.#name(logger, "nestedKeySym");
+    const nested = nestedKey === undefined ? undefined : attributes[nestedKey];
     const holder = (nested ?? attributes) as Fields; // pino puts an object there
     const error = holder[errorKey];
     const exception = thrownOf(error);

@@ -2,7 +2,7 @@
 // formats, so nothing is sent that a transport would not see. The ids are put into what a transport writes,
 // if that is JSON, and nowhere else.
 
-import type { AnyValue, Context, LogRecord, SeverityNumber } from "@opentelemetry/api";
+import type { Context, LogRecord, SeverityNumber } from "@opentelemetry/api";
 import { load } from "../../packages.ts";
 import type { Settings } from "../../settings.ts";
 import { isTracingOff } from "./console.ts";
@@ -117,7 +117,7 @@ function recordOf(info: Info, level: string): LogRecord {
   return {
     severityNumber: severities[level] ?? SeverityNumber.UNSPECIFIED,
     severityText: level,
-    body: (message instanceof Error ? message.message : message) as AnyValue, // the logger checks it
+    body: message instanceof Error ? message.message : message,
     attributes: attributesOf(fields),
     ...(info[callKey] ? { context: info[callKey].context } : {}),
     ...(exception ? { exception } : {}),
@@ -137,7 +137,7 @@ function exceptionOf(info: Info): Thrown | undefined {
 }
 
 /** An error is told by the record's exception; as a field it would be an empty object. */
-function attributesOf(fields: Fields): Record<string, AnyValue> {
+function attributesOf(fields: Fields): Fields {
   const entries = Object.entries(fields).filter(([, value]) => !(value instanceof Error));
-  return Object.fromEntries(entries) as Record<string, AnyValue>; // the logger checks them
+  return Object.fromEntries(entries);
 }

@@ -1,8 +1,8 @@
 // Each library at work in this process alone, knowing nothing of OpenTelemetry.
-const { once } = require("node:events");
+const events = require("node:events");
 
 const listen = async (server) => {
-  await once(server.listen(0, "127.0.0.1"), "listening");
+  await events.once(server.listen(0, "127.0.0.1"), "listening");
   return `http://127.0.0.1:${server.address().port}`;
 };
 

@@ -1,5 +1,5 @@
 // Loggers that have a transport to OpenTelemetry themselves, known by its name.
-const { join } = require("node:path");
+const path = require("node:path");
 const { Worker, isMainThread } = require("node:worker_threads");
 const bunyan = require("bunyan");
 const pino = require("pino");
@@ -17,7 +17,7 @@ class OpenTelemetryBunyanStream {
 
 if (process.argv[2] === "threads") {
   if (isMainThread) {
-    const target = join(__dirname, "transport.cjs");
+    const target = path.join(__dirname, "transport.cjs");
     pino({}, pino.transport({ target, options: { as: "main" } })).info("by way of a transport");
     new Worker(__filename, { argv: ["threads"] }).on("error", (error) => {
       throw error;
@@ -29,6 +29,6 @@ if (process.argv[2] === "threads") {
   winston.createLogger({ transports: [new OpenTelemetryTransportV3()] }).info("by winston's");
   const stream = new OpenTelemetryBunyanStream();
   bunyan.createLogger({ name: "b", streams: [{ type: "raw", stream }] }).info("by bunyan's");
-  const target = join(__dirname, "pino-opentelemetry-transport.cjs");
+  const target = path.join(__dirname, "pino-opentelemetry-transport.cjs");
   pino({}, pino.transport({ target })).info("by pino's");
 }
