@@ -39,6 +39,16 @@ const ofSpans: readonly Difference[] = [
   [`${order}: attribute url.query`, '"page=1&api_key=abc"', '"page=1&api_key=REDACTED"', isSecret],
 ];
 
+const isBridge =
+  "a bridge of ours, since OpenTelemetry's parses each line again and leaves out what it cannot patch";
+
+const ofLogs: readonly Difference[] = ["failed", "ordered"].map((body) => [
+  `log ${body}: scope`,
+  '"@opentelemetry/instrumentation-pino"',
+  '"sonde/pino"',
+  isBridge,
+]);
+
 const ofResources: readonly Difference[] = [
   [
     "resource: host.id",
@@ -81,8 +91,8 @@ test("spans are the same but for secrets", () => {
   expect([official.spans.length, ours.spans.length]).toEqual([7, 7]);
 });
 
-test("log records are the same", () => {
-  expect(differencesOf(describeLogs)).toEqual([]);
+test("log records are the same but for who has bridged them", () => {
+  expect(differencesOf(describeLogs)).toEqual(withoutReasons(ofLogs));
   expect([official.logs.length, ours.logs.length]).toEqual([2, 2]);
 });
 
@@ -95,10 +105,10 @@ test("resources are the same but for what is private, slow or wrong", () => {
   expect(differencesOf(describeResources)).toEqual(withoutReasons(ofResources));
 });
 
-test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, but for the resource", () => {
-  for (const describe of [describeSpans, describeLogs, describeMetrics]) {
-    expect(describe(reference)).toEqual(describe(official));
-  }
+test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, but for secrets, bridges and the resource", () => {
+  expect(differencesOf(describeSpans, reference)).toEqual(withoutReasons(ofSpans));
+  expect(differencesOf(describeLogs, reference)).toEqual(withoutReasons(ofLogs));
+  expect(differencesOf(describeMetrics, reference)).toEqual([]);
   expect(describeResources(reference)).toEqual(describeResources(ours));
 });
 
@@ -135,8 +145,11 @@ async function runUnder(
   return sink;
 }
 
-function differencesOf(describe: (sink: Sink) => Facts): readonly (readonly string[])[] {
-  const [theirs, own] = [describe(official), describe(ours)];
+function differencesOf(
+  describe: (sink: Sink) => Facts,
+  sink = ours,
+): readonly (readonly string[])[] {
+  const [theirs, own] = [describe(official), describe(sink)];
   return [...new Set([...theirs.keys(), ...own.keys()])]
     .toSorted()
     .filter((fact) => theirs.get(fact) !== own.get(fact))
