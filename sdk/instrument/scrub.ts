@@ -41,25 +41,42 @@ function maskParameter(whole: string, before: string, name: string): string {
 export function scrubText(given: string): string {
   const text = given.length > mostRead ? given.slice(0, mostRead) : given;
   if (!mayHoldSecret(text)) return text;
-  return text
+  const unnamed = text
     .replaceAll(/(:\/\/)[^\s/?#"'<>\\]{1,1000}@/g, `$1${mask}:${mask}@`)
     .replaceAll(privateKeys, mask)
     .replaceAll(cookies, `$1${mask}`)
     .replaceAll(schemes, (whole, scheme: string, credentials: string) =>
       /\d/.test(credentials) ? `${scheme}${mask}` : whole,
     )
-    .replaceAll(assigned, (whole, before: string, name: string, sign: string) => {
-      const kind = thinkOf(decoded(name));
-      const isSecret = kind === "secret" || (kind === "parameter" && /[?&#;]/.test(before));
-      return isSecret ? `${before}${name}${sign}${mask}` : whole;
-    })
-    .replaceAll(named, (...found: string[]) => {
-      const [whole = "", before, , inQuotes, bare, value = ""] = found;
-      if (thinkOf(inQuotes ?? bare ?? "") !== "secret") return whole;
-      const quote = /^\\?["']/.exec(value)?.[0] ?? "";
-      return `${before}${quote}${mask}${quote}`;
-    })
     .replaceAll(looks, mask);
+  return maskNamed(unnamed);
+}
+
+/** A name and what stands between it and its value: `name=`, `name: `, `"name": `. */
+const naming =
+  /(?<![\w.%-])(?:([\w.%-]{1,100})[ \t]{0,3}=(?!=)[ \t]{0,3}|(\\*["'])([\w.-]{1,100})\2\s{0,4}:\s{0,4}(?=\\*["'])|([\w.-]{1,100}):[ \t]{1,4})/g;
+/** In quotes, in quotes that are escaped themselves, or up to what stands behind values. */
+const valued =
+  /(\\+["'])[^]*?(?:\1|$)|"(?:[^"\\]|\\[^])*(?:"|$)|'(?:[^'\\]|\\[^])*(?:'|$)|[^\s&;,"'<>)\]}]+/y;
+
+/** Values are looked at only behind names of secrets: others may have such names and values in them. */
+function maskNamed(text: string): string {
+  let masked = "";
+  let done = 0;
+  for (const found of text.matchAll(naming)) {
+    const [whole, assigned, , quoted, bare] = found;
+    if (found.index < done) continue;
+    const kind = thinkOf(decoded(assigned ?? quoted ?? bare ?? ""));
+    const isParameter = assigned !== undefined && /[?&#;]/.test(text[found.index - 1] ?? "");
+    if (kind !== "secret" && !(kind === "parameter" && isParameter)) continue;
+    valued.lastIndex = found.index + whole.length;
+    const value = valued.exec(text)?.[0];
+    if (value === undefined) continue;
+    const quote = /^\\*["']/.exec(value)?.[0] ?? "";
+    masked += `${text.slice(done, found.index)}${whole}${quote}${mask}${quote}`;
+    done = found.index + whole.length + value.length;
+  }
+  return masked + text.slice(done);
 }
 
 /** The arguments of a command: `--password x`, `--token=x`, `-H "authorization: x"`. */
@@ -116,17 +133,6 @@ const privateKeys = /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^]*?(?:-----END [A-
 /** To the end of the line, semicolons and all. */
 const cookies = /\b((?:set-)?cookie2?: )[^\r\n]+/gi;
 const schemes = /\b((?:bearer|basic)\s+)([\w.~+/=-]{8,})/gi;
-/** In quotes, in quotes that are escaped themselves, or up to what stands behind values. */
-const quoted = String.raw`\\"(?:[^"\\]|\\[^"])*(?:\\"|$)|"(?:[^"\\]|\\[^])*(?:"|$)|'[^']*(?:'|$)`;
-const assigned = new RegExp(
-  String.raw`(^|[^\w.%-])([\w.%-]{1,100})([ \t]{0,3}=[ \t]{0,3})(${quoted}|[^\s&;,"'<>)\]}=][^\s&;,"'<>)\]}]*)`,
-  "g",
-);
-const named = new RegExp(
-  String.raw`((?<![\w.-])(?:(\\?["'])([\w.-]{1,100})\2\s{0,4}:\s{0,4}(?=\\?["'])|([\w.-]{1,100}):[ \t]{1,4}))` +
-    String.raw`(${quoted}|[^\s,;}\])"'][^\s,;}\])]*)`,
-  "g",
-);
 const looks = new RegExp(
   [
     "\\beyJ[\\w-]{5,}\\.[\\w-]{8,}\\.[\\w-]{8,}",

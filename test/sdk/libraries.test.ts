@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { appFile, runApp } from "./support/app.ts";
+import { appFile, runApp, startApp } from "./support/app.ts";
 import type { Ended, RunOptions } from "./support/app.ts";
 import { startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
@@ -89,6 +89,17 @@ async function run(
   await sink.close();
   return { sink, ended };
 }
+
+test("what instruments libraries that an app does not use is not loaded, nor is what hooks modules", async () => {
+  const app = startApp(appFile("plain/main.cjs"), {
+    env: { ...silent, OTEL_NODE_DISABLED_INSTRUMENTATIONS: "http,undici,runtime-node" },
+  });
+  const answer = await fetch(`${await app.url()}/loaded`);
+  const loaded = (await answer.json()) as string[];
+  await app.stop();
+  const hooks = /instrumentation|(require|import)-in-the-middle/;
+  expect(loaded.filter((file) => file.includes("node_modules") && hooks.test(file))).toEqual([]);
+});
 
 describe("a library that is not installed here, as a package of its name", () => {
   let folder: string;
