@@ -21,7 +21,7 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 /** Preloaded into each child: should this process be killed, its channel closes and the child ends too. */
 const endAlone = `data:text/javascript,${encodeURIComponent(`
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  process.channel.unref();
+  process.channel?.unref(); // threads have none
 `)}`;
 
 const children = new Map<string, ChildProcess>();
@@ -52,7 +52,7 @@ console.log(`
 The ${front} is on ${frontUrl} (try ${hint}), under the SDK, and gets a request a second.
 The collector has
 ${[...urls].map(([what, url]) => `  ${what}: ${url}`).join("\n")}
-What ${[...services.keys()].join(", ")} send is told below as it arrives. Ctrl-C ends all of it.
+What ${example.services.length > 1 ? "they send" : "it sends"} is told below as it arrives. Ctrl-C ends all of it.
 `);
 await sendTraffic(frontUrl, example.visits);
 
