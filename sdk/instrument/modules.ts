@@ -128,7 +128,7 @@ function watchModules(instrumentations: readonly Instrumentation[], settings: Se
 /** The package that the app asks for; "" for a file of its own. */
 function libraryOf(loading: Loading): string {
   if (typeof loading.id !== "string") return "";
-  return isImport(loading) ? packageOf(loading.id) : leadingName(loading.id);
+  return inNodeModules.test(loading.id) ? packageOf(loading.id) : leadingName(loading.id);
 }
 
 function isImport({ id, parentFilename }: Loading): boolean {

@@ -57,6 +57,8 @@ const expected: Readonly<Record<string, (where: string) => readonly unknown[][]>
     ],
     [17, "error", "bad", { service: "shop", ...thrown("TypeError", "bad") }],
     [9, "info", "plain", { id: 5 }],
+    [9, "info", "pretty", {}],
+    [9, "info", "copied", {}],
   ],
   bunyan: (where) => [
     [9, "info", "hello ann", { name: "shop", part: "cart", where, user: "ann" }],

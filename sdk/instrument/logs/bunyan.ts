@@ -31,7 +31,7 @@ export function bridgeBunyan(exports: unknown, settings: Settings): void {
     try {
       if (!isOnlyText && !isTracingOff()) {
         const ids = activeIds();
-        if (!hasOwnStream(this)) {
+        if (logger.enabled() && !hasOwnStream(this)) {
           const { fields, ...entry } = recordOf(record, nameFromLevel);
           dropIds(fields, ids);
           // The logger takes out what is no value.

@@ -20,7 +20,7 @@ export function sendConsoleLogs(): void {
   for (const method of Object.keys(severities) as (keyof typeof severities)[]) {
     wrap(method, (args) => {
       // Printed by an exporter or by a logger that is bridged itself, or while making a record.
-      if (isEmitting || isInsideLogger() || isTracingOff()) return;
+      if (isEmitting || isInsideLogger() || !logger.enabled() || isTracingOff()) return;
       isEmitting = true;
       try {
         const error = args.find((one) => one instanceof Error);

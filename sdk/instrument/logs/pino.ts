@@ -46,14 +46,14 @@ const bridged = new WeakSet();
 export function bridgePino(exports: unknown, settings: Settings): void {
   const pino = exports as Pino;
   const asJsonSymbol = pino.symbols?.asJsonSym;
-  if (typeof pino !== "function" || asJsonSymbol === undefined) return;
+  if (typeof pino !== "function" || asJsonSymbol === undefined || bridged.has(pino)) return;
+  bridged.add(pino);
   // All loggers of this copy of pino have one prototype, which only a logger shows.
   let prototype: PinoLogger | null = pino({ level: "silent" }, { write() {} });
   while (prototype && !Object.hasOwn(prototype, asJsonSymbol)) {
     prototype = Object.getPrototypeOf(prototype) as PinoLogger | null;
   }
-  if (!prototype || bridged.has(prototype)) return;
-  bridged.add(prototype);
+  if (!prototype) return;
   const original = prototype[asJsonSymbol] as AsJson;
   const bridge = new Bridge(pino, load("@opentelemetry/api").logs.getLogger("sonde/pino"));
   prototype[asJsonSymbol] = function (this: PinoLogger, ...call) {
@@ -98,7 +98,7 @@ class Bridge {
   }
 
   emit(logger: PinoLogger, call: Call): void {
-    if (this.#hasOwnTransport(logger)) return;
+    if (!this.#logger.enabled() || this.#hasOwnTransport(logger)) return;
     const { fields = {}, level } = call;
     const record: LogRecord = {
       severityNumber: severityOfLevel(level),

@@ -13,7 +13,7 @@ import { type Fields, type Thrown, thrownOf } from "./record.ts";
 const levelKey = Symbol.for("level");
 const splatKey = Symbol.for("splat");
 const messageKey = Symbol.for("message");
-/** Where the call was made: transforming and writing may happen later. */
+/** On the info, where no format can see it: what inspects an info prints all that can be seen. */
 const callKey = Symbol("sonde.call");
 
 interface Call {
@@ -33,42 +33,63 @@ interface Info {
 
 interface Transport {
   log?: (info: Info, done: () => void) => unknown;
+  _write?: (info: Info, ...rest: unknown[]) => unknown;
 }
 
 interface WinstonLogger {
   push: (info: Info | false | null) => boolean;
   write: (info: Info, ...rest: unknown[]) => boolean;
+  _transform: (info: Info, ...rest: unknown[]) => unknown;
   isLevelEnabled?: (level: string) => boolean;
   readonly transports?: readonly Transport[];
 }
+
+/** Of the info that is being formatted or written: formats make copies, and on these it would be lost. */
+let current: Call | undefined;
 
 export function bridgeWinston(exports: unknown, settings: Settings): void {
   const prototype = (exports as { Logger?: { prototype?: WinstonLogger } }).Logger?.prototype;
   if (typeof prototype?.push !== "function" || Object.hasOwn(prototype, "push")) return;
   const { context, logs } = load("@opentelemetry/api");
   const emitter = logs.getLogger("sonde/winston");
-  const { push, write } = prototype;
+  const { push, write, _transform: transform } = prototype;
   prototype.write = function (this: WinstonLogger, info, ...rest) {
-    if (typeof info === "object" && info !== null && Object.isExtensible(info)) {
-      const call: Call = { context: context.active(), ids: activeIds() };
-      Object.defineProperty(info, callKey, { value: call, configurable: true, enumerable: true });
-    }
+    stamp(info, { context: context.active(), ids: activeIds() });
     return write.call(this, info, ...rest);
+  };
+  prototype._transform = function (this: WinstonLogger, info, ...rest) {
+    return during(info, () => transform.call(this, info, ...rest));
   };
   prototype.push = function (this: WinstonLogger, info) {
     try {
       const level = info ? info[levelKey] : undefined;
       if (info && level !== undefined && !isTracingOff()) {
+        if (current) stamp(info, current);
         if (settings.logIds) this.transports?.forEach(putIdsIntoLines);
-        if (this.isLevelEnabled?.(level) !== false && !hasOwnTransport(this)) {
-          emitter.emit(recordOf(info, level));
-        }
+        const isSent = emitter.enabled() && !hasOwnTransport(this);
+        if (isSent && this.isLevelEnabled?.(level) !== false) emitter.emit(recordOf(info, level));
       }
     } catch {
       // A field that throws when it is read is the app's affair.
     }
     return insideLogger(() => push.call(this, info));
   };
+}
+
+/** What is to be formatted or written may have to wait, so the call is noted on it. */
+function stamp(info: Info, call: Call): void {
+  if (typeof info !== "object" || info === null || !Object.isExtensible(info)) return;
+  Object.defineProperty(info, callKey, { value: call, configurable: true });
+}
+
+function during<Result>(info: Info, run: () => Result): Result {
+  const before = current;
+  current = typeof info === "object" && info !== null ? info[callKey] : undefined;
+  try {
+    return run();
+  } finally {
+    current = before;
+  }
 }
 
 /** OpenTelemetry's transport sends it, too. */
@@ -82,13 +103,16 @@ const seen = new WeakSet<Transport>();
 function putIdsIntoLines(transport: Transport): void {
   if (seen.has(transport)) return;
   seen.add(transport);
-  const original = transport.log;
-  if (typeof original !== "function") return;
+  const { log, _write: write } = transport;
+  if (typeof log !== "function" || typeof write !== "function") return;
+  transport._write = function (info, ...rest) {
+    return during(info, () => write.call(this, info, ...rest));
+  };
   transport.log = function (info, done) {
-    const ids = info?.[callKey]?.ids;
     const line = info?.[messageKey];
+    const ids = (info?.[callKey] ?? current)?.ids;
     if (ids && typeof line === "string") info[messageKey] = addIds(line, ids);
-    return original.call(this, info, done);
+    return log.call(this, info, done);
   };
 }
 

@@ -89,6 +89,16 @@ function logWinston({ winston }, where) {
     transports: [new winston.transports.Console()],
   });
   plain.info("plain", { id: 5 });
+  const pretty = winston.createLogger({
+    format: format.prettyPrint(),
+    transports: [new winston.transports.Console()],
+  });
+  pretty.info("pretty");
+  const copied = winston.createLogger({
+    format: format.combine(format((info) => Object.assign({}, info))(), format.json()),
+    transports: [new winston.transports.Console()],
+  });
+  copied.info("copied");
 }
 
 function logBunyan({ bunyan }, where) {
