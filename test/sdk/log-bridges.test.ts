@@ -1,5 +1,9 @@
 // The bridges of the loggers: what they send, and what the app prints meanwhile.
 
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { appFile, runApp } from "./support/app.ts";
 import type { Ended, RunOptions } from "./support/app.ts";
@@ -143,6 +147,34 @@ test("worker threads send their logs, and the threads of pino's transports have 
   );
   expect(sink.logs).toHaveLength(2);
   expect(new Set(sink.logs.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
+});
+
+test("several copies of a library are bridged, wherever and by whichever path they are loaded", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-copies-"));
+  const original = fileURLToPath(new URL("../../node_modules/bunyan", import.meta.url));
+  // As npm, pnpm and an app that has vendored it lay them out.
+  const stored = join(folder, "node_modules/.pnpm/bunyan@2.0.5/node_modules/bunyan");
+  const nested = join(folder, "node_modules/some-package/node_modules/bunyan");
+  for (const copy of [stored, nested]) cpSync(original, copy, { recursive: true });
+  symlinkSync(stored, join(folder, "node_modules/bunyan"));
+  const main = join(folder, "main.mjs");
+  writeFileSync(
+    main,
+    `import { createRequire } from "node:module";
+    import linked from "bunyan";
+    const nested = createRequire(import.meta.url)(${JSON.stringify(nested)});
+    linked.createLogger({ name: "linked" }).info("from the linked one");
+    nested.createLogger({ name: "nested" }).info("from the nested one");`,
+  );
+  const sink = await startSink();
+  const ended = await runApp(main, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url } });
+  await sink.close();
+  rmSync(folder, { recursive: true });
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(sink.logs.map(({ body }) => plainValue(body))).toEqual([
+    "from the linked one",
+    "from the nested one",
+  ]);
 });
 
 test("what a transport to OpenTelemetry sends already is not sent a second time", async () => {
