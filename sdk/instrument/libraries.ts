@@ -20,6 +20,7 @@ export const libraries: readonly Instrumentation[] = [
         ignoreConnectSpans: true,
         requestHook(span, { query, connection }) {
           describeSql(span, query.text, { namespace: connection.database, name: query.name });
+          keepValuesOutOfStatus(span);
         },
       });
     },
@@ -156,6 +157,19 @@ export const libraries: readonly Instrumentation[] = [
     },
   },
 ];
+
+/** `invalid input syntax for type integer: "x"`: what PostgreSQL quotes may be a value. */
+function keepValuesOutOfStatus(span: Span): void {
+  const setStatus = span.setStatus.bind(span);
+  span.setStatus = ({ code, message }) => {
+    setStatus(
+      message === undefined ? { code } : { code, message: message.replaceAll(quoted, "?") },
+    );
+    return span;
+  };
+}
+
+const quoted = /"[^"]*"|'[^']*'/g;
 
 interface Emitter {
   on: (this: Emitter, event: string, listener: (...args: unknown[]) => void) => unknown;

@@ -25,6 +25,7 @@ describe.skipIf(isAbsent("postgres"))("pg and knex", () => {
         ["SELECT postgres", 3, 0, "SELECT $1::text AS answer", undefined],
         ["SELECT postgres", 3, 0, "SELECT ? AS literal, ? AS number", undefined],
         ["SELECT no_such_table", 3, 2, "SELECT * FROM no_such_table", "no_such_table"],
+        ["SELECT postgres", 3, 2, "SELECT $1::integer", undefined],
         ["SELECT postgres", 3, 0, "SELECT ? AS pooled", undefined],
         ["SELECT postgres", 3, 0, "select version();", undefined],
         ["SELECT pg_class", 3, 0, expect.stringContaining('"relname" = $1'), "pg_class"],

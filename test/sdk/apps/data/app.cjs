@@ -5,6 +5,7 @@ module.exports = async function run({ ioredis, knex, pg, redis }) {
     await client.query("SELECT $1::text AS answer", ["secret"]);
     await client.query("SELECT 'secret' AS literal, 12345 AS number");
     await client.query("SELECT * FROM no_such_table").catch(() => {});
+    await client.query("SELECT $1::integer", ["secret"]).catch(() => {});
     await client.end();
     const pool = new pg.Pool({ connectionString: process.env.POSTGRES });
     await new Promise((resolve) => pool.query("SELECT 1 AS pooled", resolve));
