@@ -1,8 +1,9 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { workerData } from "node:worker_threads";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
-import { startInstrumentations } from "./instrument/modules.ts";
+import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
@@ -45,20 +46,22 @@ function startNow(): Sonde {
     return nothing;
   }
   const { settings, complaints } = readSettings(process.env);
+  if (isLoggerThread()) return nothing;
   if (settings.isDisabled) {
     complain(complaints);
     passOn(settings);
     return nothing;
   }
-  const wanted = instrumentations.filter(
+  complain([...complaints, ...otherProviders()]);
+  const chosen = instrumentations.filter(
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
-  complain([...complaints, ...otherProviders()]);
+  tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(wanted);
+  startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -75,6 +78,13 @@ function passOn(settings: Settings): void {
   const contexts = new AsyncContexts(parentContext(propagator, process.env));
   context.setGlobalContextManager(contexts);
   propagation.setGlobalPropagator(propagator);
+}
+
+/** pino's transports run in threads that the app knows nothing of, and there is nothing in them to see. */
+function isLoggerThread(): boolean {
+  const data = workerData as { workerData?: { $context?: object } } | null; // thread-stream's, if any
+  const inner = data?.workerData?.$context;
+  return typeof inner === "object" && inner !== null && "threadStreamVersion" in inner;
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */
