@@ -200,9 +200,9 @@ function text(field: string, value: unknown): string {
   return said.replaceAll(/(127\.0\.0\.1:|port":)\d+/g, "$1…");
 }
 
-/** Of a stack: where it went through either SDK. */
+/** Of a stack: where it went through either SDK, and through Node, which takes other ways for a channel's sake. */
 const ownFrames =
-  /\\n    at [^\\]*[/\\](?:@opentelemetry[/\\][a-z-]+|sdk[/\\](?:instrument|trace))[/\\][^\\]*/g;
+  /\\n    at [^\\]*(?:[/\\](?:@opentelemetry[/\\][a-z-]+|sdk[/\\](?:instrument|trace))[/\\]|\bnode:)[^\\]*/g;
 
 /** Another one in each process, or on each machine. */
 const variable = /\.(port|pid|instance\.id)$|^(host\.id|process\.(owner|command_args))$/;
