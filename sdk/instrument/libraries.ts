@@ -6,7 +6,7 @@ import type { Span } from "@opentelemetry/api";
 import { load } from "../packages.ts";
 import { traceGraphql } from "./graphql.ts";
 import { describeCommand, traceRedis } from "./redis.ts";
-import { operationOf, scrubSql } from "./sql.ts";
+import { operationOf, scrubMysql, scrubSql } from "./sql.ts";
 import type { Instrumentation } from "./table.ts";
 
 export const libraries: readonly Instrumentation[] = [
@@ -30,7 +30,7 @@ export const libraries: readonly Instrumentation[] = [
     libraries: ["mysql2"],
     start() {
       const { MySQL2Instrumentation } = load("@opentelemetry/instrumentation-mysql2");
-      return new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubSql });
+      return new MySQL2Instrumentation({ maskStatement: true, maskStatementHook: scrubMysql });
     },
   },
   {

@@ -54,8 +54,14 @@ export function scrubText(given: string): string {
 }
 
 /** A name and what stands between it and its value: `name=`, `name: `, `"name": `. */
-const naming =
-  /(?<![\w.%-])(?:([\w.%-]{1,100})[ \t]{0,3}=(?!=)[ \t]{0,3}|(\\*["'])([\w.-]{1,100})\2\s{0,4}:\s{0,4}(?=\\*["'])|([\w.-]{1,100}):[ \t]{1,4})/g;
+const naming = new RegExp(
+  String.raw`(?<![\w.%-])(?:${[
+    String.raw`([\w.%-]{1,100})[ \t]{0,3}=(?!=)[ \t]{0,3}`,
+    String.raw`(\\*["'])([\w.-]{1,100})\2\s{0,4}:\s{0,4}(?=\\*["'])`,
+    String.raw`([\w.-]{1,100}):[ \t]{1,4}`,
+  ].join("|")})`,
+  "g",
+);
 /** In quotes, in quotes that are escaped themselves, or up to what stands behind values. */
 const valued =
   /(\\+["'])[^]*?(?:\1|$)|"(?:[^"\\]|\\[^])*(?:"|$)|'(?:[^'\\]|\\[^])*(?:'|$)|[^\s&;,"'<>)\]}]+/y;

@@ -8,9 +8,13 @@ export interface SqlOperation {
 }
 
 const comments = /\/\*[^]*?(?:\*\/|$)|--[^\n]*/g;
-/** A table with its schema, quoted or not. */
-const table =
-  /\b(?:from|into|update|join|table)\s+(?:only\s+)?((?:[\w$]+|"[^"]+"|`[^`]+`|\[[^\]]+\])(?:\.(?:[\w$]+|"[^"]+"|`[^`]+`|\[[^\]]+\]))*)/i;
+/** Quoted in the way of one database or another, or not at all. */
+const word = String.raw`(?:[\w$]+|"[^"]+"|${"`[^`]+`"}|\[[^\]]+\])`;
+/** A table with its schema. */
+const table = new RegExp(
+  String.raw`\b(?:from|into|update|join|table)\s+(?:only\s+)?(${word}(?:\.${word})*)`,
+  "i",
+);
 /** Of a longer statement only the beginning is read. */
 const mostRead = 10_000;
 
@@ -23,24 +27,50 @@ export function operationOf(sql: string): SqlOperation {
     : { operation, collection };
 }
 
-/**
- * A text in quotes, of PostgreSQL's kinds too, an x'…', or a number. A word with digits in it is none, nor is $1 or
- * "a name". What is not closed goes to the end.
- */
-const literals =
-  /--[^\n]*|\/\*[^]*?(?:\*\/|$)|"(?:[^"]|"")*"?|`[^`]*`?|\b[eE]'(?:[^'\\]|\\[^]|'')*'?|(?:\b(?:[nNxXbB]|[uU]&))?'(?:[^'\\]|''|\\[^])*'?|\$([A-Za-z_]\w*)?\$[^]*?(?:\$\1\$|$)|(?<![\w$@:.])[+-]?(?:0x[\da-f]+|\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\b/gi;
+/** What is not closed goes to the end. A word with digits in it is no number, nor is $1. */
+const literals = new RegExp(
+  [
+    String.raw`--[^\n]*|/\*[^]*?(?:\*/|$)`,
+    String.raw`"(?:[^"]|"")*"?|${"`[^`]*`?"}`, // names
+    String.raw`\b[eE]'(?:[^'\\]|\\[^]|'')*'?`,
+    String.raw`(?:\b(?:[nNxXbB]|[uU]&))?'(?:[^'\\]|''|\\[^])*'?`,
+    String.raw`\$([A-Za-z_]\w*)?\$[^]*?(?:\$\1\$|$)`,
+    String.raw`(?<![\w$@:.])[+-]?(?:0x[\da-f]+|\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\b`,
+  ].join("|"),
+  "gi",
+);
 
 /** Literals → ?; what is parameterised stays as it is. Comments go: people put anything in them. */
 export function scrubSql(sql: string): string {
+  return scrub(sql, (literal) => /^["`]/.test(literal));
+}
+
+/** In MySQL a text may stand in double quotes, too. */
+export function scrubMysql(sql: string): string {
+  return scrub(sql, (literal) => literal.startsWith("`"));
+}
+
+function scrub(sql: string, isName: (literal: string) => boolean): string {
   const text = sql.length > mostRead ? sql.slice(0, mostRead) : sql;
-  return text.replaceAll(literals, (literal) => {
+  return unescaped(text).replaceAll(literals, (literal) => {
     if (literal.startsWith("--") || literal.startsWith("/*")) return "";
-    return literal.startsWith('"') || literal.startsWith("`") ? literal : "?";
+    return isName(literal) ? literal : "?";
   });
 }
 
-const verbs =
-  /^[\s(]*(?:(?:\/\*[^]*?\*\/|--[^\n]*\n)\s*)*(?:select|insert|update|delete|replace|merge|with|create|alter|drop|truncate|call|exec|execute|explain|values|grant|revoke|copy|declare|do|set\s+[\w.@]+\s*(?:=|to\b))\b/i;
+/** Whether \' ends a text depends on the database and its settings, so all from the first to the last goes. */
+function unescaped(text: string): string {
+  return text.includes("\\'") ? text.replace(/'[^]*'/, "''") : text;
+}
+
+const verbs = new RegExp(
+  String.raw`^[\s(]*(?:(?:/\*[^]*?\*/|--[^\n]*\n)\s*)*(?:${[
+    "select|insert|update|delete|replace|merge|with|create|alter|drop|truncate|call|exec|execute",
+    "explain|values|grant|revoke|copy|declare|do",
+    String.raw`set\s+[\w.@]+\s*(?:=|to\b)`,
+  ].join("|")})\b`,
+  "i",
+);
 
 /** Rather than a command of another kind of database. */
 export function isSql(text: string): boolean {

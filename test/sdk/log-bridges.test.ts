@@ -9,7 +9,6 @@ import { appFile, runApp } from "./support/app.ts";
 import type { Ended, RunOptions } from "./support/app.ts";
 import { plainValue, startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
-import type { AnyValue } from "../support/otlp.ts";
 
 interface Run {
   readonly sink: Sink;
@@ -99,9 +98,7 @@ describe.each(["main.cjs", "main.mjs"])("%s", (file) => {
         record.severityNumber,
         record.severityText,
         plainValue(record.body),
-        Object.fromEntries(
-          Object.entries(record.attributes).map(([key, value]) => [key, deep(value)]),
-        ),
+        record.attributes,
         record.traceId === span?.traceId && record.spanId === span?.spanId,
         record.scope,
       ]);
@@ -201,20 +198,4 @@ function linesOf({ stdout, stderr }: Ended): readonly string[] {
     .replaceAll(/\n {4}at .*/g, "")
     .trimEnd()
     .split("\n");
-}
-
-/** Lists and maps, too. */
-function deep(value: unknown): unknown {
-  const { values } = (value ?? {}) as {
-    values?: readonly (AnyValue & { key?: string; value?: AnyValue })[];
-  };
-  if (!values) {
-    return typeof value === "object" && value !== null && Object.keys(value).length === 0
-      ? {}
-      : value;
-  }
-  if (values.some(({ key }) => key !== undefined)) {
-    return Object.fromEntries(values.map(({ key = "", value }) => [key, deep(plainValue(value))]));
-  }
-  return values.map((item) => deep(plainValue(item)));
 }

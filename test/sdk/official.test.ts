@@ -141,7 +141,7 @@ test("resources are the same but for what is private, slow or wrong", () => {
   expect(differencesOf(describeResources)).toEqual(withoutReasons(ofResources));
 });
 
-test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, but for secrets, bridges and the resource", () => {
+test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, but for what is listed", () => {
   expect(differencesOf(describeSpans, reference)).toEqual(withoutReasons(ofReferenceSpans));
   expect(differencesOf(describeLogs, reference)).toEqual(withoutReasons(ofLogs));
   expect(differencesOf(describeMetrics, reference)).toEqual([]);

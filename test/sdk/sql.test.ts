@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { describeCommand } from "../../sdk/instrument/redis.ts";
-import { isSql, operationOf, scrubSql } from "../../sdk/instrument/sql.ts";
+import { isSql, operationOf, scrubMysql, scrubSql } from "../../sdk/instrument/sql.ts";
 
 test.each([
   [
@@ -15,10 +15,20 @@ test.each([
   ["update a.b set c=$tag$se'cret$tag$ /* why */", "update a.b set c=? "],
   ["select `a b`, n'x', b'1' from t2", "select `a b`, ?, ? from t2"],
   ["select 'never closed", "select ?"],
+  [
+    "select a from b where c = 'x\\\\' and d = 'secret' and e = 5",
+    "select a from b where c = ? and e = ?",
+  ],
   ["SELECT $1::text, a[$2]", "SELECT $1::text, a[$2]"],
 ])("%s is sent as %s", (sql, scrubbed) => {
   expect(scrubSql(sql)).toBe(scrubbed);
   expect(isSql(sql)).toBe(true);
+});
+
+test("in MySQL a text may stand in double quotes", () => {
+  expect(scrubMysql('select `a` from b where c = "x" and d = 5')).toBe(
+    "select `a` from b where c = ? and d = ?",
+  );
 });
 
 test.each([

@@ -87,7 +87,9 @@ function received<Item extends object>(
 }
 
 export function plain(attributes: readonly KeyValue[] | undefined): Attributes {
-  return Object.fromEntries((attributes ?? []).map(({ key, value }) => [key, plainValue(value)]));
+  return Object.fromEntries(
+    (attributes ?? []).map(({ key = "", value }) => [key, plainValue(value)]),
+  );
 }
 
 export function plainValue(value: AnyValue | undefined): unknown {
