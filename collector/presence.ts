@@ -5,30 +5,32 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ownName, runningIn } from "./log/folder-lock.ts";
 
-export interface Presence {
+export interface Presence extends Urls {
   readonly pid: number;
-  /** Of its web port; absent if that is off. */
-  readonly url?: string;
 }
 
-interface Stored {
+/** Each is absent if that port is off. */
+export interface Urls {
+  /** Of its web port. */
+  readonly url?: string | undefined;
+  readonly otlpHttp?: string | undefined;
+  readonly otlpGrpc?: string | undefined;
+}
+
+interface Stored extends Urls {
   readonly pid: number;
   /** Tells it from a later process that has the same id. */
   readonly process: string;
-  readonly url?: string;
   readonly started: string;
 }
 
 /** Returns what takes it back. */
-export async function announce(
-  dataDir: string,
-  url: string | undefined,
-): Promise<() => Promise<void>> {
+export async function announce(dataDir: string, urls: Urls): Promise<() => Promise<void>> {
   const path = pathIn(dataDir);
   const own: Stored = {
     pid: process.pid,
     process: ownName(),
-    ...(url === undefined ? {} : { url }),
+    ...urls,
     started: new Date().toISOString(),
   };
   await rm(path, { force: true }); // it may be somebody else's, and open to more than its owner
@@ -43,7 +45,8 @@ export async function findCollector(dataDir: string): Promise<Presence | undefin
   const stored = await readStored(pathIn(dataDir));
   const pid = stored && runningIn(stored.process);
   if (!stored || pid === undefined) return undefined;
-  return { pid, ...(stored.url === undefined ? {} : { url: stored.url }) };
+  const { url, otlpHttp, otlpGrpc } = stored;
+  return { pid, url, otlpHttp, otlpGrpc };
 }
 
 async function readStored(path: string): Promise<Stored | undefined> {

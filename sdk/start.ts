@@ -1,6 +1,7 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { basename } from "node:path";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
@@ -35,7 +36,7 @@ const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise
 
 function startNow(): Sonde {
   const { settings, complaints } = readSettings(process.env);
-  if (settings.isDisabled) return nothing;
+  if (settings.isDisabled || isPackageManager()) return nothing;
   complain(complaints);
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
@@ -49,6 +50,13 @@ function startNow(): Sonde {
     },
   };
 }
+
+/** `npm start` under NODE_OPTIONS: the app is what it starts, which inherits them. */
+function isPackageManager(): boolean {
+  return packageManagers.test(basename(process.argv[1] ?? ""));
+}
+
+const packageManagers = /^((npm|npx)-cli\.js|(pnpm|pnpx|yarn|yarnpkg|corepack)(\.[cm]?js)?)$/;
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */
 function complain(complaints: readonly string[]): void {

@@ -55,7 +55,7 @@ function configured(config: Secured): string | undefined {
 }
 
 /** Who listens on all addresses is reached on this machine's own. */
-function reachable(url: string): URL {
+export function reachable(url: string): URL {
   const reached = new URL(url);
   if (reached.hostname === "0.0.0.0") reached.hostname = "127.0.0.1";
   if (reached.hostname === "[::]") reached.hostname = "[::1]";

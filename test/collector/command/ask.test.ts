@@ -66,13 +66,13 @@ const look = (webPort: number, more: Partial<Secured> = {}): Promise<Answer> =>
 
 test("what was announced in the data folder goes before the configured port", async () => {
   const port = await listen();
-  await announce(folder, `http://127.0.0.1:${port}`);
+  await announce(folder, { url: `http://127.0.0.1:${port}` });
   expect(await look(1)).toEqual({ kind: "answer", body: {}, note: "" });
 });
 
 test.each(["0.0.0.0", "[::ffff:127.0.0.1]"])("a collector on %s is reached here", async (host) => {
   const port = await listen();
-  await announce(folder, `http://${host}:${port}`);
+  await announce(folder, { url: `http://${host}:${port}` });
   expect(await look(1)).toMatchObject({ kind: "answer" });
 });
 
@@ -82,12 +82,12 @@ test("nobody is there where nothing listens and nothing was announced", async ()
   server = undefined;
   expect(await look(port)).toEqual({ kind: "nobody" });
   expect(await look(0)).toEqual({ kind: "nobody" });
-  await announce(folder, `http://127.0.0.1:${port}`);
+  await announce(folder, { url: `http://127.0.0.1:${port}` });
   expect(await look(port)).toMatchObject({ kind: "refused" });
 });
 
 test("one without a web port is somebody who cannot be asked", async () => {
-  await announce(folder, undefined);
+  await announce(folder, {});
   expect(await look(4319)).toEqual({ kind: "nobody", pid: process.pid });
 });
 
@@ -171,7 +171,7 @@ describe("over TLS", () => {
     expect(await look(port, { tlsCert: own.cert, authToken: "secret" })).toMatchObject({
       kind: "refused",
     });
-    await announce(folder, `https://127.0.0.1:${port}`);
+    await announce(folder, { url: `https://127.0.0.1:${port}` });
     expect(await look(port, { authToken: "secret" })).toMatchObject({ kind: "refused" });
     expect(asked).toEqual([]);
   });
