@@ -2,6 +2,7 @@
 // often and by whichever copy of this package it is asked for.
 
 import { basename } from "node:path";
+import { hiddenByBundle } from "./bundle.ts";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { startInstrumentations } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
@@ -37,11 +38,13 @@ const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise
 function startNow(): Sonde {
   const { settings, complaints } = readSettings(process.env);
   if (settings.isDisabled || isPackageManager()) return nothing;
-  complain(complaints);
+  const wanted = instrumentations.filter(({ name }) => settings.instrumentations.has(name));
+  const libraries = wanted.flatMap(({ libraries = [] }) => libraries);
+  complain([...complaints, hiddenByBundle(process.argv[1], libraries) ?? []].flat());
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  startInstrumentations(wanted);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
