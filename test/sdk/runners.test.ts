@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { build, type BuildOptions } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tree } from "../../sdk/testing/testing.ts";
-import { nodeOf } from "../support/on-demand.ts";
+import { nodeOf, onDemand } from "../support/on-demand.ts";
 import { expectWebAppIsObserved, launch, root } from "./support/launch.ts";
 
-const apps = join(root, "test/sdk/apps");
-const web = ["main.cjs", "main.mjs"].map((file) => join(apps, "web", file));
-const typed = ["main.cts", "main.mts"].map((file) => join(apps, "typed", file));
+const apps = "test/sdk/apps"; // seen from the folder in which they are run
+const web = [`${apps}/web/main.cjs`, `${apps}/web/main.mjs`];
+const typed = [`${apps}/typed/main.cts`, `${apps}/typed/main.mts`];
 const node = process.execPath;
 
 describe.each([22, 26])("Node %i", (major) => {
@@ -47,6 +47,27 @@ describe("TypeScript", () => {
 
   test.each(typed)("by node --import tsx: %s", async (file) => {
     await expectWebAppIsObserved([node, "--import", "tsx", file]);
+  });
+});
+
+// It needs TypeScript's older self, so neither is among the packages of the repository.
+describe("ts-node", () => {
+  const folder = onDemand("ts-node-10.9.2", ["ts-node@10.9.2", "typescript@5.9.3"]);
+  const modules = join(folder ?? "", "node_modules");
+  const env = {
+    TS_NODE_TRANSPILE_ONLY: "true",
+    TS_NODE_COMPILER: join(modules, "typescript"),
+    TS_NODE_SKIP_PROJECT: "true",
+    TS_NODE_COMPILER_OPTIONS: '{"module":"nodenext","moduleResolution":"nodenext"}',
+  };
+
+  test.skipIf(!folder)("as a command, CommonJS", async () => {
+    await expectWebAppIsObserved([node, join(modules, "ts-node/dist/bin.js"), typed[0]!], { env });
+  });
+
+  test.skipIf(!folder)("as a loader, ES modules", async () => {
+    const options = ["--no-warnings", "--loader", join(modules, "ts-node/esm.mjs")];
+    await expectWebAppIsObserved([node, ...options, typed[1]!], { env });
   });
 });
 
@@ -130,7 +151,7 @@ describe("a read-only file system", () => {
 
 describe("a bundle by esbuild", () => {
   let folder: string;
-  beforeAll(() => void (folder = mkdtempSync(join(root, "test/sdk/apps/bundle-"))));
+  beforeAll(() => void (folder = mkdtempSync(join(root, apps, "bundle-"))));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const bundle = async (file: string, options: BuildOptions = {}): Promise<string> => {
