@@ -5,11 +5,21 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { constants as system } from "node:os";
 import { delimiter, dirname, extname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/schema.ts";
 import { findCollector, type Urls } from "../presence.ts";
@@ -46,7 +56,7 @@ export async function run(args: readonly string[]): Promise<Result> {
   env["NODE_OPTIONS"] = withPreload(env["NODE_OPTIONS"], registerFile());
   if (!namesService(env)) env["OTEL_SERVICE_NAME"] = packageName(command);
   const started = namesEndpoint(env) ? undefined : await findOrStart(env, file);
-  const becomes = process.platform !== "win32" && started === undefined;
+  const becomes = process.execve !== undefined && started === undefined && isReplaceable(path);
   return becomes ? become(path, command, env) : await accompany({ path, command, env, started });
 }
 
@@ -133,6 +143,8 @@ function packageName(command: readonly string[]): string | undefined {
 }
 
 function namesEndpoint(env: Environment): boolean {
+  const exporters = ["TRACES", "METRICS", "LOGS"].map((signal) => env[`OTEL_${signal}_EXPORTER`]);
+  if (exporters.every((exporter) => exporter && !exporter.includes("otlp"))) return true;
   if (env["OTEL_CONFIG_FILE"] || env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return true;
   return ["", "TRACES_", "METRICS_", "LOGS_"].some(
     (signal) => env[`OTEL_EXPORTER_OTLP_${signal}ENDPOINT`],
@@ -233,8 +245,31 @@ function become(path: string, [name = "", ...args]: readonly string[], env: Envi
   const given = Object.entries(env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  if (process.execve === undefined) return failed("this Node cannot become another program");
-  return process.execve(path, [name, ...args], Object.fromEntries(given));
+  return process.execve!(path, [name, ...args], Object.fromEntries(given));
+}
+
+/**
+ * A program that the system refuses to run would end this process hard: a script without a first line that
+ * names its interpreter, which shells run all the same, or with one that is not there.
+ */
+function isReplaceable(path: string): boolean {
+  if (process.platform === "win32") return false;
+  const line = firstLine(path);
+  const interpreter = /^#!\s*(\S+)/.exec(line)?.[1];
+  return interpreter === undefined ? /^[^ -~\s]/.test(line) : isProgram(interpreter);
+}
+
+/** Of a program that may be run but not read: nothing. */
+function firstLine(path: string): string {
+  try {
+    const file = openSync(path, "r");
+    const head = Buffer.alloc(256);
+    const length = readSync(file, head);
+    closeSync(file);
+    return head.toString("latin1", 0, length).split("\n", 1)[0] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 interface Accompanied {
@@ -254,7 +289,7 @@ async function accompany({ path, command, env, started }: Accompanied): Promise<
   const listeners = passed.map((signal) => {
     const pass = (): void => {
       // From the keyboard it reaches the program by itself, which would count two as "at once".
-      if (signal === "SIGINT" && process.stdin.isTTY) return;
+      if (signal === "SIGINT" && isatty(0)) return;
       program.kill(signal);
     };
     process.on(signal, pass);

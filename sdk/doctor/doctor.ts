@@ -9,7 +9,7 @@ import { scrubUrl } from "../instrument/scrub.ts";
 import { instrumentations } from "../instrument/table.ts";
 import { readSettings } from "../settings.ts";
 import { checkEndpoints, type Endpoint } from "./endpoints.ts";
-import { type Libraries, libraries } from "./libraries.ts";
+import { isFor, type Libraries, libraries } from "./libraries.ts";
 import { sendTestSpan, type TestSpan } from "./test-span.ts";
 
 export interface Examination {
@@ -42,14 +42,14 @@ export async function examine(
   const node = nodeOf(command);
   const file = fileOf(command);
   const preload = command.length === 0 ? undefined : preloadOf(command, env);
-  const found = libraries(file, settings.instrumentations);
+  const found = libraries(file, settings);
   const endpoints = settings.isDisabled ? [] : await checkEndpoints(settings);
   const isReached = endpoints.some(
     ({ signals, failure }) => signals.includes("traces") && !failure,
   );
   const testSpan = isReached ? await sendTestSpan(settings, surroundings) : undefined;
   const watched = instrumentations
-    .filter(({ name }) => settings.instrumentations.has(name))
+    .filter((one) => settings.instrumentations.has(one.name) && isFor(one, settings))
     .flatMap(({ libraries = [] }) => libraries);
   const isUnreached = endpoints.some(({ failure }) => failure !== undefined);
   const problems = [
@@ -116,7 +116,7 @@ function notPreloaded(command: readonly string[]): string {
   const words = command.join(" ");
   const isNode = /^node(\.exe)?$/.test(basename(command[0] ?? ""));
   const alone = isNode ? `, or by: node --import sonde/register ${command.slice(1).join(" ")}` : "";
-  return `nothing preloads the SDK: start the app by: sonde run -- ${words}${alone}`;
+  return `nothing preloads the SDK: start the app by: npx sonde run -- ${words}${alone}`;
 }
 
 /** One line for all signals that go the same way. */

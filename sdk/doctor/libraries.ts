@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Instrumentation, instrumentations } from "../instrument/table.ts";
-import type { InstrumentationName } from "../settings.ts";
+import type { Settings } from "../settings.ts";
 
 export interface Libraries {
   /** The project's package.json; absent if there is none. */
@@ -24,13 +24,11 @@ export interface Library {
   readonly why: string;
 }
 
-export function libraries(
-  file: string | undefined,
-  enabled: ReadonlySet<InstrumentationName>,
-): Libraries {
+export function libraries(file: string | undefined, settings: Settings): Libraries {
   const project = findUp(file === undefined ? process.cwd() : dirname(file), "package.json");
   const builtIn = instrumentations
-    .filter(({ name, libraries }) => !libraries && enabled.has(name) && ofNode.has(name))
+    .filter((one) => ofNode.has(one.name) && isFor(one, settings))
+    .filter(({ name }) => settings.instrumentations.has(name))
     .map(({ name }) => name);
   if (project === undefined) return { builtIn, packages: [], others: [] };
   const { dependencies, optionalDependencies } = readJson(project) ?? {};
@@ -38,7 +36,7 @@ export function libraries(
   const packages: Library[] = [];
   const others: string[] = [];
   for (const name of names.toSorted()) {
-    const library = describe(name, dirname(project), enabled);
+    const library = describe(name, dirname(project), settings);
     if (library) packages.push(library);
     else others.push(name);
   }
@@ -68,24 +66,22 @@ const uncovered: ReadonlyMap<string, string> = new Map([
   ["mysql", "it is no longer maintained; mysql2 is instrumented"],
 ]);
 
-function describe(
-  name: string,
-  folder: string,
-  enabled: ReadonlySet<InstrumentationName>,
-): Library | undefined {
+function describe(name: string, folder: string, settings: Settings): Library | undefined {
   const file = findUp(folder, join("node_modules", name, "package.json"));
   const version = versionOf(name, folder);
-  const one = instrumentations.find((one) => one.libraries?.includes(name) ?? one.name === name);
+  const one = instrumentations
+    .filter((one) => isFor(one, settings))
+    .find((one) => one.libraries?.includes(name) ?? one.name === name);
   if (one === undefined) {
     const why = covered.get(name) ?? uncovered.get(name);
     if (why === undefined) return undefined;
     return { name, version, isInstrumented: covered.has(name), why };
   }
   const not = (why: string): Library => ({ name, version, isInstrumented: false, why });
-  if (!enabled.has(one.name))
+  if (!settings.instrumentations.has(one.name))
     return not(`${one.name} is switched off by OTEL_NODE_…_INSTRUMENTATIONS`);
   if (version === "") return not("not installed");
-  const made = startedBy(one);
+  const made = startedBy(one, settings, version);
   const ranges = supported(made, name);
   // A package may be a shell around another one, which is what is instrumented: redis and @redis/client.
   const isWell = (one.libraries ?? [name]).some((library) => {
@@ -106,10 +102,16 @@ function versionOf(name: string, folder: string): string {
 const isSupported = (version: string, ranges: readonly string[]): boolean =>
   ranges.length === 0 || ranges.some((range) => satisfies(version, range));
 
+/** One engine may have another instrumentation of the same name than the other. */
+export function isFor(one: Instrumentation, settings: Settings): boolean {
+  return !("engine" in one) || one.engine === undefined || one.engine === settings.engine;
+}
+
 /** An instrumentation of OpenTelemetry's; its hooks in this process do no harm. */
-function startedBy(one: Instrumentation): unknown {
+function startedBy(one: Instrumentation, settings: Settings, version: string): unknown {
   try {
-    return one.start();
+    const starts: { start(settings: Settings, version: string): unknown } = one;
+    return starts.start(settings, version);
   } catch {
     return undefined;
   }

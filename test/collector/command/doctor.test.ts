@@ -156,7 +156,7 @@ describe("an app", () => {
     expect(problems).toEqual(
       by === undefined
         ? [
-            "nothing preloads the SDK: start the app by: sonde run -- node app.js, " +
+            "nothing preloads the SDK: start the app by: npx sonde run -- node app.js, " +
               "or by: node --import sonde/register app.js",
           ]
         : [],

@@ -86,6 +86,17 @@ describe("the program", () => {
     expect(output.stdout).toBe("SigIgn:\t0000000000000000\n");
   });
 
+  test("may be a script that only a shell would run", async () => {
+    const file = join(folder, "script");
+    writeFileSync(file, "exit 6\n", { mode: 0o755 });
+    const without = start(["run", "--", "./script"]);
+    expect(await without.ended).toEqual({ code: 6, signal: null });
+    writeFileSync(file, "#!/no/such/interpreter\n");
+    const wrong = start(["run", "--", "./script"]);
+    expect(await wrong.ended).toEqual({ code: 1, signal: null });
+    expect(wrong.output.stderr).toMatch(/^sonde: \S+script: spawn \S+ ENOENT\n$/);
+  });
+
   test("that is not there is status 127, a wrong call 2", async () => {
     const missing = await runSonde(["run", "no-such-program"], { dataDir: folder });
     expect(missing).toEqual({
