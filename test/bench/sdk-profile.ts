@@ -23,6 +23,8 @@ interface CpuProfile {
       readonly lineNumber: number;
     };
   }[];
+  /** Microseconds of the system's clock that no one can set. */
+  readonly startTime: number;
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
 }
@@ -39,25 +41,38 @@ export async function profile(
     const { url, exit } = await startApp(`${app}.cjs`, agent, machine, { options });
     const path = app === "http" ? "/" : "/orders/7";
     const order = { kind: "send", url: url + path, requests, connections: 32 } as const;
+    await ask<Sent>(machine.load, order); // to warm up
+    const from = microseconds();
     await ask<Sent>(machine.load, order);
+    const to = microseconds();
     await fetch(`${url}/exit`).catch(() => {}); // it ends instead of answering
     await exit;
     const [file = ""] = readdirSync(folder);
     const read = JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile; // Node's own
-    return summarize(read, requests);
+    return summarize(read, requests, { from, to });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function summarize({ nodes, samples, timeDeltas }: CpuProfile, requests: number): ProfileSummary {
+const microseconds = (): number => Number(process.hrtime.bigint() / 1000n);
+
+/** Only what lies between: start and end of the app are another matter. */
+function summarize(
+  { nodes, startTime, samples, timeDeltas }: CpuProfile,
+  requests: number,
+  { from, to }: { readonly from: number; readonly to: number },
+): ProfileSummary {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const parts = new Map<string, number>();
   const functions = new Map<string, number>();
+  let at = startTime;
   for (const [index, id] of samples.entries()) {
+    const delta = timeDeltas[index] ?? 0;
+    at += delta;
     const frame = frames.get(id);
-    if (!frame || frame.functionName === "(idle)") continue;
-    const micros = (timeDeltas[index] ?? 0) / requests;
+    if (at < from || at > to || !frame || frame.functionName === "(idle)") continue;
+    const micros = delta / requests;
     const part = partOf(frame.url, frame.functionName);
     add(parts, part, micros);
     if (part.startsWith("sonde")) {
@@ -69,7 +84,8 @@ function summarize({ nodes, samples, timeDeltas }: CpuProfile, requests: number)
 }
 
 function partOf(url: string, name: string): string {
-  if (url === "") return name.startsWith("(") ? name : "V8 and native code";
+  if (url === "" || url.startsWith("wasm:"))
+    return name.startsWith("(") ? name : "V8 and native code";
   if (url.startsWith("node:")) return `Node: ${url.slice("node:".length).split("/").at(-1)}`;
   const inPackage = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
   if (inPackage !== undefined) return inPackage;

@@ -169,7 +169,7 @@ async function showProfiles(
   machine: Machine & { readonly load: Child },
 ): Promise<void> {
   for (const app of apps) {
-    const requests = (isQuick ? quickEffort : efforts[app]).requests * 2;
+    const { requests } = isQuick ? quickEffort : efforts[app];
     const alone = await profile(app, none, requests, machine);
     for (const agent of agents.slice(1)) {
       const summary = await profile(app, agent, requests, machine);
