@@ -125,7 +125,7 @@ interface Exchanged {
 
 const refused = (error: string): Answer => ({ kind: "refused", error });
 
-async function tokenOf({ authToken, authTokenFile }: Secured): Promise<string | undefined> {
+export async function tokenOf({ authToken, authTokenFile }: Secured): Promise<string | undefined> {
   if (authToken !== undefined || authTokenFile === undefined) return authToken;
   return (await readFile(authTokenFile, "utf8")).trim();
 }

@@ -23,7 +23,7 @@ import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/schema.ts";
 import { findCollector, type Urls } from "../presence.ts";
-import { reachable } from "./ask.ts";
+import { reachable, tokenOf } from "./ask.ts";
 import { failed, type Result, settings, UsageError } from "./command.ts";
 
 export const usage = `sonde run: runs a program under the SDK
@@ -162,17 +162,18 @@ async function findOrStart(
     const config = await settings(file);
     const found = await findCollector(config.dataDir);
     if (found) {
-      direct(env, config, found);
+      await direct(env, config, found);
       return undefined;
     }
     // Such as one in a container, whose folder is not to be seen from here.
     const { otlpHttpPort: port } = config;
     if (typeof port === "number" && port !== 0 && (await answers("127.0.0.1", port))) {
-      direct(env, config, { otlpHttp: `http://127.0.0.1:${port}` });
+      const scheme = config.tlsCert === undefined ? "http" : "https";
+      await direct(env, config, { otlpHttp: `${scheme}://127.0.0.1:${port}` });
       return undefined;
     }
     const { collector, urls } = await startCollector(file, config);
-    direct(env, config, urls);
+    await direct(env, config, urls);
     return collector;
   } catch (error) {
     process.stderr.write(`sonde: no collector for the program: ${(error as Error).message}\n`);
@@ -180,17 +181,20 @@ async function findOrStart(
   }
 }
 
-function direct(env: Environment, { authToken, tlsCert }: Config, urls: Urls): void {
+/** With what it asks of its clients, as far as its own settings tell. */
+async function direct(env: Environment, config: Config, urls: Urls): Promise<void> {
   const isGrpc = env["OTEL_EXPORTER_OTLP_PROTOCOL"]?.trim().toLowerCase() === "grpc";
   const url = isGrpc ? urls.otlpGrpc : urls.otlpHttp;
   if (url === undefined) return;
-  const reached = reachable(url.replace(/^grpc(s?):/, "http$1:"));
-  env["OTEL_EXPORTER_OTLP_ENDPOINT"] = reached.href.replace(/\/$/, "");
-  if (authToken !== undefined) {
-    const header = `authorization=${encodeURIComponent(`Bearer ${authToken}`)}`;
+  env["OTEL_EXPORTER_OTLP_ENDPOINT"] = reachable(url.replace(/^grpc(s?):/, "http$1:")).origin;
+  const token = await tokenOf(config);
+  if (token !== undefined) {
+    const header = `authorization=${encodeURIComponent(`Bearer ${token}`)}`;
     env["OTEL_EXPORTER_OTLP_HEADERS"] ||= header;
   }
-  if (tlsCert !== undefined) env["OTEL_EXPORTER_OTLP_CERTIFICATE"] ||= resolve(tlsCert);
+  if (config.tlsCert !== undefined) {
+    env["OTEL_EXPORTER_OTLP_CERTIFICATE"] ||= resolve(config.tlsCert);
+  }
 }
 
 function answers(host: string, port: number): Promise<boolean> {

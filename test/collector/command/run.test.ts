@@ -175,6 +175,8 @@ describe("the SDK", () => {
 });
 
 describe("the collector", () => {
+  /** Of what "sonde log" shows of a segment: batches, then spans. */
+  const twoSpans = /^0000000000000000\.segment +\S+ KiB +0–1 +2 +2 /m;
   const endpoint = show("OTEL_EXPORTER_OTLP_ENDPOINT");
 
   test("is the one that the environment names", async () => {
@@ -197,6 +199,16 @@ describe("the collector", () => {
     await running.kill("SIGTERM");
   });
 
+  test("that asks for a token gets it, since its settings are known here", async () => {
+    const env = { SONDE_AUTH_TOKEN: "a-token-of-enough-letters" };
+    const running = await startCollector({ dataDir: folder, env });
+    const ran = await runSonde(["run", "--", "node", "app.js"], { dataDir: folder, env });
+    expect(ran).toEqual({ status: 0, stdout: "", stderr: "" });
+    const log = await runSonde(["log"], { dataDir: folder, env });
+    expect(log.stdout).toMatch(twoSpans);
+    await running.kill("SIGTERM");
+  });
+
   test("is started if none runs, takes the last words, and ends with the program", async () => {
     const env = {
       SONDE_OTLP_HTTP_PORT: "0",
@@ -209,7 +221,7 @@ describe("the collector", () => {
     expect(ran.status).toBe(0);
     expect(ran.stderr).toMatch(/^sonde: a collector was started for the program, on http:\S+\n$/);
     const log = await runSonde(["log"], { dataDir: folder, env });
-    expect(log.stdout).toMatch(/^0000000000000000\.segment +\S+ KiB +0–1 +2 +2 /m);
+    expect(log.stdout).toMatch(twoSpans);
   });
 
   test("that was started ends when sonde is killed", async () => {
