@@ -154,14 +154,24 @@ describe("the SDK", () => {
     await collector.spans({}, { count: 2 });
   });
 
-  test("is not started in npm, only in what npm starts", async () => {
+  test("is started in what npm starts", async () => {
     const scripts = { start: "node app.js" };
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "by-npm", scripts }));
     const { ended } = start(["run", "--", "npm", "start"]);
     expect(await ended).toMatchObject({ code: 0 });
     await collector.spans({ service: "by-npm" }, { count: 2 });
-    expect(collector.received.logs).toEqual([]); // of what npm prints, had it been observed
   });
+
+  test.each(["npm-cli.js", "npx-cli.js", "pnpm.cjs", "yarn.js", "yarn", "corepack.js"])(
+    "is not started in %s",
+    async (name) => {
+      writeFileSync(join(folder, name), app);
+      const { output, ended } = start(["run", "--", "node", name]);
+      expect(await ended).toEqual({ code: 0, signal: null });
+      expect(output.stderr).toBe("");
+      expect(collector.received).toEqual({ spans: [], logs: [], metrics: [] });
+    },
+  );
 
   test.each([
     [{ OTEL_SERVICE_NAME: "given" }, "given"],
