@@ -1,7 +1,9 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { basename } from "node:path";
 import { workerData } from "node:worker_threads";
+import { hiddenByBundle } from "./bundle.ts";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
@@ -46,17 +48,21 @@ function startNow(): Sonde {
     return nothing;
   }
   const { settings, complaints } = readSettings(process.env);
-  if (isLoggerThread()) return nothing;
+  if (isPackageManager() || isLoggerThread()) return nothing;
   if (settings.isDisabled) {
     complain(complaints);
     passOn(settings);
     return nothing;
   }
-  complain([...complaints, ...otherProviders()]);
   const chosen = instrumentations.filter(
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
+  const libraries = chosen.flatMap(({ isSeenInBundles, subscribe, libraries = [] }) =>
+    isSeenInBundles === true || subscribe ? [] : libraries,
+  );
+  const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
+  complain([...complaints, ...otherProviders(), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
@@ -79,6 +85,13 @@ function passOn(settings: Settings): void {
   context.setGlobalContextManager(contexts);
   propagation.setGlobalPropagator(propagator);
 }
+
+/** `npm start` under NODE_OPTIONS: the app is what it starts, which inherits them. */
+function isPackageManager(): boolean {
+  return packageManagers.test(basename(process.argv[1] ?? ""));
+}
+
+const packageManagers = /^((npm|npx)-cli\.js|(pnpm|pnpx|yarn|yarnpkg|corepack)(\.[cm]?js)?)$/;
 
 /** pino's transports run in threads that the app knows nothing of, and there is nothing in them to see. */
 function isLoggerThread(): boolean {

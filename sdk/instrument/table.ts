@@ -24,6 +24,8 @@ export interface Instrumentation {
   readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
+  /** Although nobody sees its libraries being loaded there. */
+  readonly isSeenInBundles?: true;
   /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
   subscribe?(): void;
   /**
@@ -87,6 +89,7 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "express",
     engine: "sonde",
     libraries: ["express", "router"],
+    isSeenInBundles: true,
     start() {},
     loaded: nameExpressRoutes,
   },
