@@ -5,11 +5,13 @@
 
 import type { Engine } from "./engine.ts";
 import { servePrometheus } from "./export/prometheus.ts";
+import { scrubFrom } from "./instrument/scrubbers.ts";
 import { load } from "./packages.ts";
 import { makePropagator } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
 import { makeSampler } from "./sampling/sampler.ts";
 import type { Settings } from "./settings.ts";
+import { tell } from "./tell.ts";
 
 /** The providers that are registered with the API can do this; the API does not say so. */
 interface Flushes {
@@ -31,9 +33,14 @@ export function startReference(settings: Settings): Engine {
     ...(isScraped ? { metricReaders: [servePrometheus(settings)] } : {}),
   });
   sdk.start();
-  const tracers = trace.getTracerProvider();
+  const proxy = trace.getTracerProvider();
+  const tracers = proxy instanceof ProxyTracerProvider ? proxy.getDelegate() : proxy;
+  const open = scrubFrom(tracers, logs.getLoggerProvider()).filter((signal) =>
+    signal === "spans" ? settings.traces.exporters.length : settings.logs.exporters.length,
+  );
+  if (open.length > 0) tell(`secrets in ${open.join(" and ")} are not redacted by this engine`);
   const providers = [
-    tracers instanceof ProxyTracerProvider ? tracers.getDelegate() : tracers,
+    tracers,
     logs.getLoggerProvider(),
     metrics.getMeterProvider(),
   ] as readonly Flushes[];

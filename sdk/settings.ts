@@ -23,10 +23,24 @@ export const instrumentationNames = [
   "express",
   "koa",
   "hapi",
+  "nestjs-core",
   "pg",
+  "mysql2",
+  "knex",
+  "mongodb",
+  "mongoose",
   "redis",
+  "ioredis",
+  "memcached",
+  "kafkajs",
+  "amqplib",
+  "socket.io",
+  "grpc",
+  "graphql",
+  "aws-sdk",
   "pino",
   "winston",
+  "bunyan",
 ] as const;
 export type InstrumentationName = (typeof instrumentationNames)[number];
 
@@ -98,6 +112,8 @@ export interface Settings extends SamplerSettings {
   readonly knownMethods: ReadonlySet<string>;
   /** Conventions that are asked for in their stable form, "database" or "database/dup". */
   readonly semconv: ReadonlySet<string>;
+  /** Whether lines of JSON that loggers write gain trace_id, span_id and trace_flags. */
+  readonly logIds: boolean;
 }
 
 /** Lengths are unlimited where undefined. */
@@ -181,6 +197,7 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
       membersOf(read.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") ?? ""),
     ),
     semconv: readSemconv(read),
+    logIds: read.choice(["SONDE_LOG_IDS"], ["true", "false"]) !== "false",
   };
   // Whoever switches it off does not want to hear of it either.
   return { settings: frozen(settings), complaints: settings.isDisabled ? [] : read.complaints };

@@ -1,9 +1,12 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { basename } from "node:path";
+import { workerData } from "node:worker_threads";
+import { hiddenByBundle } from "./bundle.ts";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { knowMethods } from "./instrument/http-scope.ts";
-import { startInstrumentations } from "./instrument/modules.ts";
+import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
@@ -47,22 +50,28 @@ function startNow(): Sonde {
     return nothing;
   }
   const { settings, complaints } = readSettings(process.env);
+  if (isPackageManager() || isLoggerThread()) return nothing;
   if (settings.isDisabled) {
     complain(complaints);
     passOn(settings);
     return nothing;
   }
-  const wanted = instrumentations.filter(
+  const chosen = instrumentations.filter(
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
-  complain([...complaints, ...otherProviders()]);
+  const libraries = chosen.flatMap(({ isSeenInBundles, subscribe, libraries = [] }) =>
+    isSeenInBundles === true || subscribe ? [] : libraries,
+  );
+  const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
+  complain([...complaints, ...otherProviders(), hidden].flat());
+  tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
   keepExemplars(settings.exemplarFilter);
-  startInstrumentations(wanted);
+  startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -79,6 +88,20 @@ function passOn(settings: Settings): void {
   const contexts = new AsyncContexts(parentContext(propagator, process.env));
   context.setGlobalContextManager(contexts);
   propagation.setGlobalPropagator(propagator);
+}
+
+/** `npm start` under NODE_OPTIONS: the app is what it starts, which inherits them. */
+function isPackageManager(): boolean {
+  return packageManagers.test(basename(process.argv[1] ?? ""));
+}
+
+const packageManagers = /^((npm|npx)-cli\.js|(pnpm|pnpx|yarn|yarnpkg|corepack)(\.[cm]?js)?)$/;
+
+/** pino's transports run in threads that the app knows nothing of, and there is nothing in them to see. */
+function isLoggerThread(): boolean {
+  const data = workerData as { workerData?: { $context?: object } } | null; // thread-stream's, if any
+  const inner = data?.workerData?.$context;
+  return typeof inner === "object" && inner !== null && "threadStreamVersion" in inner;
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

@@ -46,6 +46,7 @@ const exporterKinds: Readonly<Record<string, Kind>> = {
 export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["SONDE_ENGINE", engines],
   ["SONDE_HTTP_ACTIVE_REQUESTS", "boolean"],
+  ["SONDE_LOG_IDS", ["true", "false"]],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_CONFIG_FILE", "text"],
   ["OTEL_SERVICE_NAME", "text"],

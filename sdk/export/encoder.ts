@@ -6,14 +6,23 @@ import type { HrTime } from "@opentelemetry/api";
 import { isList } from "../trace/values.ts";
 import type { Fields, Value } from "../trace/values.ts";
 
-/** What an attribute's text is changed to before it leaves; undefined for names whose texts stay. */
-export type Redactor = (name: string) => ((text: string) => string) | undefined;
+/** What the values of a name are changed to before they leave. */
+export interface Redaction {
+  readonly text: (text: string) => string;
+  /** For a list that says more than its texts, each for itself. */
+  readonly list?: (items: readonly unknown[]) => readonly string[];
+  /** In place of a map; without it each of its values is judged by its own name. */
+  readonly map?: string;
+}
 
-/** A name that is used again and again: its bytes, and whether its values have to be redacted. */
+/** Undefined for names whose values stay. */
+export type Redactor = (name: string) => Redaction | undefined;
+
+/** A name that is used again and again: its bytes, and how its values are redacted. */
 interface Name {
   /** Field 1 of a KeyValue with its tag and length. */
   readonly field: Uint8Array;
-  readonly redact: ((text: string) => string) | undefined;
+  readonly redaction: Redaction | undefined;
 }
 
 const mostNames = 2000;
@@ -24,10 +33,13 @@ export class Encoder {
   bytes: Buffer = Buffer.allocUnsafe(0);
   at = 0;
   readonly #redactor: Redactor;
+  /** For what has no name that tells anything: a span's own, a message, a log record's body. */
+  readonly #unnamed: Redaction | undefined;
   readonly #names = new Map<string, Name>();
 
   constructor(redactor: Redactor = () => undefined) {
     this.#redactor = redactor;
+    this.#unnamed = redactor("body");
   }
 
   /** A nested message; give `end` what this returns. */
@@ -118,6 +130,18 @@ export class Encoder {
     this.at += this.bytes.write(text, this.at);
   }
 
+  /** A text that people write: what it says is redacted as it is in attributes. */
+  prose(tag: number, text: string): void {
+    this.text(tag, this.#unnamed === undefined ? text : this.#unnamed.text(text));
+  }
+
+  /** An AnyValue as a field of its own, redacted as attributes are. */
+  body(tag: number, value: Value): void {
+    const start = this.begin(tag);
+    this.#anyValue(value, this.#unnamed);
+    this.end(start);
+  }
+
   raw(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.at);
@@ -128,13 +152,6 @@ export class Encoder {
     for (let at = 0; at < entries.length; at += 2) {
       this.#keyValue(tag, entries[at] as string, entries[at + 1]!); // names are at even places
     }
-  }
-
-  /** An AnyValue as a field of its own. */
-  value(tag: number, value: Value): void {
-    const start = this.begin(tag);
-    this.#anyValue(value);
-    this.end(start);
   }
 
   varint(value: number): void {
@@ -162,12 +179,11 @@ export class Encoder {
   }
 
   #keyValue(tag: number, name: string, value: Value): void {
-    const { field, redact } = this.#names.get(name) ?? this.#addName(name);
+    const { field, redaction } = this.#names.get(name) ?? this.#addName(name);
     const start = this.begin(tag);
     this.#short(field);
     const inner = this.begin(0x12);
-    if (redact === undefined) this.#anyValue(value);
-    else this.#redacted(value, redact);
+    this.#anyValue(value, redaction);
     this.end(inner);
     this.end(start);
   }
@@ -182,27 +198,20 @@ export class Encoder {
     this.at = at;
   }
 
-  /** What it throws loses the value and not the secret. */
-  #redacted(value: Value, redact: (text: string) => string): void {
-    if (typeof value === "string") this.text(0x0a, redact(value));
-    else if (isList(value)) {
-      this.#anyValue(value.map((item) => (typeof item === "string" ? redact(item) : item)));
-    } else this.#anyValue(value);
-  }
-
   #addName(name: string): Name {
     const text = Buffer.from(name);
     const encoder = new Encoder();
     encoder.head(0x0a, text.length);
     encoder.raw(text);
-    const made: Name = { field: encoder.take(), redact: this.#redactor(name) };
+    const made: Name = { field: encoder.take(), redaction: this.#redactor(name) };
     // Names made up by the thousand are not worth remembering.
     if (this.#names.size < mostNames && name.length < 256) this.#names.set(name, made);
     return made;
   }
 
-  #anyValue(value: Value): void {
-    if (typeof value === "string") this.text(0x0a, value);
+  /** An AnyValue: a list is redacted as its own name says, and a map as the names in it say. */
+  #anyValue(value: Value, redaction: Redaction | undefined): void {
+    if (typeof value === "string") this.text(0x0a, redaction ? redaction.text(value) : value);
     else if (typeof value === "number") this.#number(value);
     else if (typeof value === "boolean") this.uint(0x10, value ? 1 : 0);
     else if (typeof value === "bigint") this.#integer(value);
@@ -212,13 +221,21 @@ export class Encoder {
       this.raw(value);
     } else if (isList(value)) {
       const start = this.begin(0x2a);
-      for (const item of value) this.value(0x0a, item);
+      if (redaction?.list) for (const text of redaction.list(value)) this.#item(text, undefined);
+      else for (const item of value) this.#item(item, redaction);
       this.end(start);
-    } else {
+    } else if (redaction?.map !== undefined) this.text(0x0a, redaction.map);
+    else {
       const start = this.begin(0x32);
       this.attributes(0x0a, value);
       this.end(start);
     }
+  }
+
+  #item(value: Value, redaction: Redaction | undefined): void {
+    const start = this.begin(0x0a);
+    this.#anyValue(value, redaction);
+    this.end(start);
   }
 
   #number(value: number): void {

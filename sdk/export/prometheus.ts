@@ -1,7 +1,7 @@
 // The app's metrics for Prometheus to scrape, on a server of our own around OpenTelemetry's exporter: a
 // port that is taken does not end the app, and a scrape is not traced.
 
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { IMetricReader, MetricProducer } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
 import type { Settings } from "../settings.ts";
@@ -11,6 +11,11 @@ const ownSockets = new WeakSet<object>();
 
 export function isScrape(request: IncomingMessage): boolean {
   return ownSockets.has(request.socket);
+}
+
+/** Whoever serves what is asked for telemetry, or takes telemetry, is not part of the app. */
+export function leaveUntraced(server: Server): void {
+  server.on("connection", (socket) => ownSockets.add(socket));
 }
 
 export function servePrometheus(
@@ -27,10 +32,8 @@ export function servePrometheus(
       response.writeHead(404).end();
     }
   });
-  server.on("connection", (socket) => {
-    ownSockets.add(socket);
-    socket.unref();
-  });
+  leaveUntraced(server);
+  server.on("connection", (socket) => socket.unref());
   server.on("error", (error) => {
     tell(`metrics are not served on ${host}:${port}: ${messageOf(error)}`);
   });

@@ -4,17 +4,20 @@
 import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
-import { sendConsoleLogs } from "./console.ts";
 import { patchBuiltins } from "./builtins.ts";
 import { traceHttpClients } from "./http-client.ts";
 import { traceHttp2Servers } from "./http2-server.ts";
 import { traceHttpServers } from "./http-server.ts";
+import { libraries } from "./libraries.ts";
+import { bridgeBunyan } from "./logs/bunyan.ts";
+import { sendConsoleLogs } from "./logs/console.ts";
+import { bridgePino } from "./logs/pino.ts";
+import { bridgeWinston } from "./logs/winston.ts";
 import { nameExpressRoutes } from "./routes/express.ts";
 import { nameFastifyRoutes } from "./routes/fastify.ts";
 import { nameHapiRoutes } from "./routes/hapi.ts";
 import { nameKoaRoutes } from "./routes/koa.ts";
 import { traceUndici } from "./undici.ts";
-import { sendWinstonLogs } from "./winston.ts";
 
 export interface Instrumentation {
   readonly name: InstrumentationName;
@@ -22,10 +25,17 @@ export interface Instrumentation {
   readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
-  /** Its module hooks must be in place when this returns; what it returns is of no interest. */
-  start(): unknown;
-  /** Called with what a library exports, once it is loaded. */
-  loaded?(exports: unknown): void;
+  /** Although nobody sees its libraries being loaded there. */
+  readonly isSeenInBundles?: true;
+  /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
+  subscribe?(): void;
+  /**
+   * Its module hooks must be in place when this returns; what it returns is of no interest. The version is
+   * that of the library which is about to be loaded, "" for none.
+   */
+  start(settings: Settings, version: string): unknown;
+  /** Called with what a library exports, whenever it is asked for. */
+  loaded?(exports: unknown, settings: Settings): void;
 }
 
 export const instrumentations: readonly Instrumentation[] = [
@@ -82,6 +92,7 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "express",
     engine: "sonde",
     libraries: ["express", "router"],
+    isSeenInBundles: true,
     start() {},
     loaded: nameExpressRoutes,
   },
@@ -112,36 +123,34 @@ export const instrumentations: readonly Instrumentation[] = [
     },
   },
   {
-    name: "pg",
-    libraries: ["pg", "pg-pool"],
+    name: "koa",
+    engine: "opentelemetry",
+    libraries: ["koa"],
     start() {
-      const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
-      return new PgInstrumentation();
+      const { KoaInstrumentation, KoaLayerType } = load("@opentelemetry/instrumentation-koa");
+      return new KoaInstrumentation({ ignoreLayersType: [KoaLayerType.MIDDLEWARE] });
     },
   },
   {
-    name: "redis",
-    libraries: ["redis", "@redis/client"],
+    name: "hapi",
+    engine: "opentelemetry",
+    libraries: ["@hapi/hapi"],
     start() {
-      const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
-      return new RedisInstrumentation();
+      const { HapiInstrumentation } = load("@opentelemetry/instrumentation-hapi");
+      return new HapiInstrumentation();
     },
   },
   {
-    name: "pino",
-    libraries: ["pino"],
+    name: "nestjs-core",
+    engine: "opentelemetry",
+    libraries: ["@nestjs/core"],
     start() {
-      const { PinoInstrumentation } = load("@opentelemetry/instrumentation-pino");
-      return new PinoInstrumentation();
+      const { NestInstrumentation } = load("@opentelemetry/instrumentation-nestjs-core");
+      return new NestInstrumentation();
     },
   },
-  {
-    name: "winston",
-    libraries: ["winston"],
-    start() {
-      const { WinstonInstrumentation } = load("@opentelemetry/instrumentation-winston");
-      return new WinstonInstrumentation({ disableLogSending: true }); // it would need one more package
-    },
-    loaded: sendWinstonLogs,
-  },
+  ...libraries,
+  { name: "pino", libraries: ["pino"], start() {}, loaded: bridgePino },
+  { name: "winston", libraries: ["winston"], start() {}, loaded: bridgeWinston },
+  { name: "bunyan", libraries: ["bunyan"], start() {}, loaded: bridgeBunyan },
 ];

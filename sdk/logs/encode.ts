@@ -10,7 +10,7 @@ export function encodeRecord(encoder: Encoder, record: KeptRecord): void {
   encoder.time(0x09, record.time);
   if (record.severity !== 0) encoder.uint(0x10, record.severity);
   if (record.severityText !== undefined) encoder.text(0x1a, record.severityText);
-  if (record.body !== undefined) encoder.value(0x2a, record.body);
+  if (record.body !== undefined) encoder.body(0x2a, record.body);
   encoder.attributes(0x32, record.attributes);
   if (record.attributes.dropped > 0) encoder.uint(0x38, record.attributes.dropped);
   if (record.span !== undefined) encodeTrace(encoder, record.span);

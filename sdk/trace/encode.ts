@@ -23,7 +23,7 @@ export function encodeSpan(encoder: Encoder, span: Span): void {
     encoder.part(span.parentHigh);
     encoder.part(span.parentLow);
   }
-  encoder.text(0x2a, span.name);
+  encoder.prose(0x2a, span.name);
   encoder.uint(0x30, span.kind + 1);
   encoder.time(0x39, span.startTime);
   encoder.time(0x41, span.endTime);
@@ -36,7 +36,7 @@ export function encodeSpan(encoder: Encoder, span: Span): void {
   const { code, message } = span.status;
   if (code !== 0) {
     const status = encoder.begin(0x7a);
-    if (message !== undefined) encoder.text(0x12, message);
+    if (message !== undefined) encoder.prose(0x12, message);
     encoder.uint(0x18, code);
     encoder.end(status);
   }

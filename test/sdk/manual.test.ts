@@ -165,8 +165,10 @@ test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends",
   for (const describe of [describeSpans, describeLogs]) {
     const found = differencesBetween(describe(official), describe(reference));
     // Its exporter speaks protobuf; the assembly's speaks JSON, which says half characters and no odd times.
-    const isOfJson = ([fact = ""]: Difference): boolean => /lone surrogate|odd time/.test(fact);
-    expect(found.filter((difference) => !isOfJson(difference))).toEqual([]);
+    // What has no end, its serializer throws away; here it is cut where secrets are looked for.
+    const isKnown = ([fact = ""]: Difference): boolean =>
+      /lone surrogate|odd time|^log body circle$/.test(fact);
+    expect(found.filter((difference) => !isKnown(difference))).toEqual([]);
   }
 });
 

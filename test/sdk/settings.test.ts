@@ -70,6 +70,7 @@ describe("settings", () => {
       "wanr",
       '"wanr" is none of none, error, warn, info, debug, verbose, all; did you mean warn?',
     ],
+    ["SONDE_LOG_IDS", "no", '"no" is none of true, false'],
     ["OTEL_SDK_DISABLED", "1", '"1" is neither true nor false; false it is'],
     [
       "OTEL_BSP_SCHEDULE_DELAY",

@@ -14,7 +14,7 @@ const unlimited: AttributeLimits = { count: Infinity, length: Infinity };
 /** The value as its own AnyValue message, read by protobufjs. */
 function decoded(value: unknown): AnyValue | undefined {
   const encoder = new Encoder();
-  encoder.value(0x12, keep(value, unlimited)!);
+  encoder.body(0x12, keep(value, unlimited)!);
   return (decodeMessage("KeyValue", encoder.take()) as KeyValue).value;
 }
 
@@ -77,7 +77,7 @@ test("data of any shape", () => {
 
 describe("redacting", () => {
   const redactor = (name: string) =>
-    name === "secret" ? (text: string): string => text.toUpperCase() : undefined;
+    name === "secret" ? { text: (text: string): string => text.toUpperCase() } : undefined;
 
   test("changes the texts of the attributes that it is for, also in lists, and no others", () => {
     const attributes = new Attributes();

@@ -196,10 +196,13 @@ function itemOf(fact: string): string {
 
 function text(field: string, value: unknown): string {
   if (variable.test(field)) return typeof value;
-  const ownFrames = /\\n    at [^\\]*[/\\]instrument(?:ation-[a-z]+)?[/\\][^\\]*/g;
   const said = JSON.stringify(value).replaceAll(ownFrames, "");
   return said.replaceAll(/(127\.0\.0\.1:|port":)\d+/g, "$1…");
 }
+
+/** Of a stack: where it went through either SDK, and through Node, which takes other ways for a channel's sake. */
+const ownFrames =
+  /\\n    at [^\\]*(?:[/\\](?:@opentelemetry[/\\][a-z-]+|sdk[/\\](?:instrument|trace))[/\\]|\bnode:)[^\\]*/g;
 
 /** Another one in each process, or on each machine. */
 const variable = /\.(port|pid|instance\.id)$|^(host\.id|process\.(owner|command_args))$/;

@@ -1,12 +1,12 @@
 // console.log and its kin as log records. What they print stays as it is.
 
 import { format } from "node:util";
-import { load } from "../packages.ts";
-import { isInsideLogger } from "./logger-depth.ts";
+import { load } from "../../packages.ts";
+import { isInsideLogger } from "./depth.ts";
+import { thrownOf } from "./record.ts";
 
 export function sendConsoleLogs(): void {
-  const { context, logs, SeverityNumber } = load("@opentelemetry/api");
-  const { isTracingSuppressed } = load("@opentelemetry/core");
+  const { logs, SeverityNumber } = load("@opentelemetry/api");
   const severities = {
     trace: SeverityNumber.TRACE,
     debug: SeverityNumber.DEBUG,
@@ -20,19 +20,36 @@ export function sendConsoleLogs(): void {
   for (const method of Object.keys(severities) as (keyof typeof severities)[]) {
     wrap(method, (args) => {
       // Printed by an exporter or by a logger that is bridged itself, or while making a record.
-      if (isEmitting || isInsideLogger() || isTracingSuppressed(context.active())) return;
+      if (isEmitting || isInsideLogger() || !logger.enabled() || isTracingOff()) return;
       isEmitting = true;
       try {
+        const error = args.find((one) => one instanceof Error);
         logger.emit({
           severityNumber: severities[method],
           severityText: method === "log" ? "info" : method,
           body: format(...args),
+          ...(error === undefined ? {} : { exception: thrownOf(error) }),
         });
       } finally {
         isEmitting = false;
       }
     });
   }
+}
+
+/** Where something is under way that must not be traced: an export, for one. */
+export function isTracingOff(): boolean {
+  isOff ??= tracingOff();
+  return isOff();
+}
+
+let isOff: (() => boolean) | undefined;
+
+/** Once: even a `require` of what is loaded costs more than the answer. */
+function tracingOff(): () => boolean {
+  const { context } = load("@opentelemetry/api");
+  const { isTracingSuppressed } = load("@opentelemetry/core");
+  return () => isTracingSuppressed(context.active());
 }
 
 function wrap(
