@@ -60,9 +60,9 @@ function startNow(): Sonde {
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
-  const libraries = chosen.flatMap(({ isSeenInBundles, subscribe, libraries = [] }) =>
-    isSeenInBundles === true || subscribe ? [] : libraries,
-  );
+  const libraries = chosen
+    .filter((one) => one.isSeenInBundles !== true && !("subscribe" in one))
+    .flatMap((one) => one.libraries ?? []);
   const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
   complain([...complaints, ...otherProviders(), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
