@@ -60,9 +60,8 @@ function startNow(): Sonde {
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
-  const libraries = chosen
-    .filter((one) => one.isSeenInBundles !== true && !("subscribe" in one))
-    .flatMap((one) => one.libraries ?? []);
+  const patched = chosen.filter((one) => !one.isSeenInBundles && !one.subscribe);
+  const libraries = patched.flatMap(({ libraries = [] }) => libraries);
   const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
   complain([...complaints, ...otherProviders(), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself

@@ -83,11 +83,13 @@ function describe(name: string, folder: string, settings: Settings): Library | u
     return not(`${one.name} is switched off by OTEL_NODE_…_INSTRUMENTATIONS`);
   if (version === "") return not("not installed");
   const made = startedBy(one, settings, version);
-  const ranges = supported(made, name);
+  const supported = (library: string): readonly string[] =>
+    one.versions === undefined ? definedFor(made, library) : [one.versions];
+  const ranges = supported(name);
   // A package may be a shell around another one, which is what is instrumented: redis and @redis/client.
   const isWell = (one.libraries ?? [name]).some((library) => {
     const inner = library === name ? version : versionOf(library, dirname(file ?? folder));
-    return inner !== "" && isSupported(inner, supported(made, library));
+    return inner !== "" && isSupported(inner, supported(library));
   });
   return isWell
     ? { name, version, isInstrumented: true, why: "" }
@@ -119,7 +121,7 @@ function startedBy(one: Instrumentation, settings: Settings, version: string): u
 }
 
 /** What it says of itself. */
-function supported(made: unknown, library: string): readonly string[] {
+function definedFor(made: unknown, library: string): readonly string[] {
   const definitions = (
     made as { getModuleDefinitions?: () => unknown } | undefined
   )?.getModuleDefinitions?.();

@@ -25,6 +25,8 @@ export interface Instrumentation {
   readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
+  /** Of the libraries, where there is no package of OpenTelemetry that says so. */
+  readonly versions?: string;
   /** Although nobody sees its libraries being loaded there. */
   readonly isSeenInBundles?: true;
   /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
@@ -92,6 +94,7 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "express",
     engine: "sonde",
     libraries: ["express", "router"],
+    versions: ">=4.0.0 <6",
     isSeenInBundles: true,
     start() {},
     loaded: nameExpressRoutes,
@@ -100,6 +103,7 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "koa",
     engine: "sonde",
     libraries: ["koa"],
+    versions: ">=2.0.0 <4",
     start() {},
     loaded: nameKoaRoutes,
   },
@@ -107,6 +111,7 @@ export const instrumentations: readonly Instrumentation[] = [
     name: "hapi",
     engine: "sonde",
     libraries: ["@hapi/hapi"],
+    versions: ">=17.0.0 <22",
     start() {},
     loaded: nameHapiRoutes,
   },
