@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function until<Value>(
   what: string,
   check: () => Promise<Value | false | undefined> | Value | false | undefined,
-  limitMs = 20_000,
+  limitMs = 60_000,
 ): Promise<Value> {
   const deadline = Date.now() + limitMs;
   let last: unknown;
