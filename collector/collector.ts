@@ -91,9 +91,9 @@ export class Collector {
     const intake = new Intake({ log, readers, requestMaxBytes, requestsMaxBytes });
     for (const output of this.#config.outputs) await this.#openFeed(log, output);
     await this.#startHealth(log, intake);
-    await this.#announce();
     for (const feed of this.#feeds) feed.start();
     await this.#startReceivers(intake, await receiverModules);
+    await this.#announce();
     this.#isReady = true;
   }
 
@@ -172,8 +172,14 @@ export class Collector {
   /** What only helps commands to find us must not keep us from taking data. */
   async #announce(): Promise<void> {
     try {
-      const outputs = this.#feeds.map(({ name }) => name);
-      this.#withdraw = await announce(this.#config.dataDir, { url: this.#health?.url, outputs });
+      const urlOf = (name: string) =>
+        this.#receivers.find((receiver) => receiver.name === name)?.url;
+      this.#withdraw = await announce(this.#config.dataDir, {
+        url: this.#health?.url,
+        otlpHttp: urlOf("otlp_http"),
+        otlpGrpc: urlOf("otlp_grpc"),
+        outputs: this.#feeds.map(({ name }) => name),
+      });
     } catch (error) {
       this.#incidents.notAnnounced(String(error));
     }

@@ -8,6 +8,8 @@ import type { Result } from "./command/command.ts";
 const usage = `sonde: takes OpenTelemetry data, keeps what it acknowledged, passes it on
 
   sonde [serve] [--config FILE]   run the collector
+  sonde run -- node app.js        run a program under the SDK
+  sonde doctor [-- node app.js]   what the SDK does for an app, and whether what it sends arrives
   sonde check [--config FILE]     show the settings and where each comes from, or all mistakes in them
   sonde where TRACE_ID            what became of a trace at each output
   sonde dead list|show|resend|drop [OUTPUT]
@@ -26,6 +28,9 @@ const stopLimitMs = 4_000;
 const commands = {
   serve: (args: readonly string[]) => withSettings("serve", args, serve),
   check: (args: readonly string[]) => withSettings("check", args, check),
+  run: async (args: readonly string[]) => show("run", await import("./command/run.ts"), args),
+  doctor: async (args: readonly string[]) =>
+    show("doctor", await import("./command/doctor.ts"), args),
   where: async (args: readonly string[]) => show("where", await import("./command/where.ts"), args),
   dead: async (args: readonly string[]) => show("dead", await import("./command/dead.ts"), args),
   log: async (args: readonly string[]) => show("log", await import("./command/log.ts"), args),

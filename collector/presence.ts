@@ -5,19 +5,24 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ownName, runningIn } from "./log/folder-lock.ts";
 
-export interface Presence {
+export interface Presence extends Urls {
   readonly pid: number;
-  /** Of its web port; absent if that is off. */
-  readonly url?: string;
   /** Names of its outputs. */
   readonly outputs: readonly string[];
 }
 
-interface Stored {
+/** Each is absent if that port is off. */
+export interface Urls {
+  /** Of its web port. */
+  readonly url?: string | undefined;
+  readonly otlpHttp?: string | undefined;
+  readonly otlpGrpc?: string | undefined;
+}
+
+interface Stored extends Urls {
   readonly pid: number;
   /** Tells it from a later process that has the same id. */
   readonly process: string;
-  readonly url?: string;
   readonly outputs?: readonly string[];
   readonly started: string;
 }
@@ -25,13 +30,13 @@ interface Stored {
 /** Returns what takes it back. */
 export async function announce(
   dataDir: string,
-  { url, outputs }: { readonly url: string | undefined; readonly outputs: readonly string[] },
+  { outputs, ...urls }: Urls & Pick<Presence, "outputs">,
 ): Promise<() => Promise<void>> {
   const path = pathIn(dataDir);
   const own: Stored = {
     pid: process.pid,
     process: ownName(),
-    ...(url === undefined ? {} : { url }),
+    ...urls,
     outputs,
     started: new Date().toISOString(),
   };
@@ -47,9 +52,9 @@ export async function findCollector(dataDir: string): Promise<Presence | undefin
   const stored = await readStored(pathIn(dataDir));
   const pid = stored && runningIn(stored.process);
   if (!stored || pid === undefined) return undefined;
-  const { url, outputs } = stored;
+  const { url, otlpHttp, otlpGrpc, outputs } = stored;
   const names = Array.isArray(outputs) ? outputs.map(String) : [];
-  return { pid, ...(url === undefined ? {} : { url }), outputs: names };
+  return { pid, url, otlpHttp, otlpGrpc, outputs: names };
 }
 
 async function readStored(path: string): Promise<Stored | undefined> {

@@ -1,18 +1,27 @@
-// What `npm start` runs: the collector, two services under the SDK and a little traffic, so that there is
-// something to see. Ctrl-C ends all of it; so does the end of any part, with a word on which it was.
+// What `npm start` runs: the collector, the services of an example under the SDK and a little traffic, so that
+// there is something to see. `npm start -- express` takes another example than the shop. Ctrl-C ends all of
+// it; so does the end of any part, with a word on which it was.
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { examples } from "./examples.ts";
+import type { Service, Visit } from "./examples.ts";
 
+const wanted = process.argv[2] ?? "shop";
+const example = examples[wanted];
+if (!example) {
+  console.error(`no example is called ${wanted}; there are ${Object.keys(examples).join(", ")}`);
+  process.exit(2);
+}
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 /** Preloaded into each child: should this process be killed, its channel closes and the child ends too. */
 const endAlone = `data:text/javascript,${encodeURIComponent(`
   process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
-  process.channel.unref();
+  process.channel?.unref(); // threads have none
 `)}`;
 
 const children = new Map<string, ChildProcess>();
@@ -35,63 +44,55 @@ await ready("collector", async () => {
 });
 
 const otlp = urls.get("OTLP/HTTP") ?? "http://127.0.0.1:4318";
-const stockUrl = await startService("stock", {});
-const shopUrl = await startService("shop", { STOCK_URL: stockUrl });
+const services = new Map<string, string>();
+for (const service of example.services) services.set(service.name, await startService(service));
+const [front, frontUrl] = [...services].at(-1) ?? ["", ""];
+const hint = example.visits.find(({ method }) => !method)?.path ?? "/";
 console.log(`
-The shop is on ${shopUrl} (try /products/bread), under the SDK, and gets a request a second.
+The ${front} is on ${frontUrl} (try ${hint}), under the SDK, and gets a request a second.
 The collector has
 ${[...urls].map(([what, url]) => `  ${what}: ${url}`).join("\n")}
-What the shop and its stock service send is told below as it arrives. Ctrl-C ends all of it.
+What ${example.services.length > 1 ? "they send" : "it sends"} is told below as it arrives. Ctrl-C ends all of it.
 `);
-await sendTraffic(shopUrl);
+await sendTraffic(frontUrl, example.visits);
 
 /** Starts a service under the SDK and gives its URL. */
-async function startService(name: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const service = run(name, ["--import", "sonde/register", `examples/${name}/main.js`], {
+async function startService({ name, file, needs = {} }: Service): Promise<string> {
+  const service = run(name, ["--import", "sonde/register", `examples/${file}`], {
     PORT: "0",
     OTEL_SERVICE_NAME: name,
     OTEL_EXPORTER_OTLP_ENDPOINT: otlp,
     OTEL_BSP_SCHEDULE_DELAY: "1000",
     OTEL_METRIC_EXPORT_INTERVAL: "5000",
-    ...env,
+    ...Object.fromEntries(
+      Object.entries(needs).map(([variable, other]) => [variable, services.get(other) ?? ""]),
+    ),
   });
   let url: string | undefined;
   // What it logs arrives at the collector, so it is not printed a second time here.
-  onLine(service.stdout, (line) => (url ??= /listening on (\S+)/.exec(line)?.[1]));
+  onLine(service.stdout, (line) => (url ??= /^listening on (\S+)/.exec(line)?.[1]));
   await ready(name, () => url !== undefined);
   return url ?? "";
 }
 
-/** One request after the other: a slow shop gets fewer. */
-async function sendTraffic(shopUrl: string): Promise<void> {
-  const visits: readonly [path: string, request?: RequestInit][] = [
-    ["/products"],
-    ["/products/apple"],
-    ["/orders", order("apple")],
-    ["/products/bread"],
-    ["/orders", order("bread")],
-    ["/orders", order("cheese")],
-    ["/products/pear"],
-    ["/fail"],
-  ];
+/** One request after the other: a slow service gets fewer. */
+async function sendTraffic(url: string, visits: readonly Visit[]): Promise<void> {
   for (let visit = 0; !stopping.signal.aborted; visit++) {
-    const [path, request] = visits[visit % visits.length] ?? ["/products"];
+    const { method = "GET", path, body } = visits[visit % visits.length] ?? { path: "/" };
     try {
       const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(5000)]);
-      await fetch(shopUrl + path, { ...request, signal }).then((answer) => answer.text());
+      const sent = body
+        ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+        : {};
+      const redirect = "manual"; // wherever that would lead is not ours to ask
+      await fetch(url + path, { method, redirect, signal, ...sent }).then((answer) =>
+        answer.text(),
+      );
     } catch (error) {
       if (!stopping.signal.aborted) console.error(`${path}: ${String(error)}`);
     }
     await pause(1000);
   }
-}
-
-function order(product: string): RequestInit {
-  return {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ product }),
-  };
 }
 
 function run(
@@ -122,7 +123,7 @@ function stop(code: number): void {
   stopping.abort();
   process.exitCode = code;
   void (async () => {
-    for (const name of ["shop", "stock", "collector"]) await end(children.get(name));
+    for (const child of [...children.values()].toReversed()) await end(child);
     process.exit();
   })();
 }

@@ -1,140 +1,210 @@
-// The engine that runs unless another is asked for, made of the parts of OpenTelemetry's SDK: context,
-// tracer, meter and logger are theirs, registered with the API for everyone; what leaves over OTLP/HTTP goes
-// through our sender, because theirs keeps a finished app waiting for a collector that does not answer and
-// loses what is in it at process.exit().
+// The engine that runs unless another is asked for. Context, tracer and logger are ours: a span or a log
+// record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
+// registered with the API, so whatever is written against it works, from any copy of the package.
 
-import type { TextMapPropagator } from "@opentelemetry/api";
+import type { ContextManager } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
-import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
 import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
-import type { Sampler, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { setDiagnostics } from "./diagnostics.ts";
+import { Batch } from "./export/batch.ts";
+import type { Send } from "./export/batch.ts";
 import type { Flushable } from "./export/exit.ts";
 import { sendAndWait } from "./export/last-send.ts";
-import { otlpLogs, otlpMetrics, otlpSpans } from "./export/otlp.ts";
+import { logSends, otlpMetrics, spanSends } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
-import { scrubUrls } from "./instrument/scrub.ts";
+import { redactorOf } from "./instrument/scrub.ts";
+import { LoggerProvider } from "./logs/logger.ts";
+import { type HttpMetrics, httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
+import { printMetrics } from "./export/stdout.ts";
+import { collectNow } from "./metrics/collect-now.ts";
 import { load } from "./packages.ts";
+import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
-import type { PropagatorName, Settings } from "./settings.ts";
+import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
+import { AsyncContexts } from "./trace/context.ts";
+import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
+import { samplerOf } from "./trace/sampler.ts";
+import { TracerProvider } from "./trace/tracer.ts";
+import { Attributes } from "./trace/values.ts";
 
 export interface Engine extends Flushable {
   shutdown(): Promise<void>;
 }
 
-/** What the providers have in common. */
-interface Provider {
-  forceFlush(): Promise<unknown>;
-  shutdown(): Promise<unknown>;
+/** A signal that is on. */
+interface Running {
+  /** Moves what there is to the sender; what is done when this returns need not be waited for. */
+  gather(): Promise<unknown> | undefined;
+  /** At the very end, what `gather` would only have in a later turn. */
+  gatherNow?(): void;
+  stop(): Promise<unknown> | undefined;
+  /** How much was lost for lack of room. */
+  readonly dropped?: number;
 }
+
+interface Start {
+  readonly settings: Settings;
+  readonly resource: Resource;
+  readonly sender: Sender;
+  readonly contexts: Pick<ContextManager, "active" | "with">;
+  readonly flush: () => Promise<void>;
+}
+
+/** All together: what waits to be sent, and the batches that are being filled. */
+const mostBytes = 16 * 1024 * 1024;
+const filledBytes = 2 * 1024 * 1024;
 
 export function startEngine(settings: Settings): Engine {
   const { context, propagation } = load("@opentelemetry/api");
-  const { AsyncLocalStorageContextManager } = load("@opentelemetry/context-async-hooks");
   setDiagnostics(settings);
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(propagatorOf(settings.propagators));
+  const propagator = makePropagator(settings);
+  const contexts = new AsyncContexts(parentContext(propagator, process.env));
+  const isOurs = registered(context.setGlobalContextManager(contexts));
+  propagation.setGlobalPropagator(propagator);
 
-  const resource = resourceOf(settings);
-  const sender = new Sender();
+  const sender = new Sender(mostBytes - filledBytes, contexts.outside());
+  const flush = async (): Promise<void> => {
+    await Promise.allSettled(running.map(async (signal) => signal.gather()));
+    await sender.flush();
+  };
+  const start: Start = {
+    settings,
+    resource: resourceOf(settings),
+    sender,
+    contexts: isOurs ? contexts : context,
+    flush,
+  };
   const starts = { metrics: startMetrics, traces: startTraces, logs: startLogs };
-  const providers = Object.entries(starts).flatMap(([signal, start]) => {
+  const running = Object.entries(starts).flatMap(([signal, startSignal]) => {
     try {
-      return start(settings, resource, sender) ?? [];
+      return startSignal(start) ?? [];
     } catch (error) {
       tell(`${signal} are off: ${messageOf(error)}`);
       return [];
     }
   });
-  const flush = async (): Promise<void> => {
-    await Promise.allSettled(providers.map((provider) => provider.forceFlush()));
-    await sender.flush();
-  };
   return {
     flush,
     gather() {
       sender.hold();
-      for (const provider of providers) provider.forceFlush().catch(() => {});
+      for (const signal of running) signal.gather()?.catch(() => {});
+    },
+    gatherLast() {
+      for (const signal of running) gatherNow(signal);
     },
     sendLast: (withinMs) => sendAndWait(sender.takeUnsent(), withinMs),
+    report() {
+      const lost = running.reduce((sum, signal) => sum + (signal.dropped ?? 0), 0);
+      if (lost > 0) tell(`${lost} spans and log records were lost for lack of room`);
+    },
     async shutdown() {
       await flush();
-      await Promise.allSettled(providers.map((provider) => provider.shutdown()));
+      await Promise.allSettled(running.map(async (signal) => signal.stop()));
       await sender.flush();
     },
   };
 }
 
-function startTraces(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
-  const { limits } = settings;
-  const spanProcessors = settings.traces.exporters.map((exporter) =>
-    exporter === "console" ? simpleSpans() : otlpSpans(settings, sender),
-  );
-  if (spanProcessors.length === 0) return undefined;
-  const { TracerProvider } = load("@opentelemetry/sdk-trace");
+function registered(isOurs: boolean): boolean {
+  if (!isOurs) tell("another OpenTelemetry SDK was started first; what it has registered stays");
+  return isOurs;
+}
+
+/** Where @opentelemetry/api-logs looks, which was the API for logs before 1.10 of the API had one. */
+function registerOldLogsApi(provider: LoggerProvider): void {
+  const key = Symbol.for("io.opentelemetry.js.api.logs");
+  const holder = globalThis as { [key]?: () => LoggerProvider };
+  holder[key] ??= () => provider;
+}
+
+function gatherNow(signal: Running): void {
+  try {
+    signal.gatherNow?.();
+  } catch (error) {
+    tell(`the last metrics are lost: ${messageOf(error)}`);
+  }
+}
+
+function startTraces({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
+  const sends = spanSends(settings, sender);
+  if (sends.length === 0) return undefined;
+  const batch = batchOf(resource, batchSettings(settings.traces, settings.spanBatch), sends);
   const provider = new TracerProvider({
-    resource,
-    spanProcessors: [scrubUrls, ...spanProcessors],
+    contexts,
     sampler: samplerOf(settings),
-    spanLimits: defined({
-      attributeValueLengthLimit: limits.spanAttributeLength,
-      attributeCountLimit: limits.spanAttributes,
-      eventCountLimit: limits.spanEvents,
-      linkCountLimit: limits.spanLinks,
-      attributePerEventCountLimit: limits.eventAttributes,
-      attributePerLinkCountLimit: limits.linkAttributes,
-    }),
+    limits: spanLimitsOf(settings.limits),
+    batch,
+    flush,
   });
-  load("@opentelemetry/api").trace.setGlobalTracerProvider(provider);
-  return provider;
+  registered(load("@opentelemetry/api").trace.setGlobalTracerProvider(provider));
+  return runningOf(batch);
 }
 
-function simpleSpans(): SpanProcessor {
-  const { ConsoleSpanExporter, SimpleSpanProcessor } = load("@opentelemetry/sdk-trace");
-  return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
+function startLogs({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
+  const sends = logSends(settings, sender);
+  if (sends.length === 0) return undefined;
+  const batch = batchOf(resource, batchSettings(settings.logs, settings.logBatch), sends);
+  const limits = logLimitsOf(settings.limits);
+  const provider = new LoggerProvider({ contexts, limits, batch, flush });
+  registered(load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider));
+  registerOldLogsApi(provider);
+  return runningOf(batch);
 }
 
-function startLogs(settings: Settings, resource: Resource, sender: Sender): Provider | undefined {
-  const processors = settings.logs.exporters.map((exporter) =>
-    exporter === "console" ? simpleLogs() : otlpLogs(settings, sender),
-  );
-  if (processors.length === 0) return undefined;
-  const { LoggerProvider } = load("@opentelemetry/sdk-logs");
-  const provider = new LoggerProvider({
-    resource,
-    processors,
-    logRecordLimits: defined({
-      attributeCountLimit: settings.limits.logAttributes,
-      attributeValueLengthLimit: settings.limits.logAttributeLength,
-    }),
-  });
-  load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider);
-  return provider;
+function batchOf(resource: Resource, settings: BatchSettings, sends: readonly Send[]): Batch {
+  const attributes = new Attributes();
+  attributes.setAll(resource.attributes, { count: Infinity, length: Infinity });
+  return new Batch({ resource: attributes, settings, sends, redactor: redactorOf });
 }
 
-function simpleLogs(): LogRecordProcessor {
-  const { ConsoleLogRecordExporter, SimpleLogRecordProcessor } = load("@opentelemetry/sdk-logs");
-  return new SimpleLogRecordProcessor({ exporter: new ConsoleLogRecordExporter() });
+/** Someone watches the console: what ends is printed at once. */
+function batchSettings(
+  { exporters }: { readonly exporters: readonly string[] },
+  settings: BatchSettings,
+): BatchSettings {
+  const isWatched = exporters.every((exporter) => exporter === "console");
+  return isWatched ? { ...settings, maxBatch: 1 } : settings;
 }
 
-function startMetrics(
-  settings: Settings,
-  resource: Resource,
-  sender: Sender,
-): Provider | undefined {
+function runningOf(batch: Batch): Running {
+  return {
+    gather() {
+      batch.flush();
+      return undefined;
+    },
+    stop() {
+      batch.close();
+      return undefined;
+    },
+    get dropped() {
+      return batch.dropped;
+    },
+  };
+}
+
+function startMetrics({ settings, resource, sender }: Start): Running | undefined {
+  const pushed: Pushed[] = [];
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
-        return servePrometheus(settings);
+        return servePrometheus(settings, [httpMetrics]);
       case "console":
         return periodicReader(
           new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
+          httpMetrics,
           settings,
         );
-      case "otlp":
-        return periodicReader(otlpMetrics(settings, sender), settings);
+      case "otlp/stdout":
+        return periodicReader(printMetrics(), httpMetrics, settings);
+      case "otlp": {
+        const exporter = otlpMetrics(settings, sender);
+        const http = httpMetricsOf(exporter);
+        const reader = periodicReader(exporter, http, settings);
+        pushed.push({ reader, exporter, http });
+        return reader;
+      }
       default:
         return exporter satisfies never;
     }
@@ -142,67 +212,41 @@ function startMetrics(
   if (readers.length === 0) return undefined;
   const { MeterProvider } = load("@opentelemetry/sdk-metrics");
   const provider = new MeterProvider({ resource, readers });
-  load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider);
-  return provider;
+  registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider));
+  return {
+    gather: () => provider.forceFlush(),
+    gatherNow() {
+      for (const { reader, exporter, http } of pushed) {
+        const collected = collectNow(provider, reader, http.collectNow());
+        if (collected) exporter.export(collected, () => {});
+      }
+    },
+    stop: () => provider.shutdown(),
+  };
 }
 
-function periodicReader(exporter: PushMetricExporter, settings: Settings): IMetricReader {
+interface Pushed {
+  readonly reader: IMetricReader;
+  readonly exporter: PushMetricExporter;
+  readonly http: HttpMetrics;
+}
+
+function httpMetricsOf(exporter: PushMetricExporter): HttpMetrics {
+  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
+  const temporality = exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM);
+  return temporality === AggregationTemporality.DELTA ? httpMetricsFor("delta") : httpMetrics;
+}
+
+function periodicReader(
+  exporter: PushMetricExporter,
+  http: HttpMetrics,
+  settings: Settings,
+): IMetricReader {
   const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
   return new PeriodicExportingMetricReader({
     exporter,
+    metricProducers: [http],
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });
-}
-
-function samplerOf({ sampler, samplerRatio }: Settings): Sampler {
-  const { AlwaysOnSampler, AlwaysOffSampler, ParentBasedSampler, TraceIdRatioBasedSampler } = load(
-    "@opentelemetry/sdk-trace",
-  );
-  switch (sampler) {
-    case "always_on":
-      return new AlwaysOnSampler();
-    case "always_off":
-      return new AlwaysOffSampler();
-    case "traceidratio":
-      return new TraceIdRatioBasedSampler(samplerRatio);
-    case "parentbased_always_on":
-      return new ParentBasedSampler({ root: new AlwaysOnSampler() });
-    case "parentbased_always_off":
-      return new ParentBasedSampler({ root: new AlwaysOffSampler() });
-    case "parentbased_traceidratio":
-      return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplerRatio) });
-    default:
-      return sampler satisfies never;
-  }
-}
-
-function propagatorOf(names: readonly PropagatorName[]): TextMapPropagator {
-  const { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } =
-    load("@opentelemetry/core");
-  const propagators = names.map((name): TextMapPropagator => {
-    switch (name) {
-      case "tracecontext":
-        return new W3CTraceContextPropagator();
-      case "baggage":
-        return new W3CBaggagePropagator();
-      case "b3":
-        return new (load("@opentelemetry/propagator-b3").B3Propagator)();
-      case "b3multi": {
-        const { B3InjectEncoding, B3Propagator } = load("@opentelemetry/propagator-b3");
-        return new B3Propagator({ injectEncoding: B3InjectEncoding.MULTI_HEADER });
-      }
-      default:
-        return name satisfies never;
-    }
-  });
-  return new CompositePropagator({ propagators });
-}
-
-/** OpenTelemetry reads a key that is there but undefined as a value. */
-function defined<Value>(values: Record<string, Value | undefined>): Record<string, Value> {
-  const entries = Object.entries(values).filter(
-    (entry): entry is [string, Value] => entry[1] !== undefined,
-  );
-  return Object.fromEntries(entries);
 }

@@ -3,56 +3,95 @@
 // there before the `require` or `import` that asked for its library returns.
 
 import { createRequire } from "node:module";
+import type * as grpc from "@grpc/grpc-js";
 import type * as api from "@opentelemetry/api";
-import type * as contextAsyncHooks from "@opentelemetry/context-async-hooks";
 import type * as core from "@opentelemetry/core";
-import type * as exporterLogsOtlpGrpc from "@opentelemetry/exporter-logs-otlp-grpc";
-import type * as exporterMetricsOtlpGrpc from "@opentelemetry/exporter-metrics-otlp-grpc";
 import type * as exporterPrometheus from "@opentelemetry/exporter-prometheus";
-import type * as exporterTraceOtlpGrpc from "@opentelemetry/exporter-trace-otlp-grpc";
+import type * as instrumentationAmqplib from "@opentelemetry/instrumentation-amqplib";
+import type * as instrumentationAwsSdk from "@opentelemetry/instrumentation-aws-sdk";
 import type * as instrumentationExpress from "@opentelemetry/instrumentation-express";
+import type * as instrumentationGraphql from "@opentelemetry/instrumentation-graphql";
+import type * as instrumentationGrpc from "@opentelemetry/instrumentation-grpc";
+import type * as instrumentationHapi from "@opentelemetry/instrumentation-hapi";
 import type * as instrumentationHttp from "@opentelemetry/instrumentation-http";
+import type * as instrumentationIoredis from "@opentelemetry/instrumentation-ioredis";
+import type * as instrumentationKafkajs from "@opentelemetry/instrumentation-kafkajs";
+import type * as instrumentationKnex from "@opentelemetry/instrumentation-knex";
+import type * as instrumentationKoa from "@opentelemetry/instrumentation-koa";
+import type * as instrumentationMemcached from "@opentelemetry/instrumentation-memcached";
+import type * as instrumentationMongodb from "@opentelemetry/instrumentation-mongodb";
+import type * as instrumentationMongoose from "@opentelemetry/instrumentation-mongoose";
+import type * as instrumentationMysql2 from "@opentelemetry/instrumentation-mysql2";
+import type * as instrumentationNestjsCore from "@opentelemetry/instrumentation-nestjs-core";
 import type * as instrumentationPg from "@opentelemetry/instrumentation-pg";
-import type * as instrumentationPino from "@opentelemetry/instrumentation-pino";
 import type * as instrumentationRedis from "@opentelemetry/instrumentation-redis";
 import type * as instrumentationRuntimeNode from "@opentelemetry/instrumentation-runtime-node";
+import type * as instrumentationSocketIo from "@opentelemetry/instrumentation-socket.io";
 import type * as instrumentationUndici from "@opentelemetry/instrumentation-undici";
-import type * as instrumentationWinston from "@opentelemetry/instrumentation-winston";
 import type * as otlpTransformer from "@opentelemetry/otlp-transformer";
 import type * as propagatorB3 from "@opentelemetry/propagator-b3";
 import type * as resources from "@opentelemetry/resources";
-import type * as sdkLogs from "@opentelemetry/sdk-logs";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
+import type * as yaml from "yaml";
+import type * as configFile from "./config-file.ts";
+import type * as jaeger from "./propagate/jaeger.ts";
+import type * as ottrace from "./propagate/ottrace.ts";
+import type * as xray from "./propagate/xray.ts";
+import type * as remote from "./sampling/remote.ts";
 
 interface Packages {
+  "@grpc/grpc-js": typeof grpc;
   "@opentelemetry/api": typeof api;
-  "@opentelemetry/context-async-hooks": typeof contextAsyncHooks;
   "@opentelemetry/core": typeof core;
-  "@opentelemetry/exporter-logs-otlp-grpc": typeof exporterLogsOtlpGrpc;
-  "@opentelemetry/exporter-metrics-otlp-grpc": typeof exporterMetricsOtlpGrpc;
   "@opentelemetry/exporter-prometheus": typeof exporterPrometheus;
-  "@opentelemetry/exporter-trace-otlp-grpc": typeof exporterTraceOtlpGrpc;
+  "@opentelemetry/instrumentation-amqplib": typeof instrumentationAmqplib;
+  "@opentelemetry/instrumentation-aws-sdk": typeof instrumentationAwsSdk;
   "@opentelemetry/instrumentation-express": typeof instrumentationExpress;
+  "@opentelemetry/instrumentation-graphql": typeof instrumentationGraphql;
+  "@opentelemetry/instrumentation-grpc": typeof instrumentationGrpc;
+  "@opentelemetry/instrumentation-hapi": typeof instrumentationHapi;
   "@opentelemetry/instrumentation-http": typeof instrumentationHttp;
+  "@opentelemetry/instrumentation-ioredis": typeof instrumentationIoredis;
+  "@opentelemetry/instrumentation-kafkajs": typeof instrumentationKafkajs;
+  "@opentelemetry/instrumentation-knex": typeof instrumentationKnex;
+  "@opentelemetry/instrumentation-koa": typeof instrumentationKoa;
+  "@opentelemetry/instrumentation-memcached": typeof instrumentationMemcached;
+  "@opentelemetry/instrumentation-mongodb": typeof instrumentationMongodb;
+  "@opentelemetry/instrumentation-mongoose": typeof instrumentationMongoose;
+  "@opentelemetry/instrumentation-mysql2": typeof instrumentationMysql2;
+  "@opentelemetry/instrumentation-nestjs-core": typeof instrumentationNestjsCore;
   "@opentelemetry/instrumentation-pg": typeof instrumentationPg;
-  "@opentelemetry/instrumentation-pino": typeof instrumentationPino;
   "@opentelemetry/instrumentation-redis": typeof instrumentationRedis;
   "@opentelemetry/instrumentation-runtime-node": typeof instrumentationRuntimeNode;
+  "@opentelemetry/instrumentation-socket.io": typeof instrumentationSocketIo;
   "@opentelemetry/instrumentation-undici": typeof instrumentationUndici;
-  "@opentelemetry/instrumentation-winston": typeof instrumentationWinston;
   "@opentelemetry/otlp-transformer": typeof otlpTransformer;
   "@opentelemetry/propagator-b3": typeof propagatorB3;
   "@opentelemetry/resources": typeof resources;
-  "@opentelemetry/sdk-logs": typeof sdkLogs;
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
   "@opentelemetry/sdk-node": typeof sdkNode;
   "@opentelemetry/sdk-trace": typeof sdkTrace;
+  yaml: typeof yaml;
 }
 
 const require = createRequire(import.meta.url);
 
 export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
   return require(name) as Packages[Name]; // what the table above says about each name
+}
+
+/** Files of ours that few apps need: each module costs the start about as much as reading all settings. */
+interface Own {
+  "./config-file": typeof configFile;
+  "./propagate/jaeger": typeof jaeger;
+  "./propagate/ottrace": typeof ottrace;
+  "./propagate/xray": typeof xray;
+  "./sampling/remote": typeof remote;
+}
+
+export function loadOwn<Name extends keyof Own>(name: Name): Own[Name] {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return require(`${name}.${extension}`) as Own[Name]; // what the table above says about each name
 }

@@ -5,9 +5,13 @@
 
 import type { Engine } from "./engine.ts";
 import { servePrometheus } from "./export/prometheus.ts";
+import { scrubFrom } from "./instrument/scrubbers.ts";
 import { load } from "./packages.ts";
+import { makePropagator } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
+import { makeSampler } from "./sampling/sampler.ts";
 import type { Settings } from "./settings.ts";
+import { tell } from "./tell.ts";
 
 /** The providers that are registered with the API can do this; the API does not say so. */
 interface Flushes {
@@ -21,12 +25,22 @@ export function startReference(settings: Settings): Engine {
   const sdk = new NodeSDK({
     autoDetectResources: false,
     resource: resourceOf(settings),
+    // What the environment asks for and `sdk-node` does not know.
+    ...(settings.propagators.some((name) => ["jaeger", "xray", "ottrace"].includes(name))
+      ? { textMapPropagator: makePropagator(settings) }
+      : {}),
+    ...(settings.sampler.endsWith("jaeger_remote") ? { sampler: makeSampler(settings) } : {}),
     ...(isScraped ? { metricReaders: [servePrometheus(settings)] } : {}),
   });
   sdk.start();
-  const tracers = trace.getTracerProvider();
+  const proxy = trace.getTracerProvider();
+  const tracers = proxy instanceof ProxyTracerProvider ? proxy.getDelegate() : proxy;
+  const open = scrubFrom(tracers, logs.getLoggerProvider()).filter((signal) =>
+    signal === "spans" ? settings.traces.exporters.length : settings.logs.exporters.length,
+  );
+  if (open.length > 0) tell(`secrets in ${open.join(" and ")} are not redacted by this engine`);
   const providers = [
-    tracers instanceof ProxyTracerProvider ? tracers.getDelegate() : tracers,
+    tracers,
     logs.getLoggerProvider(),
     metrics.getMeterProvider(),
   ] as readonly Flushes[];
@@ -37,7 +51,9 @@ export function startReference(settings: Settings): Engine {
     flush,
     /** Its exporters send in the event loop or not at all. */
     gather: () => void flush(),
+    gatherLast: () => {},
     sendLast: () => {},
+    report: () => {},
     shutdown: () => sdk.shutdown(),
   };
 }

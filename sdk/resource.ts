@@ -8,14 +8,17 @@ import { arch, hostname, platform, release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { isMainThread, threadId } from "node:worker_threads";
 import type { Resource } from "@opentelemetry/resources";
+import { containerId } from "./container.ts";
 import { load } from "./packages.ts";
-import type { DetectorName, Settings } from "./settings.ts";
+import type { DetectorName, ResourceValue, Settings } from "./settings.ts";
 
-type Attributes = Record<string, string | number>;
+type Attributes = Record<string, ResourceValue>;
 
 export function resourceOf(settings: Settings): Resource {
   const { defaultResource, resourceFromAttributes } = load("@opentelemetry/resources");
-  return defaultResource().merge(resourceFromAttributes(describeResource(settings)));
+  // OpenTelemetry's type for the values differs in what may be missing from a list.
+  const attributes = describeResource(settings) as Parameters<typeof resourceFromAttributes>[0];
+  return defaultResource().merge(resourceFromAttributes(attributes));
 }
 
 export function describeResource(settings: Settings): Attributes {
@@ -23,15 +26,14 @@ export function describeResource(settings: Settings): Attributes {
     "service.name": packageName() ?? "unknown_service:node",
     "telemetry.distro.name": "sonde",
   };
-  for (const name of settings.detectors) Object.assign(attributes, detectors[name]());
-  // What the user says wins over what is found.
-  if (settings.detectors.includes("env")) Object.assign(attributes, settings.resourceAttributes);
+  // In the order of the user; what is found later wins.
+  for (const name of settings.detectors) Object.assign(attributes, detectors[name](settings));
   if (settings.serviceName !== undefined) attributes["service.name"] = settings.serviceName;
   return attributes;
 }
 
-const detectors: Readonly<Record<DetectorName, () => Attributes>> = {
-  env: () => ({}),
+const detectors: Readonly<Record<DetectorName, (settings: Settings) => Attributes>> = {
+  env: ({ resourceAttributes }) => resourceAttributes,
   host: () => ({ "host.name": hostname(), "host.arch": archNames[arch()] ?? arch() }),
   os: () => ({
     "os.type": platform() === "win32" ? "windows" : platform(),
@@ -47,6 +49,10 @@ const detectors: Readonly<Record<DetectorName, () => Attributes>> = {
     "process.runtime.description": "Node.js",
     ...(isMainThread ? {} : { "thread.id": threadId }),
   }),
+  container: () => {
+    const id = containerId();
+    return id === undefined ? {} : { "container.id": id };
+  },
   // Of this process and thread alone, so that the series of two of them never collide.
   serviceinstance: () => ({ "service.instance.id": randomUUID() }),
 };

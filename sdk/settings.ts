@@ -1,8 +1,18 @@
-// OTEL_* and SONDE_* → one frozen Settings, and what is wrong with them, a line each. Nothing here
-// stops the app: a value that makes no sense is as good as absent.
+// OTEL_* and SONDE_*, or the file that OTEL_CONFIG_FILE names → one frozen Settings, and what is wrong with
+// them, a line each. Nothing here stops the app: a value that makes no sense is as good as absent.
 
 import { Environment } from "./environment.ts";
-import { engines, compressions, logLevels, protocols, temporalities } from "./variables.ts";
+import { loadOwn } from "./packages.ts";
+import { readOtlp, unlessNone } from "./otlp-settings.ts";
+import type { OtlpSettings, SignalName } from "./otlp-settings.ts";
+import { readSampler } from "./sampling/settings.ts";
+import type { SamplerSettings } from "./sampling/settings.ts";
+import { choose, knownMethods, membersOf } from "./values.ts";
+import { engines, exemplarFilters, histogramAggregations } from "./variables.ts";
+import { logLevels, temporalities } from "./variables.ts";
+
+export type { OtlpSettings } from "./otlp-settings.ts";
+export type { SamplerName, SamplerTree } from "./sampling/settings.ts";
 
 export const instrumentationNames = [
   "http",
@@ -11,44 +21,58 @@ export const instrumentationNames = [
   "console",
   "runtime-node",
   "express",
+  "koa",
+  "hapi",
+  "nestjs-core",
   "pg",
+  "mysql2",
+  "knex",
+  "mongodb",
+  "mongoose",
   "redis",
+  "ioredis",
+  "memcached",
+  "kafkajs",
+  "amqplib",
+  "socket.io",
+  "grpc",
+  "graphql",
+  "aws-sdk",
   "pino",
   "winston",
+  "bunyan",
 ] as const;
 export type InstrumentationName = (typeof instrumentationNames)[number];
 
-const detectorNames = ["env", "host", "os", "process", "serviceinstance"] as const;
+/** What is found later wins; what the user says is the last of them unless another order is asked for. */
+export const detectorNames = [
+  "host",
+  "os",
+  "process",
+  "container",
+  "serviceinstance",
+  "env",
+] as const;
 export type DetectorName = (typeof detectorNames)[number];
 
-const propagatorNames = ["tracecontext", "baggage", "b3", "b3multi"] as const;
+export const propagatorNames = [
+  "tracecontext",
+  "baggage",
+  "b3",
+  "b3multi",
+  "jaeger",
+  "xray",
+  "ottrace",
+] as const;
 export type PropagatorName = (typeof propagatorNames)[number];
 
-const samplerNames = [
-  "always_on",
-  "always_off",
-  "traceidratio",
-  "parentbased_always_on",
-  "parentbased_always_off",
-  "parentbased_traceidratio",
-] as const;
-export type SamplerName = (typeof samplerNames)[number];
+/** Of OTEL_SEMCONV_STABILITY_OPT_IN. */
+export const semconvNames = ["http", "database", "messaging", "rpc", "code"] as const;
 
 export interface SignalSettings<Exporter> {
   /** Empty: the signal is off. */
   readonly exporters: readonly Exporter[];
   readonly otlp: OtlpSettings;
-}
-
-export interface OtlpSettings {
-  readonly protocol: (typeof protocols)[number];
-  /** Of OTLP/HTTP; what is for gRPC alone is left to OpenTelemetry's exporters. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly compression: (typeof compressions)[number];
-  readonly timeoutMs: number;
-  /** PEM, as node:https takes it. */
-  readonly tls: Readonly<Partial<Record<"ca" | "cert" | "key", string | undefined>>>;
 }
 
 export interface BatchSettings {
@@ -58,41 +82,50 @@ export interface BatchSettings {
   readonly maxBatch: number;
 }
 
-export interface Settings {
+export type ResourceValue = string | number | boolean | readonly (string | number | boolean)[];
+
+export interface Settings extends SamplerSettings {
   readonly isDisabled: boolean;
   readonly engine: (typeof engines)[number];
   /** Of OpenTelemetry's own diagnostics; undefined is silence, since we tell what matters ourselves. */
   readonly logLevel: (typeof logLevels)[number] | undefined;
   readonly serviceName: string | undefined;
-  readonly resourceAttributes: Readonly<Record<string, string>>;
+  /** What the user says about the service; told where the detector "env" stands. */
+  readonly resourceAttributes: Readonly<Record<string, ResourceValue>>;
   readonly detectors: readonly DetectorName[];
   readonly instrumentations: ReadonlySet<InstrumentationName>;
   readonly propagators: readonly PropagatorName[];
-  readonly sampler: SamplerName;
-  readonly samplerRatio: number;
-  readonly traces: SignalSettings<"otlp" | "console">;
-  readonly metrics: SignalSettings<"otlp" | "console" | "prometheus">;
-  readonly logs: SignalSettings<"otlp" | "console">;
+  readonly traces: SignalSettings<"otlp" | "console" | "otlp/stdout">;
+  readonly metrics: SignalSettings<"otlp" | "console" | "otlp/stdout" | "prometheus">;
+  readonly logs: SignalSettings<"otlp" | "console" | "otlp/stdout">;
   readonly spanBatch: BatchSettings;
   readonly logBatch: BatchSettings;
   readonly metricIntervalMs: number;
   readonly metricTimeoutMs: number;
   readonly temporality: (typeof temporalities)[number];
+  readonly histogramAggregation: (typeof histogramAggregations)[number];
+  readonly exemplarFilter: (typeof exemplarFilters)[number];
   readonly prometheusHost: string;
   readonly prometheusPort: number;
   readonly limits: Limits;
+  /** In capitals; every other method of a request is told as _OTHER. */
+  readonly knownMethods: ReadonlySet<string>;
+  /** Conventions that are asked for in their stable form, "database" or "database/dup". */
+  readonly semconv: ReadonlySet<string>;
+  /** Whether lines of JSON that loggers write gain trace_id, span_id and trace_flags. */
+  readonly logIds: boolean;
 }
 
-/** Undefined is OpenTelemetry's default. */
+/** Lengths are unlimited where undefined. */
 export interface Limits {
   readonly spanAttributeLength: number | undefined;
-  readonly spanAttributes: number | undefined;
-  readonly spanEvents: number | undefined;
-  readonly spanLinks: number | undefined;
-  readonly eventAttributes: number | undefined;
-  readonly linkAttributes: number | undefined;
+  readonly spanAttributes: number;
+  readonly spanEvents: number;
+  readonly spanLinks: number;
+  readonly eventAttributes: number;
+  readonly linkAttributes: number;
   readonly logAttributeLength: number | undefined;
-  readonly logAttributes: number | undefined;
+  readonly logAttributes: number;
 }
 
 export interface SettingsRead {
@@ -101,51 +134,113 @@ export interface SettingsRead {
 }
 
 export function readSettings(environment: NodeJS.ProcessEnv): SettingsRead {
+  const file = environment["OTEL_CONFIG_FILE"]?.trim();
+  if (!file) return readEnvironment(environment);
+  const own = Object.entries(environment).filter(([name]) => name.startsWith("SONDE_"));
+  const base = readEnvironment(Object.fromEntries(own));
+  if (base.settings.engine === "opentelemetry") {
+    const { settings, complaints } = readEnvironment(environment);
+    const unread =
+      "OTEL_CONFIG_FILE: not read, since SONDE_ENGINE=opentelemetry reads variables alone";
+    return { settings, complaints: [unread, ...complaints] };
+  }
+  const read = loadOwn("./config-file").readConfigFile(file, environment, base.settings);
+  return {
+    settings: frozen(read.settings),
+    complaints: [...base.complaints, ...read.complaints],
+  };
+}
+
+function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
   const read = new Environment(environment);
   const metricIntervalMs = read.number("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
   const settings: Settings = {
-    isDisabled: read.text("OTEL_SDK_DISABLED")?.toLowerCase() === "true",
+    isDisabled: read.isTrue(["OTEL_SDK_DISABLED"]),
     engine: read.choice(["SONDE_ENGINE"], engines) ?? "sonde",
     logLevel: read.choice(["OTEL_LOG_LEVEL"], logLevels),
     serviceName: read.text("OTEL_SERVICE_NAME"),
     resourceAttributes: read.pairs("OTEL_RESOURCE_ATTRIBUTES"),
-    detectors: read.all("OTEL_NODE_RESOURCE_DETECTORS", detectorNames),
+    detectors: read.all("OTEL_NODE_RESOURCE_DETECTORS", {
+      known: detectorNames,
+      elsewhere: cloudDetectors,
+    }),
     instrumentations: readInstrumentations(read),
-    propagators: read.list("OTEL_PROPAGATORS", propagatorNames, ["tracecontext", "baggage"]),
-    sampler: read.list("OTEL_TRACES_SAMPLER", samplerNames, [])[0] ?? "parentbased_always_on",
-    samplerRatio: read.number("OTEL_TRACES_SAMPLER_ARG", 1),
-    traces: readSignal(read, "TRACES", ["otlp", "console"]),
-    metrics: readSignal(read, "METRICS", ["otlp", "console", "prometheus"]),
-    logs: readSignal(read, "LOGS", ["otlp", "console"]),
+    propagators: read.list("OTEL_PROPAGATORS", { known: propagatorNames }, [
+      "tracecontext",
+      "baggage",
+    ]),
+    ...readSampler(read),
+    traces: readSignal(read, "traces", ["otlp", "console", "otlp/stdout"]),
+    metrics: readSignal(read, "metrics", ["otlp", "console", "otlp/stdout", "prometheus"]),
+    logs: readSignal(read, "logs", ["otlp", "console", "otlp/stdout"]),
     spanBatch: readBatch(read, "OTEL_BSP", 5000),
     logBatch: readBatch(read, "OTEL_BLRP", 1000),
     metricIntervalMs,
-    metricTimeoutMs: Math.min(read.number("OTEL_METRIC_EXPORT_TIMEOUT", 30_000), metricIntervalMs),
+    metricTimeoutMs: Math.min(
+      unlessNone(read.number("OTEL_METRIC_EXPORT_TIMEOUT", 30_000)),
+      metricIntervalMs,
+    ),
     temporality:
       read.choice(["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"], temporalities) ??
       "cumulative",
+    histogramAggregation:
+      read.choice(
+        ["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"],
+        histogramAggregations,
+      ) ?? "explicit_bucket_histogram",
+    exemplarFilter: read.choice(["OTEL_METRICS_EXEMPLAR_FILTER"], exemplarFilters) ?? "trace_based",
+    // Not "localhost", which is ::1 or 127.0.0.1 as the resolver likes.
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
     limits: readLimits(read),
+    knownMethods: knownMethods(
+      membersOf(read.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") ?? ""),
+    ),
+    semconv: readSemconv(read),
+    logIds: read.choice(["SONDE_LOG_IDS"], ["true", "false"]) !== "false",
   };
-  return { settings: Object.freeze(settings), complaints: read.complaints };
+  // Whoever switches it off does not want to hear of it either.
+  return { settings: frozen(settings), complaints: settings.isDisabled ? [] : read.complaints };
 }
 
+const cloudDetectors = Object.fromEntries(
+  ["alibaba", "aws", "azure", "gcp"].map((name) => [
+    name,
+    "it would ask the cloud over the network; set what it finds in OTEL_RESOURCE_ATTRIBUTES",
+  ]),
+);
+
 function readInstrumentations(read: Environment): ReadonlySet<InstrumentationName> {
-  const disabled = read.list("OTEL_NODE_DISABLED_INSTRUMENTATIONS", instrumentationNames, []);
-  const enabled = read.list(
-    "OTEL_NODE_ENABLED_INSTRUMENTATIONS",
-    instrumentationNames,
-    instrumentationNames,
+  const notOurs = (reason: string): Readonly<Record<string, string>> => {
+    const ours: readonly string[] = instrumentationNames;
+    const others = officialInstrumentations.filter((name) => !ours.includes(name));
+    return Object.fromEntries(others.map((name) => [name, reason]));
+  };
+  const disabled = read.list(
+    "OTEL_NODE_DISABLED_INSTRUMENTATIONS",
+    { known: instrumentationNames, elsewhere: notOurs("") },
+    [],
   );
+  const enabled = read.all("OTEL_NODE_ENABLED_INSTRUMENTATIONS", {
+    known: instrumentationNames,
+    elsewhere: notOurs("sonde does not instrument it"),
+  });
   return new Set(enabled.filter((name) => !disabled.includes(name)));
 }
+
+/** Known to everyone who comes from OpenTelemetry's own package. */
+const officialInstrumentations = (
+  "amqplib aws-lambda aws-sdk bunyan cassandra-driver connect cucumber dataloader dns express fastify fs" +
+  " generic-pool graphql grpc hapi http ioredis kafkajs knex koa lru-memoizer memcached mongodb" +
+  " mongoose mysql mysql2 nestjs-core net openai oracledb pg pino redis redis-4 restify router" +
+  " runtime-node socket.io tedious undici winston"
+).split(" ");
 
 function readBatch(read: Environment, prefix: string, delayMs: number): BatchSettings {
   const maxQueue = read.number(`${prefix}_MAX_QUEUE_SIZE`, 2048);
   return {
     delayMs: read.number(`${prefix}_SCHEDULE_DELAY`, delayMs),
-    timeoutMs: read.number(`${prefix}_EXPORT_TIMEOUT`, 30_000),
+    timeoutMs: unlessNone(read.number(`${prefix}_EXPORT_TIMEOUT`, 30_000)),
     maxQueue,
     maxBatch: Math.min(read.number(`${prefix}_MAX_EXPORT_BATCH_SIZE`, 512), maxQueue),
   };
@@ -153,14 +248,14 @@ function readBatch(read: Environment, prefix: string, delayMs: number): BatchSet
 
 function readLimits(read: Environment): Limits {
   const length = read.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");
-  const count = read.number("OTEL_ATTRIBUTE_COUNT_LIMIT");
+  const count = read.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 128);
   return {
     spanAttributeLength: read.number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", length),
     spanAttributes: read.number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", count),
-    spanEvents: read.number("OTEL_SPAN_EVENT_COUNT_LIMIT"),
-    spanLinks: read.number("OTEL_SPAN_LINK_COUNT_LIMIT"),
-    eventAttributes: read.number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
-    linkAttributes: read.number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+    spanEvents: read.number("OTEL_SPAN_EVENT_COUNT_LIMIT", 128),
+    spanLinks: read.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128),
+    eventAttributes: read.number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 128),
+    linkAttributes: read.number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", 128),
     logAttributeLength: read.number("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", length),
     logAttributes: read.number("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", count),
   };
@@ -168,46 +263,33 @@ function readLimits(read: Environment): Limits {
 
 function readSignal<Exporter extends string>(
   read: Environment,
-  signal: "TRACES" | "METRICS" | "LOGS",
-  exporters: readonly ("otlp" | Exporter)[],
+  signal: SignalName,
+  known: readonly ("otlp" | Exporter)[],
 ): SignalSettings<"otlp" | Exporter> {
-  const chosen = read.list(`OTEL_${signal}_EXPORTER`, exporters, ["otlp"]);
-  const names = (what: string): [own: string, common: string] => [
-    `OTEL_EXPORTER_OTLP_${signal}_${what}`,
-    `OTEL_EXPORTER_OTLP_${what}`,
-  ];
-  const protocol = read.choice(names("PROTOCOL"), protocols) ?? "http/protobuf";
-  if (chosen.includes("otlp") && protocol !== "grpc") checkPort(read, names("ENDPOINT"), protocol);
-  const [ownUrl, commonUrl] = names("ENDPOINT").map((name) => read.text(name));
-  const [ownHeaders, commonHeaders] = names("HEADERS").map((name) => read.pairs(name));
-  const [ownTimeout, commonTimeout] = names("TIMEOUT");
-  return {
-    exporters: chosen,
-    otlp: {
-      protocol,
-      url: ownUrl ?? under(commonUrl ?? "http://localhost:4318", `v1/${signal.toLowerCase()}`),
-      headers: { ...commonHeaders, ...ownHeaders },
-      compression: read.choice(names("COMPRESSION"), compressions) ?? "none",
-      timeoutMs: read.number(ownTimeout, read.number(commonTimeout, 10_000)),
-      tls: {
-        ca: read.file(names("CERTIFICATE")),
-        cert: read.file(names("CLIENT_CERTIFICATE")),
-        key: read.file(names("CLIENT_KEY")),
-      },
-    },
-  };
+  const exporters = read.list(`OTEL_${signal.toUpperCase()}_EXPORTER`, { known, elsewhere }, [
+    "otlp",
+  ]);
+  return { exporters, otlp: readOtlp(read, signal, exporters.includes("otlp")) };
 }
 
-/** The most common mistake of all: OTLP/HTTP sent to the port of OTLP/gRPC is never answered. */
-function checkPort(read: Environment, names: readonly string[], protocol: string): void {
-  const name = names.find((name) => read.text(name) !== undefined);
-  if (name === undefined || new URL(read.text(name) ?? "").port !== "4317") return;
-  const complaint =
-    `${name}: 4317 is the port of grpc, but the protocol is ${protocol}; ` +
-    "use port 4318 or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
-  read.complain(complaint);
+const elsewhere = {
+  zipkin: "it is deprecated; a collector takes OTLP and passes it on to Zipkin",
+  jaeger: "it is deprecated; Jaeger takes OTLP",
+};
+
+function readSemconv(read: Environment): ReadonlySet<string> {
+  const name = "OTEL_SEMCONV_STABILITY_OPT_IN";
+  const members = membersOf((read.text(name) ?? "").toLowerCase());
+  const known = semconvNames.flatMap((one) => [one, `${one}/dup`]);
+  // Names that only other languages have are in use, and harmless.
+  const foreign = Object.fromEntries(["gen_ai_latest_experimental", "k8s"].map((one) => [one, ""]));
+  return new Set(
+    choose(members, { known, elsewhere: foreign }, (what) => read.complain(`${name}: ${what}`)),
+  );
 }
 
-function under(base: string, path: string): string {
-  return `${base.replace(/\/+$/, "")}/${path}`;
+function frozen<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null || value instanceof Set) return value;
+  for (const inner of Object.values(value)) frozen(inner);
+  return Object.freeze(value);
 }

@@ -1,13 +1,23 @@
 // Wires the SDK together: settings, engine, instrumentations, exit. Started once per thread, however
 // often and by whichever copy of this package it is asked for.
 
+import { basename } from "node:path";
+import { workerData } from "node:worker_threads";
+import { hiddenByBundle } from "./bundle.ts";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
-import { startInstrumentations } from "./instrument/modules.ts";
+import { knowMethods } from "./instrument/http-scope.ts";
+import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
+import { keepExemplars } from "./metrics/durations.ts";
+import { load } from "./packages.ts";
+import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import { otherProviders, unsupported } from "./surroundings.ts";
 import { messageOf, tell } from "./tell.ts";
+import { AsyncContexts } from "./trace/context.ts";
 
 /** What is running; the same for everyone who starts it. */
 export interface Sonde {
@@ -34,13 +44,33 @@ const runningKey = Symbol.for("sonde.sdk");
 const nothing: Sonde = { flush: () => Promise.resolve(), shutdown: () => Promise.resolve() };
 
 function startNow(): Sonde {
+  const problem = unsupported(process.versions);
+  if (problem !== undefined) {
+    complain([problem]);
+    return nothing;
+  }
   const { settings, complaints } = readSettings(process.env);
-  if (settings.isDisabled) return nothing;
-  complain(complaints);
+  if (isPackageManager() || isLoggerThread()) return nothing;
+  if (settings.isDisabled) {
+    complain(complaints);
+    passOn(settings);
+    return nothing;
+  }
+  const chosen = instrumentations.filter(
+    ({ name, engine = settings.engine }) =>
+      settings.instrumentations.has(name) && engine === settings.engine,
+  );
+  const patched = chosen.filter((one) => !one.isSeenInBundles && !one.subscribe);
+  const libraries = patched.flatMap(({ libraries = [] }) => libraries);
+  const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
+  complain([...complaints, ...otherProviders(), hidden].flat());
+  tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
-  startInstrumentations(instrumentations.filter(({ name }) => settings.instrumentations.has(name)));
+  knowMethods(settings.knownMethods);
+  keepExemplars(settings.exemplarFilter);
+  startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {
@@ -48,6 +78,29 @@ function startNow(): Sonde {
       return within(exitDeadlineMs, engine.shutdown());
     },
   };
+}
+
+/** Without an SDK a trace that passes through the app by its own doing still does. */
+function passOn(settings: Settings): void {
+  const { context, propagation } = load("@opentelemetry/api");
+  const propagator = makePropagator(settings);
+  const contexts = new AsyncContexts(parentContext(propagator, process.env));
+  context.setGlobalContextManager(contexts);
+  propagation.setGlobalPropagator(propagator);
+}
+
+/** `npm start` under NODE_OPTIONS: the app is what it starts, which inherits them. */
+function isPackageManager(): boolean {
+  return packageManagers.test(basename(process.argv[1] ?? ""));
+}
+
+const packageManagers = /^((npm|npx)-cli\.js|(pnpm|pnpx|yarn|yarnpkg|corepack)(\.[cm]?js)?)$/;
+
+/** pino's transports run in threads that the app knows nothing of, and there is nothing in them to see. */
+function isLoggerThread(): boolean {
+  const data = workerData as { workerData?: { $context?: object } } | null; // thread-stream's, if any
+  const inner = data?.workerData?.$context;
+  return typeof inner === "object" && inner !== null && "threadStreamVersion" in inner;
 }
 
 /** Once for a process and the Nodes it starts, which inherit the same mistakes. */

@@ -55,7 +55,7 @@ function configured(config: Secured): string | undefined {
 }
 
 /** Who listens on all addresses is reached on this machine's own. */
-function reachable(url: string): URL {
+export function reachable(url: string): URL {
   const reached = new URL(url);
   if (reached.hostname === "0.0.0.0") reached.hostname = "127.0.0.1";
   if (reached.hostname === "[::]") reached.hostname = "[::1]";
@@ -125,7 +125,7 @@ interface Exchanged {
 
 const refused = (error: string): Answer => ({ kind: "refused", error });
 
-async function tokenOf({ authToken, authTokenFile }: Secured): Promise<string | undefined> {
+export async function tokenOf({ authToken, authTokenFile }: Secured): Promise<string | undefined> {
   if (authToken !== undefined || authTokenFile === undefined) return authToken;
   return (await readFile(authTokenFile, "utf8")).trim();
 }

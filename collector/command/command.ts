@@ -3,9 +3,12 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import type { Config } from "../config/schema.ts";
 
-/** What a command says and how it ends: 0 fine, 1 not found or failed, 2 called wrongly. */
+/**
+ * What a command says and how it ends: 0 fine, 1 not found or failed, 2 called wrongly; of `sonde run`
+ * what the program that it ran ended with.
+ */
 export interface Result {
-  readonly exitCode: 0 | 1 | 2;
+  readonly exitCode: number;
   readonly stdout?: string;
   readonly stderr?: string;
 }

@@ -6,8 +6,8 @@
 //   natural end, the app listens too          all               last send at 'exit'
 //   SIGTERM, SIGINT that nobody handles       all               in the event loop, then the signal again
 //   signals that the app handles              all               by how the app ends after that
-//   process.exit, uncaught, unhandled         spans and logs    last send at 'exit'; metrics are collected
-//                                                               asynchronously and cannot be had
+//   process.exit, uncaught, unhandled         all               last send at 'exit', but for what observable
+//                                                               instruments would tell asynchronously
 //   SIGKILL, abort, a crash of Node           nothing
 //
 // The last send is for OTLP/HTTP; what leaves over gRPC leaves in the event loop or not at all.
@@ -19,8 +19,12 @@ export interface Flushable {
   flush(): Promise<void>;
   /** Moves what waits to where the last send finds it; metrics follow in the microtasks after it. */
   gather(): void;
+  /** At the very end: what `gather` would only have in a later turn. */
+  gatherLast(): void;
   /** Blocks. */
   sendLast(withinMs: number): void;
+  /** Tells what was lost, if anything was. */
+  report(): void;
 }
 
 export const exitDeadlineMs = 2000;
@@ -28,21 +32,27 @@ export const exitDeadlineMs = 2000;
 /** Returns what takes the listeners off again. */
 export function flushAtExit(engine: Flushable): () => void {
   let isFlushed = false;
+  /** Nobody has run since everything was flushed. */
+  let isDone = false;
   const onBeforeExit = (): void => {
     if (isFlushed) return;
     isFlushed = true;
     // Waiting in the event loop means that 'beforeExit' comes again afterwards. Where that would be
     // noticed the waiting is left to the last send.
-    if (process.listenerCount("beforeExit") === 1) void within(exitDeadlineMs, engine.flush());
+    isDone = process.listenerCount("beforeExit") === 1;
+    if (isDone) void within(exitDeadlineMs, engine.flush());
     else engine.gather();
   };
   const onExit = (): void => {
     engine.gather();
+    if (!isDone) engine.gatherLast();
     engine.sendLast(exitDeadlineMs);
+    engine.report();
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (process.listenerCount(signal) > 1) return; // the app decides what becomes of it
     const raise = (): void => {
+      engine.report();
       for (const signal of signals) process.off(signal, onSignal);
       process.kill(process.pid, signal);
     };

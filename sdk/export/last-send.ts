@@ -2,6 +2,7 @@
 // nothing asynchronous happens any more, so another Node does it while this one waits.
 
 import type * as https from "node:https";
+import { messageOf, tell } from "../tell.ts";
 import type { Unsent } from "./sender.ts";
 
 export function sendAndWait(unsent: readonly Unsent[], withinMs: number): void {
@@ -15,14 +16,19 @@ export function sendAndWait(unsent: readonly Unsent[], withinMs: number): void {
   // Without the options of this Node: the child is neither preloaded nor inspected.
   const { NODE_OPTIONS: _, ...environment } = process.env;
   const { spawnSync } = process.getBuiltinModule("node:child_process");
-  spawnSync(process.execPath, ["--input-type=commonjs", "-e", `(${sendAll.toString()})()`], {
-    input: JSON.stringify(letters),
-    env: environment,
-    timeout: withinMs,
-    killSignal: "SIGKILL",
-    stdio: ["pipe", "ignore", "ignore"],
-    windowsHide: true,
-  });
+  try {
+    spawnSync(process.execPath, ["--input-type=commonjs", "-e", `(${sendAll.toString()})()`], {
+      input: JSON.stringify(letters),
+      env: environment,
+      timeout: withinMs,
+      killSignal: "SIGKILL",
+      stdio: ["pipe", "ignore", "ignore"],
+      windowsHide: true,
+    });
+  } catch (error) {
+    // Under --permission, unless it allows child processes; the message names the flag.
+    tell(`what was not sent yet at the end is lost: ${messageOf(error)}`);
+  }
 }
 
 interface Letter {

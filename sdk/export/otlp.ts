@@ -1,116 +1,90 @@
-// What is recorded on its way out over OTLP: gRPC through OpenTelemetry's exporters, which read its settings
-// themselves, HTTP through our sender.
+// Where the requests of a signal go: over HTTP or gRPC through our sender, or to the console.
 
-import type { ISerializer } from "@opentelemetry/otlp-transformer";
-import type { LogRecordProcessor } from "@opentelemetry/sdk-logs";
 import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
-import type { ReadableSpan, SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace";
+import type { Signal } from "../../collector/wire/batch.ts";
 import { load } from "../packages.ts";
 import type { BatchSettings, OtlpSettings, Settings } from "../settings.ts";
-import { LogBuffer } from "./log-buffer.ts";
-import type { Sender, Target } from "./sender.ts";
+import type { Send } from "./batch.ts";
+import { GrpcTransport } from "./grpc.ts";
+import { HttpTransport } from "./http.ts";
+import type { Target } from "./http.ts";
+import { jsonOf, printLine } from "./json.ts";
+import type { Sender } from "./sender.ts";
 
-export function otlpSpans({ traces, spanBatch }: Settings, sender: Sender): SpanProcessor {
-  const { BatchSpanProcessor } = load("@opentelemetry/sdk-trace");
-  return new BatchSpanProcessor({
-    exporter: spanExporter(traces, sender),
-    ...batchOptions(spanBatch),
-  });
+/** OTEL_BSP_MAX_QUEUE_SIZE and its kin if nobody has set them: what waits is bounded in bytes then. */
+const defaultQueue = 2048;
+
+export function spanSends({ traces, spanBatch }: Settings, sender: Sender): readonly Send[] {
+  return traces.exporters.map((exporter) =>
+    exporter === "otlp" ? otlp("traces", traces.otlp, sender, spanBatch) : printLine("traces"),
+  );
 }
 
-function spanExporter({ otlp }: Settings["traces"], sender: Sender): SpanExporter {
-  if (otlp.protocol === "grpc") {
-    return new (load("@opentelemetry/exporter-trace-otlp-grpc").OTLPTraceExporter)();
-  }
-  const { ProtobufTraceSerializer, JsonTraceSerializer } = load("@opentelemetry/otlp-transformer");
-  const serializer = isJson(otlp) ? JsonTraceSerializer : ProtobufTraceSerializer;
-  return exporterOf<ReadableSpan[]>(serializer, sender.open(targetOf(otlp)));
+export function logSends({ logs, logBatch }: Settings, sender: Sender): readonly Send[] {
+  return logs.exporters.map((exporter) =>
+    exporter === "otlp" ? otlp("logs", logs.otlp, sender, logBatch) : printLine("logs"),
+  );
 }
 
-export function otlpLogs({ logs, logBatch }: Settings, sender: Sender): LogRecordProcessor {
-  if (logs.otlp.protocol === "grpc") {
-    const { BatchLogRecordProcessor } = load("@opentelemetry/sdk-logs");
-    return new BatchLogRecordProcessor({
-      exporter: new (load("@opentelemetry/exporter-logs-otlp-grpc").OTLPLogExporter)(),
-      ...batchOptions(logBatch),
-    });
+/** Takes requests in protobuf, whatever the receiver is sent. */
+function otlp(signal: Signal, settings: OtlpSettings, sender: Sender, batch?: BatchSettings): Send {
+  if (settings.protocol === "grpc") {
+    return sender.open(new GrpcTransport(signal, settings), mostWaiting(batch));
   }
-  const { ProtobufLogsSerializer, JsonLogsSerializer } = load("@opentelemetry/otlp-transformer");
-  const serializer = isJson(logs.otlp) ? JsonLogsSerializer : ProtobufLogsSerializer;
-  const send = sender.open(targetOf(logs.otlp));
-  return new LogBuffer(logBatch, (records) => {
-    const body = serializer.serializeRequest(records);
-    if (body) send(body);
-  });
+  const transport = new HttpTransport(targetOf(settings, batch?.timeoutMs ?? Infinity));
+  const send = sender.open(transport, mostWaiting(batch));
+  if (settings.protocol === "http/protobuf") return send;
+  return (body, items) => send(Buffer.from(jsonOf(signal, body)), items);
+}
+
+function mostWaiting(batch: BatchSettings | undefined): number {
+  return batch === undefined || batch.maxQueue === defaultQueue ? Infinity : batch.maxQueue;
 }
 
 export function otlpMetrics(
-  { metrics, temporality }: Settings,
+  { metrics, temporality, histogramAggregation }: Settings,
   sender: Sender,
 ): PushMetricExporter {
-  if (metrics.otlp.protocol === "grpc") {
-    return new (load("@opentelemetry/exporter-metrics-otlp-grpc").OTLPMetricExporter)();
-  }
-  const { ProtobufMetricsSerializer, JsonMetricsSerializer } = load(
-    "@opentelemetry/otlp-transformer",
+  const { AggregationTemporality, AggregationType, InstrumentType } = load(
+    "@opentelemetry/sdk-metrics",
   );
-  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
-  const serializer = isJson(metrics.otlp) ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   const deltas: Readonly<Record<typeof temporality, readonly unknown[]>> = {
     cumulative: [],
     lowmemory: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM],
     delta: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM, InstrumentType.OBSERVABLE_COUNTER],
   };
+  const send = otlp("metrics", metrics.otlp, sender);
   return {
-    ...exporterOf(serializer, sender.open(targetOf(metrics.otlp))),
-    selectAggregationTemporality: (type) =>
-      deltas[temporality].includes(type)
-        ? AggregationTemporality.DELTA
-        : AggregationTemporality.CUMULATIVE,
-  };
-}
-
-function batchOptions(batch: BatchSettings) {
-  return {
-    scheduledDelayMillis: batch.delayMs,
-    exportTimeoutMillis: batch.timeoutMs,
-    maxQueueSize: batch.maxQueue,
-    maxExportBatchSize: batch.maxBatch,
-  };
-}
-
-function isJson({ protocol }: OtlpSettings): boolean {
-  return protocol === "http/json";
-}
-
-/** An export is over once the sender has the bytes; what happens to them after that is its affair. */
-function exporterOf<Items>(
-  serializer: ISerializer<Items, unknown>,
-  send: (body: Uint8Array) => boolean,
-): {
-  export(items: Items, done: (result: { code: number; error?: Error }) => void): void;
-  forceFlush(): Promise<void>;
-  shutdown(): Promise<void>;
-} {
-  return {
+    /** An export is over once the sender has the bytes; what happens to them then is its affair. */
     export(items, done) {
-      const body = serializer.serializeRequest(items);
-      if (body && send(body)) done({ code: 0 });
+      // Loaded when there is something to send: it is a tenth of all that is loaded.
+      const { ProtobufMetricsSerializer } = load("@opentelemetry/otlp-transformer");
+      const body = ProtobufMetricsSerializer.serializeRequest(items);
+      if (body && send(body, 1)) done({ code: 0 });
       else done({ code: 1, error: new Error("not taken for sending") });
     },
     forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
+    selectAggregationTemporality: (type) =>
+      deltas[temporality].includes(type)
+        ? AggregationTemporality.DELTA
+        : AggregationTemporality.CUMULATIVE,
+    selectAggregation: (type) =>
+      type === InstrumentType.HISTOGRAM &&
+      histogramAggregation === "base2_exponential_bucket_histogram"
+        ? { type: AggregationType.EXPONENTIAL_HISTOGRAM }
+        : { type: AggregationType.DEFAULT },
   };
 }
 
-function targetOf(otlp: OtlpSettings): Target {
-  const { url, headers, compression, timeoutMs, tls } = otlp;
-  const contentType = isJson(otlp) ? "application/json" : "application/x-protobuf";
+function targetOf(settings: OtlpSettings, mostMs: number): Target {
+  const { protocol, url, headers, compression, timeoutMs, tls } = settings;
+  const contentType = protocol === "http/json" ? "application/json" : "application/x-protobuf";
   return {
     url,
     headers: { "content-type": contentType, "user-agent": "sonde", ...headers },
     compression,
-    timeoutMs,
+    timeoutMs: timeoutMs > 0 ? Math.min(timeoutMs, mostMs) : 0,
     tls,
   };
 }

@@ -1,8 +1,8 @@
 // The app's metrics for Prometheus to scrape, on a server of our own around OpenTelemetry's exporter: a
 // port that is taken does not end the app, and a scrape is not traced.
 
-import type { IncomingMessage } from "node:http";
-import type { IMetricReader } from "@opentelemetry/sdk-metrics";
+import type { IncomingMessage, Server } from "node:http";
+import type { IMetricReader, MetricProducer } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
@@ -13,13 +13,18 @@ export function isScrape(request: IncomingMessage): boolean {
   return ownSockets.has(request.socket);
 }
 
-export function servePrometheus({
-  prometheusHost: host,
-  prometheusPort: port,
-}: Settings): IMetricReader {
+/** Whoever serves what is asked for telemetry, or takes telemetry, is not part of the app. */
+export function leaveUntraced(server: Server): void {
+  server.on("connection", (socket) => ownSockets.add(socket));
+}
+
+export function servePrometheus(
+  { prometheusHost: host, prometheusPort: port }: Settings,
+  metricProducers: MetricProducer[] = [],
+): IMetricReader {
   const { PrometheusExporter } = load("@opentelemetry/exporter-prometheus");
   const { createServer } = process.getBuiltinModule("node:http");
-  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers });
   const server = createServer((request, response) => {
     if (request.url?.split("?", 1)[0] === "/metrics") {
       exporter.getMetricsRequestHandler(request, response);
@@ -27,10 +32,8 @@ export function servePrometheus({
       response.writeHead(404).end();
     }
   });
-  server.on("connection", (socket) => {
-    ownSockets.add(socket);
-    socket.unref();
-  });
+  leaveUntraced(server);
+  server.on("connection", (socket) => socket.unref());
   server.on("error", (error) => {
     tell(`metrics are not served on ${host}:${port}: ${messageOf(error)}`);
   });

@@ -7,7 +7,10 @@
 // Nothing is loaded for libraries the app does not use, no source is rewritten and no loader registered.
 
 import { subscribe } from "node:diagnostics_channel";
-import { syncBuiltinESMExports, createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, normalize } from "node:path";
+import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrumentation } from "./table.ts";
 
@@ -20,38 +23,66 @@ interface Loading {
   readonly result?: unknown;
 }
 
-export function startInstrumentations(instrumentations: readonly Instrumentation[]): void {
-  const eager = instrumentations.filter(({ libraries }) => !libraries);
-  const lazy = instrumentations.filter(({ libraries }) => libraries);
-  for (const one of eager) start(one);
-  // OpenTelemetry's hook comes with the first instrumentation and sees what is loaded after that; alone,
-  // a lazy one would come too late for the very `require` that started it.
-  if (!eager.some(({ name }) => name === "http") && lazy[0]) start(lazy[0]);
-  patchBuiltins();
-  watchModules(lazy);
+const inNodeModules = /[/\\]node_modules[/\\]/;
+
+export function startInstrumentations(
+  instrumentations: readonly Instrumentation[],
+  settings: Settings,
+): void {
+  for (const one of instrumentations) {
+    if (!one.libraries) start(one, settings);
+    else subscribeTo(one);
+  }
+  watchModules(
+    instrumentations.filter(({ libraries }) => libraries),
+    settings,
+  );
+}
+
+/**
+ * A library that is there already was loaded by a preload that came before ours. What of it is handed
+ * out by then stays as it is, so that spans are missing: the user has to change the order.
+ */
+export function tellOfEarlyLibraries(instrumentations: readonly Instrumentation[]): void {
+  const loaded = new Set(
+    Object.keys(createRequire(import.meta.url).cache)
+      .filter((file) => inNodeModules.test(file))
+      .map(packageOf),
+  );
+  const early = instrumentations
+    .flatMap(({ libraries = [] }) => libraries.filter((name) => loaded.has(name)))
+    .join(", ");
+  if (early === "") return;
+  tell(`loaded before sonde and so perhaps not traced: ${early}; preload sonde/register first`);
 }
 
 const started = new Set<Instrumentation>();
 
-function start(instrumentation: Instrumentation): void {
-  if (started.has(instrumentation)) return;
+/** Whether this was the first time. */
+function start(instrumentation: Instrumentation, settings: Settings, loading?: Loading): boolean {
+  if (started.has(instrumentation)) return false;
   started.add(instrumentation);
   try {
-    instrumentation.start();
+    instrumentation.start(settings, loading ? versionOf(loading) : "");
   } catch (error) {
-    tell(`${instrumentation.name} is not instrumented: ${messageOf(error)}`);
+    tellOfFailure(instrumentation.name, error);
+  }
+  return true;
+}
+
+function subscribeTo(instrumentation: Instrumentation): void {
+  try {
+    instrumentation.subscribe?.();
+  } catch (error) {
+    tellOfFailure(instrumentation.name, error);
   }
 }
 
-/** Asked for once, http and https are patched in place; their ES module names have to follow. */
-function patchBuiltins(): void {
-  const require = createRequire(import.meta.url);
-  require("node:http");
-  require("node:https");
-  syncBuiltinESMExports();
+function tellOfFailure(name: string, error: unknown): void {
+  tell(`${name} is not instrumented: ${messageOf(error)}`);
 }
 
-function watchModules(instrumentations: readonly Instrumentation[]): void {
+function watchModules(instrumentations: readonly Instrumentation[], settings: Settings): void {
   const byLibrary = new Map<string, Instrumentation>(
     instrumentations.flatMap((one) => (one.libraries ?? []).map((name) => [name, one] as const)),
   );
@@ -65,21 +96,22 @@ function watchModules(instrumentations: readonly Instrumentation[]): void {
       try {
         handle(loading, one);
       } catch (error) {
-        tell(`${one.name} is not instrumented: ${messageOf(error)}`);
+        tellOfFailure(one.name, error);
       }
     };
   };
   subscribe(
     "tracing:module.require:start",
     guarded((loading, one) => {
-      start(one);
+      const isFirst = start(one, settings, loading);
       if (isImport(loading)) patchBeforeImport(loading.id);
+      else if (isFirst) patchFirst(loading);
     }),
   );
   subscribe(
     "tracing:module.require:end",
     guarded((loading, one) => {
-      if (loading.result !== undefined) one.loaded?.(loading.result); // else it threw
+      if (loading.result !== undefined) one.loaded?.(loading.result, settings); // else it threw
     }),
   );
 }
@@ -87,13 +119,56 @@ function watchModules(instrumentations: readonly Instrumentation[]): void {
 /** The package that the app asks for; "" for a file of its own. */
 function libraryOf(loading: Loading): string {
   if (typeof loading.id !== "string") return "";
-  const path = isImport(loading) ? loading.id.split(/[/\\]node_modules[/\\]/).at(-1)! : loading.id;
+  return inNodeModules.test(loading.id) ? packageOf(loading.id) : leadingName(loading.id);
+}
+
+function isImport({ id, parentFilename }: Loading): boolean {
+  return parentFilename === undefined && inNodeModules.test(id);
+}
+
+/** Of a file below node_modules, in whatever way packages are laid out there. */
+function packageOf(file: string): string {
+  return leadingName(file.split(inNodeModules).at(-1) ?? "");
+}
+
+function leadingName(path: string): string {
   const [scope = "", name = ""] = path.split(/[/\\]/, 2);
   return scope.startsWith("@") ? `${scope}/${name}` : scope;
 }
 
-function isImport({ id, parentFilename }: Loading): boolean {
-  return parentFilename === undefined && /[/\\]node_modules[/\\]/.test(id);
+/** From the package's description; "" where there is none to be found. */
+function versionOf(loading: Loading): string {
+  const { id, parentFilename } = loading;
+  try {
+    const file = isImport(loading) ? id : createRequire(parentFilename ?? id).resolve(id);
+    const name = packageOf(file);
+    const folder = file.slice(0, file.lastIndexOf(normalize(name)) + name.length);
+    const text = readFileSync(join(folder, "package.json"), "utf8");
+    const { version } = JSON.parse(text) as { version?: unknown };
+    return typeof version === "string" ? version : "";
+  } catch {
+    return ""; // one that cannot be found is told of by the `require` itself
+  }
+}
+
+/**
+ * OpenTelemetry's hook comes with the first instrumentation, in the middle of the very `require` that is
+ * to be patched. So the module is asked for once more within, through the hook, and what the hook makes
+ * of it is what the outer `require` then finds.
+ */
+function patchFirst({ id, parentFilename }: Loading): void {
+  if (parentFilename === undefined) return;
+  const require = createRequire(parentFilename);
+  let exports: unknown;
+  let filename: string;
+  try {
+    filename = require.resolve(id);
+    exports = require(id);
+  } catch {
+    return; // and the outer one says so to the app
+  }
+  const module = require.cache[filename];
+  if (module) module.exports = exports;
 }
 
 /** Node takes the exports right after it has set `loaded`, and the entry is there before it loads. */

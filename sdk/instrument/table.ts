@@ -1,39 +1,75 @@
 // Everything that is instrumented, one entry each, and what has to be loaded for it. Adding one is an
 // entry here and its name in the settings.
 
-import type { InstrumentationName } from "../settings.ts";
+import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
-import { sendConsoleLogs } from "./console.ts";
-import { nameFastifyRoutes } from "./fastify.ts";
-import { sendWinstonLogs } from "./winston.ts";
+import { patchBuiltins } from "./builtins.ts";
+import { traceHttpClients } from "./http-client.ts";
+import { traceHttp2Servers } from "./http2-server.ts";
+import { traceHttpServers } from "./http-server.ts";
+import { libraries } from "./libraries.ts";
+import { bridgeBunyan } from "./logs/bunyan.ts";
+import { sendConsoleLogs } from "./logs/console.ts";
+import { bridgePino } from "./logs/pino.ts";
+import { bridgeWinston } from "./logs/winston.ts";
+import { nameExpressRoutes } from "./routes/express.ts";
+import { nameFastifyRoutes } from "./routes/fastify.ts";
+import { nameHapiRoutes } from "./routes/hapi.ts";
+import { nameKoaRoutes } from "./routes/koa.ts";
+import { traceUndici } from "./undici.ts";
 
 export interface Instrumentation {
   readonly name: InstrumentationName;
+  /** The only engine that it is for; the other has another of the same name, or none. */
+  readonly engine?: Settings["engine"];
   /** Packages whose first load starts it; without any it starts with the SDK. */
   readonly libraries?: readonly string[];
-  /** Its module hooks must be in place when this returns; what it returns is of no interest. */
-  start(): unknown;
-  /** Called with what a library exports, once it is loaded. */
-  loaded?(exports: unknown): void;
+  /** Of the libraries, where there is no package of OpenTelemetry that says so. */
+  readonly versions?: string;
+  /** Although nobody sees its libraries being loaded there. */
+  readonly isSeenInBundles?: true;
+  /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
+  subscribe?(): void;
+  /**
+   * Its module hooks must be in place when this returns; what it returns is of no interest. The version is
+   * that of the library which is about to be loaded, "" for none.
+   */
+  start(settings: Settings, version: string): unknown;
+  /** Called with what a library exports, whenever it is asked for. */
+  loaded?(exports: unknown, settings: Settings): void;
 }
 
 export const instrumentations: readonly Instrumentation[] = [
   {
     name: "http",
+    engine: "sonde",
+    start() {
+      traceHttpServers();
+      traceHttpClients();
+      traceHttp2Servers();
+    },
+  },
+  { name: "undici", engine: "sonde", start: traceUndici },
+  {
+    name: "http",
+    engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
       const { isTracingSuppressed } = load("@opentelemetry/core");
       const { HttpInstrumentation } = load("@opentelemetry/instrumentation-http");
-      return new HttpInstrumentation({
+      const instrumentation = new HttpInstrumentation({
         ignoreIncomingRequestHook: isScrape,
         // Without it a request that is not traced would still be counted.
         ignoreOutgoingRequestHook: () => isTracingSuppressed(context.active()),
       });
+      patchBuiltins();
+      return instrumentation;
     },
   },
   {
     name: "undici",
+    engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
       const { isTracingSuppressed } = load("@opentelemetry/core");
@@ -56,6 +92,32 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   {
     name: "express",
+    engine: "sonde",
+    libraries: ["express", "router"],
+    versions: ">=4.0.0 <6",
+    isSeenInBundles: true,
+    start() {},
+    loaded: nameExpressRoutes,
+  },
+  {
+    name: "koa",
+    engine: "sonde",
+    libraries: ["koa"],
+    versions: ">=2.0.0 <4",
+    start() {},
+    loaded: nameKoaRoutes,
+  },
+  {
+    name: "hapi",
+    engine: "sonde",
+    libraries: ["@hapi/hapi"],
+    versions: ">=17.0.0 <22",
+    start() {},
+    loaded: nameHapiRoutes,
+  },
+  {
+    name: "express",
+    engine: "opentelemetry",
     libraries: ["express"],
     start() {
       const { ExpressInstrumentation, ExpressLayerType } = load(
@@ -66,36 +128,34 @@ export const instrumentations: readonly Instrumentation[] = [
     },
   },
   {
-    name: "pg",
-    libraries: ["pg", "pg-pool"],
+    name: "koa",
+    engine: "opentelemetry",
+    libraries: ["koa"],
     start() {
-      const { PgInstrumentation } = load("@opentelemetry/instrumentation-pg");
-      return new PgInstrumentation();
+      const { KoaInstrumentation, KoaLayerType } = load("@opentelemetry/instrumentation-koa");
+      return new KoaInstrumentation({ ignoreLayersType: [KoaLayerType.MIDDLEWARE] });
     },
   },
   {
-    name: "redis",
-    libraries: ["redis", "@redis/client"],
+    name: "hapi",
+    engine: "opentelemetry",
+    libraries: ["@hapi/hapi"],
     start() {
-      const { RedisInstrumentation } = load("@opentelemetry/instrumentation-redis");
-      return new RedisInstrumentation();
+      const { HapiInstrumentation } = load("@opentelemetry/instrumentation-hapi");
+      return new HapiInstrumentation();
     },
   },
   {
-    name: "pino",
-    libraries: ["pino"],
+    name: "nestjs-core",
+    engine: "opentelemetry",
+    libraries: ["@nestjs/core"],
     start() {
-      const { PinoInstrumentation } = load("@opentelemetry/instrumentation-pino");
-      return new PinoInstrumentation();
+      const { NestInstrumentation } = load("@opentelemetry/instrumentation-nestjs-core");
+      return new NestInstrumentation();
     },
   },
-  {
-    name: "winston",
-    libraries: ["winston"],
-    start() {
-      const { WinstonInstrumentation } = load("@opentelemetry/instrumentation-winston");
-      return new WinstonInstrumentation({ disableLogSending: true }); // it would need one more package
-    },
-    loaded: sendWinstonLogs,
-  },
+  ...libraries,
+  { name: "pino", libraries: ["pino"], start() {}, loaded: bridgePino },
+  { name: "winston", libraries: ["winston"], start() {}, loaded: bridgeWinston },
+  { name: "bunyan", libraries: ["bunyan"], start() {}, loaded: bridgeBunyan },
 ];

@@ -90,3 +90,30 @@ test.each(["--require", "--import"])("node %s sonde/register observes an app", a
   expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
   await sink.close();
 });
+
+test("npx sonde run observes an app, and npx sonde doctor says so", async () => {
+  const sink = await startSink();
+  writeFileSync(
+    join(app, "app.js"),
+    `const { createServer, get } = require("node:http");
+     const server = createServer((request, response) => response.end("hello"));
+     server.listen(0, () => get({ port: server.address().port, agent: false }, (answer) => {
+       answer.resume().on("end", () => server.close());
+     }));`,
+  );
+  const env = cleanEnv({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_METRICS_EXPORTER: "none" });
+  const sonde = async (...args: readonly string[]) => {
+    const child = spawn(join(app, "node_modules", ".bin", "sonde"), args, { cwd: app, env });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    await until("it has ended", () => child.exitCode !== null || undefined);
+    return { output, code: child.exitCode };
+  };
+  expect(await sonde("run", "--", "node", "app.js")).toEqual({ output: "", code: 0 });
+  expect(sink.requests.map(({ signal }) => signal)).toContain("traces");
+  const examined = await sonde("doctor", "--", "sonde", "run", "--", "node", "app.js");
+  expect(examined.output).toMatch(/\nTest span +✓ .* accepted\n\nAll is well\.\n$/);
+  expect(examined.code).toBe(0);
+  await sink.close();
+});

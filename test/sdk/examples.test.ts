@@ -54,6 +54,17 @@ describe("the start", () => {
     await everyPortIsClosed(start.printed());
   });
 
+  test("takes the name of another example, and tells which there are", async () => {
+    const start = startAll("queue");
+    await start.prints(/The queue is on/);
+    await start.prints(/traces .* process jobs/);
+    start.child.kill("SIGINT");
+    expect(await start.ended).toEqual([0, null]);
+    const wrong = startAll("que");
+    expect(await wrong.ended).toEqual([2, null]);
+    expect(wrong.printed()).toMatch(/no example is called que; there are shop, express, .*queue/);
+  });
+
   test("that is killed takes its children along", async () => {
     const start = startAll();
     await start.prints(/The shop is on/);
@@ -64,15 +75,19 @@ describe("the start", () => {
   });
 });
 
-function startAll() {
+function startAll(...names: readonly string[]) {
   const folder = mkdtempSync(join(tmpdir(), "sonde-start-"));
   const ports = ["OTLP_GRPC", "OTLP_HTTP", "PROMETHEUS", "WEB"].map((name) => [
     `SONDE_${name}_PORT`,
     "0",
   ]);
-  const child = spawn(process.execPath, ["--conditions=source", join(examples, "start.ts")], {
-    env: { PATH: process.env["PATH"], SONDE_DATA_DIR: folder, ...Object.fromEntries(ports) },
-  });
+  const child = spawn(
+    process.execPath,
+    ["--conditions=source", join(examples, "start.ts"), ...names],
+    {
+      env: { PATH: process.env["PATH"], SONDE_DATA_DIR: folder, ...Object.fromEntries(ports) },
+    },
+  );
   let printed = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => (printed += text));

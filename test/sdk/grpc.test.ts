@@ -14,8 +14,7 @@ test("OTEL_EXPORTER_OTLP_PROTOCOL=grpc brings all three signals to the collector
     args: ["natural"],
     env: {
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
-      // The specification has no scheme of its own for gRPC; http is gRPC without TLS.
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpGrpc.replace(/^grpc:/, "http:"),
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpGrpc,
       OTEL_NODE_ENABLED_INSTRUMENTATIONS: "none",
     },
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Sender } from "../../sdk/export/sender.ts";
-import type { Target } from "../../sdk/export/sender.ts";
+import { HttpTransport } from "../../sdk/export/http.ts";
+import type { Target } from "../../sdk/export/http.ts";
 import { encodeRequest, sampleRequest } from "../support/otlp.ts";
 import { until } from "../support/until.ts";
 import { startSink } from "./support/sink.ts";
@@ -12,20 +13,20 @@ afterEach(() => sink.close());
 
 const body = encodeRequest("traces", sampleRequest("traces"));
 
-function target(options: Partial<Target> = {}): Target {
-  return {
+function target(options: Partial<Target> = {}): HttpTransport {
+  return new HttpTransport({
     url: `${sink.url}/v1/traces`,
     headers: { "content-type": "application/x-protobuf" },
     compression: "none",
     timeoutMs: 5000,
     tls: {},
     ...options,
-  };
+  });
 }
 
 test("requests arrive with headers, compressed if asked", async () => {
   const sender = new Sender();
-  sender.open(target({ compression: "gzip", headers: { authorization: "x" } }))(body);
+  sender.open(target({ compression: "gzip", headers: { authorization: "x" } }))(body, 1);
   await sender.flush();
   expect(sink.spans.length).toBeGreaterThan(0);
   expect(sink.requests[0]?.headers).toMatchObject({
@@ -38,18 +39,28 @@ test("requests arrive with headers, compressed if asked", async () => {
 test("what waits is bounded, and there is room again once it is delivered", async () => {
   const sender = new Sender(body.length * 2);
   const send = sender.open(target());
-  expect([send(body), send(body), send(body)]).toEqual([true, true, false]);
+  expect([send(body, 1), send(body, 1), send(body, 1)]).toEqual([true, true, false]);
   await sender.flush();
   expect(sink.requests).toHaveLength(2);
-  expect(send(body)).toBe(true);
+  expect(send(body, 1)).toBe(true);
   await sender.flush();
   expect(sink.requests).toHaveLength(3);
+});
+
+test("no more items wait than were asked for", async () => {
+  const sender = new Sender();
+  const send = sender.open(target(), 5);
+  expect([send(body, 3), send(body, 3), send(body, 2)]).toEqual([true, false, true]);
+  await sender.flush();
+  expect(sink.requests).toHaveLength(2);
+  expect(send(body, 5)).toBe(true);
+  await sender.flush();
 });
 
 test("a flush waits for one attempt of a target that fails and for no more", async () => {
   sink.status = 503;
   const sender = new Sender();
-  sender.open(target())(body);
+  sender.open(target())(body, 1);
   await sender.flush();
   expect(sink.requests).toHaveLength(1);
   sink.status = 200;
@@ -60,10 +71,10 @@ test("a flush waits for one attempt of a target that fails and for no more", asy
 test("a connection that the server closed while idle is no failure", async () => {
   const sender = new Sender();
   const send = sender.open(target());
-  send(body);
+  send(body, 1);
   await sender.flush();
   sink.dropConnections();
-  send(body);
+  send(body, 1);
   await sender.flush();
   expect(sink.requests).toHaveLength(2);
 });
@@ -71,8 +82,8 @@ test("a connection that the server closed while idle is no failure", async () =>
 test("what is not with the operating system yet can be taken for a last send", async () => {
   const sender = new Sender();
   const send = sender.open(target());
-  send(body);
-  send(body);
+  send(body, 1);
+  send(body, 1);
   expect(sender.takeUnsent()).toHaveLength(2);
   await until("a request comes", () => sink.requests.length > 0);
   await sender.flush();
@@ -82,7 +93,7 @@ test("what is not with the operating system yet can be taken for a last send", a
 test("nothing is taken for a target that did not answer", async () => {
   const sender = new Sender();
   sink.status = 503;
-  sender.open(target())(body);
+  sender.open(target())(body, 1);
   await sender.flush();
   expect(sender.takeUnsent()).toEqual([]);
 });

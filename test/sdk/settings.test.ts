@@ -70,10 +70,14 @@ describe("settings", () => {
       "wanr",
       '"wanr" is none of none, error, warn, info, debug, verbose, all; did you mean warn?',
     ],
+    ["SONDE_LOG_IDS", "no", '"no" is none of true, false'],
     ["OTEL_SDK_DISABLED", "1", '"1" is neither true nor false; false it is'],
-    ["OTEL_BSP_SCHEDULE_DELAY", "5s", '"5s" is not a number of milliseconds above 0'],
-    ["OTEL_BSP_MAX_QUEUE_SIZE", "-1", '"-1" is not a whole number'],
-    ["OTEL_TRACES_SAMPLER_ARG", "1.5", '"1.5" is not between 0 and 1'],
+    [
+      "OTEL_BSP_SCHEDULE_DELAY",
+      "5s",
+      '"5s" is not a whole number of milliseconds from 0 to 2147483647, ignored',
+    ],
+    ["OTEL_BSP_MAX_QUEUE_SIZE", "-1", '"-1" is not a whole number from 1 to 2147483647, ignored'],
     [
       "OTEL_TRACES_SAMPLER",
       "always",
@@ -83,7 +87,7 @@ describe("settings", () => {
     [
       "OTEL_TRACES_EXPORTER",
       "zipkin",
-      '"zipkin" is not supported, ignored; known are otlp, console',
+      '"zipkin" is not supported, ignored: it is deprecated; a collector takes OTLP',
     ],
     ["OTEL_PROPAGATORS", "tracecontext,b33", '"b33" is not supported, ignored; did you mean b3?'],
     [
@@ -105,7 +109,7 @@ describe("settings", () => {
     ["OTEL_EXPORTER_OTLP_HEADERS", "secret", '"…" is not key=value, all of it is ignored'],
     ["OTEL_EXPORTER_OTLP_CERTIFICATE", "/no/such/file", "cannot be read: ENOENT"],
     ["OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "is not key=value, all of it is ignored"],
-    ["OTEL_CONFIG_FILE", "x.yaml", "not supported, ignored"],
+    ["OTEL_CONFIG_FILE", "x.yaml", "cannot be read: ENOENT"],
   ])("%s=%s is told in one line", (name, value, message) => {
     const { complaints } = readSettings({ [name]: value });
     expect(complaints).toEqual([

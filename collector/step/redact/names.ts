@@ -2,6 +2,7 @@
 // handful of them makes up nearly all that is sent.
 
 import { textOf } from "../../wire/cursor.ts";
+import { kindOfName, type NameKind } from "../../wire/secrets.ts";
 import { isSame } from "../cel/view.ts";
 import { compilePattern, type Matcher } from "../pattern/pattern.ts";
 
@@ -20,27 +21,6 @@ export type Verdict =
   | typeof secret
   | typeof chosen
   | typeof allowed;
-
-const secrets = new RegExp(
-  [
-    "passw(or)?d",
-    "passphrase",
-    "(^|[._-])pwd",
-    "secret",
-    "credential",
-    "(api|access|private|account|auth|encryption|signing|shared|master)[._-]?key",
-    "authorization",
-    "(^|[._-])(set-?)?cookies?$",
-    "connection[._-]?string",
-    "(^|[._-]|access|refresh|id|auth|bearer|session|csrf|xsrf|api|jwt)[._-]?token$",
-    "(^|[._-])jwt$",
-    "(^|[._-])session[._-]?id$",
-  ].join("|"),
-);
-const parameters = /token|signature|^(sig|key|auth|code|pass|otp|pin|sas|x-amz-.*|x-goog-.*)$/;
-/** What describes a secret is none: k8s.secret.name, password_length. */
-const descriptions =
-  /[._-](name|count|length|size|type|ttl|expires?|expires_(at|in)|enabled|policy)$/;
 
 export interface NameRules {
   readonly keys: readonly string[];
@@ -89,14 +69,11 @@ export class Names {
     const name = given.toLowerCase();
     if (this.#allow.has(name)) return allowed;
     if (this.#keys.has(name)) return chosen;
-    if (!this.#isWellKnown || given.length > 1000) return harmless;
-    // sessionToken is session-token.
-    const parted = given.replaceAll(/[a-z](?=[A-Z])/g, "$&-").toLowerCase();
-    if (descriptions.test(parted)) return harmless;
-    if (secrets.test(parted)) return secret;
-    return parameters.test(parted) ? parameter : harmless;
+    return this.#isWellKnown ? verdicts[kindOfName(given)] : harmless;
   }
 }
+
+const verdicts: Readonly<Record<NameKind, Verdict>> = { harmless, parameter, secret };
 
 /** Names, or patterns between slashes. */
 class Chosen {

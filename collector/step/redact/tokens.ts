@@ -1,6 +1,7 @@
 // Secrets that are known by their own looks, whatever they are called: the tokens of well-known services,
 // JSON web tokens, private keys, and the numbers of credit cards.
 
+import { tokens } from "../../wire/secrets.ts";
 import type { Hits } from "./scan.ts";
 
 interface Look {
@@ -11,22 +12,12 @@ interface Look {
 }
 
 const word = setOf("A-Za-z0-9_");
-const wordOrDash = setOf("A-Za-z0-9_\\-");
-const capitals = setOf("A-Z0-9");
 const segments = setOf("A-Za-z0-9_\\-.");
 
 /** By their first byte. */
 const looks = new Map<number, Look[]>();
-for (const [prefixes, least, set] of [
-  ["AKIA ASIA AROA AIDA", 16, capitals],
-  ["AIza ya29.", 30, wordOrDash],
-  ["ghp_ gho_ ghu_ ghs_ ghr_ npm_", 36, word],
-  ["github_pat_ hvs. dop_v1_ shpat_", 22, word],
-  ["glpat- pypi- sk-ant- sk-proj- sk-svcacct-", 20, wordOrDash],
-  ["xoxa- xoxb- xoxp- xoxr- xoxs- xapp-", 10, wordOrDash],
-  ["sk_live_ sk_test_ rk_live_ rk_test_ whsec_", 16, word],
-  ["SG.", 32, segments],
-] as const) {
+for (const [prefixes, least, bytes] of tokens) {
+  const set = setOf(bytes);
   for (const prefix of prefixes.split(" ")) {
     const first = prefix.charCodeAt(0);
     const look = { prefix: Buffer.from(prefix), least, set };

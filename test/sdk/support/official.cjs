@@ -3,6 +3,7 @@
 const { context } = require("@opentelemetry/api");
 const { isTracingSuppressed } = require("@opentelemetry/core");
 const { OTLPTraceExporter } = require("@opentelemetry/exporter-trace-otlp-http");
+const { BunyanInstrumentation } = require("@opentelemetry/instrumentation-bunyan");
 const {
   ExpressInstrumentation,
   ExpressLayerType,
@@ -11,6 +12,7 @@ const { HttpInstrumentation } = require("@opentelemetry/instrumentation-http");
 const { PinoInstrumentation } = require("@opentelemetry/instrumentation-pino");
 const { RuntimeNodeInstrumentation } = require("@opentelemetry/instrumentation-runtime-node");
 const { UndiciInstrumentation } = require("@opentelemetry/instrumentation-undici");
+const { WinstonInstrumentation } = require("@opentelemetry/instrumentation-winston");
 const { NodeSDK } = require("@opentelemetry/sdk-node");
 
 const isOwn = () => isTracingSuppressed(context.active());
@@ -20,8 +22,10 @@ const sdk = new NodeSDK({
     new HttpInstrumentation({ ignoreOutgoingRequestHook: isOwn }),
     new UndiciInstrumentation({ ignoreRequestHook: isOwn }),
     new ExpressInstrumentation({ ignoreLayersType: Object.values(ExpressLayerType) }),
+    new BunyanInstrumentation(),
     new PinoInstrumentation(),
     new RuntimeNodeInstrumentation(),
+    new WinstonInstrumentation(),
   ],
 });
 sdk.start();
@@ -29,3 +33,5 @@ sdk.start();
 process.once("SIGTERM", () => {
   void sdk.shutdown().then(() => process.kill(process.pid, "SIGTERM"));
 });
+// At a natural end it would not send what it has collected.
+process.once("beforeExit", () => void sdk.shutdown());

@@ -87,10 +87,15 @@ function received<Item extends object>(
 }
 
 export function plain(attributes: readonly KeyValue[] | undefined): Attributes {
-  return Object.fromEntries((attributes ?? []).map(({ key, value }) => [key, plainValue(value)]));
+  return Object.fromEntries(
+    (attributes ?? []).map(({ key = "", value }) => [key, plainValue(value)]),
+  );
 }
 
 export function plainValue(value: AnyValue | undefined): unknown {
+  if (value?.intValue !== undefined) return Number(value.intValue);
+  if (value?.arrayValue) return (value.arrayValue.values ?? []).map((item) => plainValue(item));
+  if (value?.kvlistValue) return plain(value.kvlistValue.values);
   const [held] = Object.values(value ?? {}) as unknown[];
-  return value?.intValue === undefined ? held : Number(held);
+  return held;
 }

@@ -1,1 +1,6 @@
-void require("./app.cjs")({ pg: require("pg"), redis: require("redis") });
+void require("./app.cjs")({
+  ioredis: require("ioredis"),
+  knex: require("knex"),
+  pg: require("pg"),
+  redis: require("redis"),
+});

@@ -1,5 +1,7 @@
-import { Client } from "pg";
+import { Redis } from "ioredis";
+import knex from "knex";
+import { Client, Pool } from "pg";
 import { createClient } from "redis";
 import run from "./app.cjs";
 
-await run({ pg: { Client }, redis: { createClient } });
+await run({ ioredis: { Redis }, knex, pg: { Client, Pool }, redis: { createClient } });

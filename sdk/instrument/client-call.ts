@@ -1,0 +1,124 @@
+// One attempt to get an answer from an HTTP server: its span and its duration, whoever sends it.
+
+import type { Attributes, Context, Span } from "@opentelemetry/api";
+import { clientDurations } from "../metrics/durations.ts";
+import { load } from "../packages.ts";
+import { fail, isSuppressed, knownMethod, spanName, SpanScope } from "./http-scope.ts";
+import { rememberRedirect, resendCount } from "./resends.ts";
+
+export interface Target {
+  readonly method: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  /** With its secrets. */
+  readonly url: string;
+}
+
+interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+export class ClientCall {
+  readonly span: Span;
+  /** The caller's. */
+  readonly context: Context;
+  readonly #target: Target;
+  readonly #begunMs = performance.now();
+  readonly #resends: number;
+  #status: number | undefined;
+  #version = "1.1";
+  #isEnded = false;
+
+  constructor(span: Span, context: Context, target: Target, resends: number) {
+    this.span = span;
+    this.context = context;
+    this.#target = target;
+    this.#resends = resends;
+  }
+
+  /** The context that goes with the request. */
+  get scope(): Context {
+    return new SpanScope(this.context, this.span);
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  sent(version: string, peer: Ends): void {
+    this.#version = version;
+    const { span } = this;
+    if (!span.isRecording()) return;
+    span.setAttribute("network.protocol.version", version);
+    if (peer.remoteAddress === undefined) return;
+    span.setAttribute("network.peer.address", peer.remoteAddress);
+    if (peer.remotePort !== undefined) span.setAttribute("network.peer.port", peer.remotePort);
+  }
+
+  answered(status: number, location: unknown): void {
+    this.#status = status;
+    this.span.setAttribute("http.response.status_code", status);
+    if (status >= 300 && status < 400 && typeof location === "string") {
+      rememberRedirect(this.context, URL.parse(location, this.#target.url), this.#resends + 1);
+    }
+  }
+
+  /** Once. `failure` is the error's type where it is not the status that was answered. */
+  end(failure?: string, error?: unknown): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const status = this.#status;
+    const type = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined);
+    if (type !== undefined) fail(this.span, type, error);
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.#begunMs) / 1000;
+    this.#seriesOf(type).record(seconds, this.span.spanContext(), nowMs);
+    this.span.end();
+  }
+
+  #seriesOf(type: string | undefined) {
+    const { method, host, port } = this.#target;
+    const status = this.#status;
+    const family = clientDurations.family(knownMethod(method), "", this.#version);
+    const isStatus = type === undefined || type === String(status);
+    // Below 2 ** 53, and a number for all that goes well: found without making a string.
+    const key = isStatus ? (port ?? 0) * 1000 + (status ?? 0) : `${port} ${status} ${type}`;
+    const found = family.find(host, key);
+    if (found) return found;
+    const attributes: Attributes = {
+      "http.request.method": family.method,
+      "server.address": host,
+    };
+    if (port !== undefined) attributes["server.port"] = port;
+    if (status !== undefined) {
+      attributes["http.response.status_code"] = status;
+      attributes["network.protocol.version"] = this.#version;
+    }
+    if (type !== undefined) attributes["error.type"] = type;
+    return clientDurations.add(family, host, key, attributes);
+  }
+}
+
+/** Gives what begins a call, unless what is running is not to be traced. */
+export function callStarter(): (target: Target) => ClientCall | undefined {
+  const { context, SpanKind, trace } = load("@opentelemetry/api");
+  const tracer = trace.getTracer("sonde/http");
+  return (target) => {
+    const caller = context.active();
+    if (isSuppressed(caller)) return undefined;
+    const { method, host, port, url } = target;
+    const known = knownMethod(method);
+    const attributes: Attributes = {
+      "http.request.method": known,
+      "server.address": host,
+      "url.full": url, // its secrets are taken out where spans leave, whoever made them
+    };
+    if (port !== undefined) attributes["server.port"] = port;
+    if (known !== method) attributes["http.request.method_original"] = method;
+    const resends = resendCount(caller, url);
+    if (resends > 0) attributes["http.request.resend_count"] = resends;
+    const span = tracer.startSpan(spanName(known), { kind: SpanKind.CLIENT, attributes }, caller);
+    return new ClientCall(span, caller, target, resends);
+  };
+}

@@ -1,0 +1,229 @@
+// What pino logs as log records, taken where pino makes the line, of which there is one for any number of streams,
+// transports and children. The line itself is read back only where the app's own formatters or serializers
+// had a part in it; what pino redacts is redacted in both.
+
+import type { Logger, LogRecord } from "@opentelemetry/api";
+import { load } from "../../packages.ts";
+import type { Settings } from "../../settings.ts";
+import { isTracingOff } from "./console.ts";
+import { activeIds, addIds, dropIds, type Ids } from "./ids.ts";
+import { detailsOf, type Fields, severityOfLevel, thrownOf } from "./record.ts";
+
+type Stringify = (value: unknown, safe?: unknown) => string | undefined;
+type AsJson = (
+  this: PinoLogger,
+  ...call: [fields: Fields | undefined, message: unknown, level: number, time: string]
+) => string;
+
+interface PinoLogger {
+  readonly levels?: { readonly labels?: Readonly<Record<number, string>> };
+  [symbol: symbol]: unknown;
+}
+
+type SymbolName =
+  | "asJsonSym"
+  | "chindingsSym"
+  | "endSym"
+  | "errorKeySym"
+  | "formattersSym"
+  | "messageKeySym"
+  | "nestedKeySym"
+  | "serializersSym"
+  | "streamSym"
+  | "stringifiersSym"
+  | "stringifySafeSym"
+  | "stringifySym"
+  | "wildcardFirstSym";
+
+interface Pino {
+  (options: object, stream: { write(): void }): PinoLogger;
+  readonly symbols?: Readonly<Partial<Record<SymbolName, symbol>>>;
+  readonly stdSerializers?: Readonly<Record<string, unknown>>;
+}
+
+const bridged = new WeakSet();
+
+export function bridgePino(exports: unknown, settings: Settings): void {
+  const pino = exports as Pino;
+  const asJsonSymbol = pino.symbols?.asJsonSym;
+  if (typeof pino !== "function" || asJsonSymbol === undefined || bridged.has(pino)) return;
+  bridged.add(pino);
+  // All loggers of this copy of pino have one prototype, which only a logger shows.
+  let prototype: PinoLogger | null = pino({ level: "silent" }, { write() {} });
+  while (prototype && !Object.hasOwn(prototype, asJsonSymbol)) {
+    prototype = Object.getPrototypeOf(prototype) as PinoLogger | null;
+  }
+  if (!prototype) return;
+  const original = prototype[asJsonSymbol] as AsJson;
+  const bridge = new Bridge(pino, load("@opentelemetry/api").logs.getLogger("sonde/pino"));
+  prototype[asJsonSymbol] = function (this: PinoLogger, ...call) {
+    const line = original.apply(this, call);
+    try {
+      const [fields, message, level] = call;
+      if (isTracingOff()) return line;
+      const ids = activeIds();
+      bridge.emit(this, { fields, message, level, line, ids });
+      return ids && settings.logIds ? addIds(line, ids, bridge.endOf(this)) : line;
+    } catch {
+      return line; // a field that cannot be read is the app's affair
+    }
+  } satisfies AsJson;
+}
+
+interface Call {
+  readonly fields: Fields | undefined;
+  readonly message: unknown;
+  readonly level: number;
+  readonly line: string;
+  readonly ids: Ids | undefined;
+}
+
+/** Of so many children the bindings are remembered; each is parsed once. */
+const mostBindings = 1000;
+
+class Bridge {
+  readonly #logger: Logger;
+  readonly #symbols: Readonly<Partial<Record<SymbolName, symbol>>>;
+  readonly #errorSerializer: unknown;
+  readonly #bindings = new Map<string, Fields>();
+
+  constructor({ symbols = {}, stdSerializers }: Pino, logger: Logger) {
+    this.#logger = logger;
+    this.#symbols = symbols;
+    this.#errorSerializer = stdSerializers?.["err"];
+  }
+
+  endOf(logger: PinoLogger): string {
+    return this.#name(logger, "endSym") ?? "}\n";
+  }
+
+  emit(logger: PinoLogger, call: Call): void {
+    if (!this.#logger.enabled() || this.#hasOwnTransport(logger)) return;
+    const { fields = {}, level } = call;
+    const record: LogRecord = {
+      severityNumber: severityOfLevel(level),
+      severityText: logger.levels?.labels?.[level] ?? "",
+    };
+    const { body, attributes, exception } = this.#isPlain(logger, fields)
+      ? this.#read(logger, call)
+      : this.#parse(logger, call.line);
+    dropIds(attributes, call.ids);
+    if (body !== undefined) record.body = body;
+    if (exception !== undefined) record.exception = exception;
+    record.attributes = attributes;
+    this.#logger.emit(record);
+  }
+
+  #of(logger: PinoLogger, name: SymbolName): unknown {
+    const symbol = this.#symbols[name];
+    return symbol === undefined ? undefined : logger[symbol];
+  }
+
+  #name(logger: PinoLogger, name: SymbolName): string | undefined {
+    const value = this.#of(logger, name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  }
+
+  /** A transport in a thread of its own that sends to OpenTelemetry itself. */
+  #hasOwnTransport(logger: PinoLogger): boolean {
+    const stream = this.#of(logger, "streamSym") as
+      | { worker?: { threadName?: string } }
+      | undefined;
+    return stream?.worker?.threadName?.includes("opentelemetry") === true;
+  }
+
+  /** Nothing of the app's own takes part in how the fields are written. */
+  #isPlain(logger: PinoLogger, fields: Fields): boolean {
+    const formatters = this.#of(logger, "formattersSym") as { log?: unknown } | undefined;
+    if (formatters?.log) return false;
+    const serializers = (this.#of(logger, "serializersSym") ?? {}) as Fields;
+    if (serializers["err"] !== this.#errorSerializer) return false;
+    if (serializers[this.#messageKey(logger)]) return false;
+    for (const key in fields) {
+      if (key !== "err" && serializers[key] && Object.hasOwn(fields, key)) return false;
+    }
+    return true;
+  }
+
+  #messageKey(logger: PinoLogger): string {
+    return this.#name(logger, "messageKeySym") ?? "msg";
+  }
+
+  #errorKey(logger: PinoLogger): string {
+    return this.#name(logger, "errorKeySym") ?? "err";
+  }
+
+  #read(logger: PinoLogger, { fields = {}, message }: Call): Parts {
+    const stringifiers = (this.#of(logger, "stringifiersSym") ?? {}) as Record<
+      PropertyKey,
+      Stringify
+    >;
+    const wildcard = stringifiers[this.#symbols.wildcardFirstSym ?? ""];
+    const stringify = this.#of(logger, "stringifySym") as Stringify;
+    const own: Fields = {};
+    const errorKey = this.#errorKey(logger);
+    const serialize = this.#errorSerializer as ((error: unknown) => unknown) | undefined;
+    for (const key in fields) {
+      if (!Object.hasOwn(fields, key)) continue;
+      let value = fields[key];
+      if ((key === errorKey || key === "err") && serialize) value = serialize(value);
+      const stringifier = stringifiers[key] ?? wildcard;
+      if (stringifier || (typeof value === "object" && value !== null)) {
+        const text = (stringifier ?? stringify)(value, this.#of(logger, "stringifySafeSym"));
+        value = text === undefined ? undefined : JSON.parse(text);
+      }
+      if (value === undefined || typeof value === "function") continue;
+      if (typeof value === "bigint" || typeof value === "symbol") value = String(value);
+      own[key] = value;
+    }
+    const nested = this.#name(logger, "nestedKeySym");
+    const under = nested !== undefined && Object.keys(own).length > 0 ? { [nested]: own } : own;
+    const all: Fields = { ...this.#bindingsOf(logger), ...under };
+    const messageKey = this.#messageKey(logger);
+    if (message !== undefined) {
+      const stringifier = stringifiers[messageKey] ?? wildcard;
+      all[messageKey] = stringifier ? JSON.parse(stringifier(message) ?? "null") : message;
+    }
+    return this.#part(logger, all);
+  }
+
+  /** `,"pid":1,"part":"items"`, as the logger and its parents have it. */
+  #bindingsOf(logger: PinoLogger): Fields {
+    const text = this.#of(logger, "chindingsSym");
+    if (typeof text !== "string" || text === "") return {};
+    const known = this.#bindings.get(text);
+    if (known) return known;
+    const bindings = JSON.parse(`{${text.slice(1)}}`) as Fields; // pino has written it
+    if (this.#bindings.size >= mostBindings) this.#bindings.clear();
+    this.#bindings.set(text, bindings);
+    return bindings;
+  }
+
+  #parse(logger: PinoLogger, line: string): Parts {
+    const { level: _, time: _1, ...all } = JSON.parse(line) as Fields; // pino has written it
+    return this.#part(logger, all);
+  }
+
+  #part(logger: PinoLogger, all: Fields): Parts {
+    const errorKey = this.#errorKey(logger);
+    // The resource says where it runs.
+    const { [this.#messageKey(logger)]: body, pid: _, hostname: _1, ...attributes } = all;
+    const nestedKey = this.#name(logger, "nestedKeySym");
+    const nested = nestedKey === undefined ? undefined : attributes[nestedKey];
+    const holder = (nested ?? attributes) as Fields; // pino puts an object there
+    const error = holder[errorKey];
+    const exception = thrownOf(error);
+    if (exception) {
+      delete holder[errorKey];
+      const details = detailsOf(error);
+      if (details) holder[errorKey] = details;
+    }
+    return { body, attributes, exception };
+  }
+}
+
+interface Parts {
+  readonly body: unknown;
+  readonly attributes: Fields;
+  readonly exception: object | undefined;
+}

@@ -1,0 +1,3 @@
+const { Writable } = require("node:stream");
+
+module.exports = () => new Writable({ write: (_chunk, _encoding, done) => done() });

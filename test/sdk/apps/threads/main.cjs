@@ -1,0 +1,4 @@
+require("./app.cjs")(
+  { threads: require("node:worker_threads"), http: require("node:http") },
+  __filename,
+);

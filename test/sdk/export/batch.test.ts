@@ -1,0 +1,125 @@
+import { expect, test } from "vitest";
+import { Batch } from "../../../sdk/export/batch.ts";
+import type { Encoder } from "../../../sdk/export/encoder.ts";
+import { Attributes } from "../../../sdk/trace/values.ts";
+import { until } from "../../support/until.ts";
+import { decodeRequest } from "../../support/otlp.ts";
+import type { Request } from "../../support/otlp.ts";
+
+interface Sent {
+  readonly request: Request;
+  readonly items: number;
+}
+
+function start(settings: { maxBatch?: number; delayMs?: number } = {}, isTaken = true) {
+  const sent: Sent[] = [];
+  const resource = new Attributes();
+  resource.set("service.name", "shop", { count: 1, length: 100 });
+  const batch = new Batch({
+    resource,
+    settings: { maxBatch: 100, delayMs: 60_000, timeoutMs: 0, maxQueue: 0, ...settings },
+    sends: [
+      (body, items) => {
+        sent.push({ request: decodeRequest("traces", body), items });
+        return isTaken;
+      },
+    ],
+  });
+  return { batch, sent };
+}
+
+function named(encoder: Encoder, name: string): void {
+  const span = encoder.begin(0x12);
+  encoder.text(0x2a, name);
+  encoder.end(span);
+}
+
+function namesIn({ request }: Sent): unknown {
+  return request.resourceSpans?.map(({ resource, scopeSpans }) => [
+    resource?.attributes?.[0]?.value?.stringValue,
+    ...(scopeSpans ?? []).map(({ scope, spans, schemaUrl }) => [
+      scope?.name,
+      schemaUrl ?? "",
+      ...(spans ?? []).map(({ name }) => name),
+    ]),
+  ]);
+}
+
+test("items are grouped by scope, below one resource, in their order", () => {
+  const { batch, sent } = start();
+  const http = batch.section({ name: "http", version: undefined, schemaUrl: "https://a/b" });
+  const pg = batch.section({ name: "pg", version: "1", schemaUrl: undefined });
+  for (const [section, name] of [
+    [http, "1"],
+    [http, "2"],
+    [pg, "3"],
+    [http, "4"],
+  ] as const) {
+    batch.add(section, named, name);
+  }
+  batch.flush();
+  batch.add(pg, named, "5");
+  batch.flush();
+  batch.flush();
+  expect(sent.map(namesIn)).toEqual([
+    [["shop", ["http", "https://a/b", "1", "2", "4"], ["pg", "", "3"]]],
+    [["shop", ["pg", "", "5"]]],
+  ]);
+  expect(sent.map(({ items }) => items)).toEqual([4, 1]);
+});
+
+test("a full batch is sent at once, by number or by size", () => {
+  const { batch, sent } = start({ maxBatch: 3 });
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  for (const name of ["1", "2"]) batch.add(section, named, name);
+  expect(sent).toHaveLength(0);
+  batch.add(section, named, "3");
+  expect(sent).toHaveLength(1);
+  batch.add(section, named, "x".repeat((1 << 20) - 20));
+  expect(sent).toHaveLength(1);
+  batch.add(section, named, "y".repeat(40));
+  expect(sent).toHaveLength(2);
+});
+
+test("what is not full is sent after the delay", async () => {
+  const { batch, sent } = start({ delayMs: 5 });
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  batch.add(section, named, "1");
+  await until("a request", () => sent.length === 1);
+});
+
+test("an item that cannot be encoded leaves nothing behind and is counted", () => {
+  const { batch, sent } = start();
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  batch.add(section, named, "1");
+  batch.add(
+    section,
+    (encoder, name: string) => {
+      encoder.begin(0x12);
+      encoder.text(0x2a, name);
+      throw new Error("as asked");
+    },
+    "lost",
+  );
+  batch.add(section, named, "2");
+  batch.flush();
+  expect(sent.map(namesIn)).toEqual([[["shop", ["a", "", "1", "2"]]]]);
+  expect(batch.dropped).toBe(1);
+});
+
+test("what the sender has no room for is counted, and nothing is taken after the end", () => {
+  const { batch, sent } = start({}, false);
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  for (const name of ["1", "2"]) batch.add(section, named, name);
+  batch.close();
+  batch.add(section, named, "3");
+  batch.flush();
+  expect([sent.length, batch.dropped]).toEqual([1, 2]);
+});
+
+test("a buffer that one item has stretched is not kept", () => {
+  const { batch } = start();
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  batch.add(section, named, "x".repeat(3 << 20));
+  expect(batch.encoder.bytes.length).toBe(0);
+});

@@ -1,0 +1,87 @@
+// The same five requests to an app of each framework, as real processes.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
+import { build } from "esbuild";
+import { expect, test } from "vitest";
+import { appFile, startApp } from "./support/app.ts";
+import { startSink } from "./support/sink.ts";
+
+const paths = [
+  "/items/5",
+  "/items/5/orders/9/lines/1",
+  "/items/5/orders/9",
+  "/items/5/orders/9/fail/now",
+  "/nowhere",
+];
+
+const colons = [
+  "/items/:id",
+  "/items/:id/orders/:order/lines/:line",
+  "/items/:id/orders/:order",
+  "/items/:id/orders/:order/fail/:how",
+  undefined,
+];
+
+const braces = colons.map((route) => route?.replaceAll(/:(\w+)/g, "{$1}"));
+
+test.each([
+  ["express", "main.cjs", colons],
+  ["express", "main.mjs", colons],
+  ["koa", "main.cjs", colons],
+  ["koa", "main.mjs", colons],
+  ["fastify", "main.cjs", colons],
+  ["fastify", "main.mjs", colons],
+  ["hapi", "main.cjs", braces],
+  ["hapi", "main.mjs", braces],
+  ["nest", "main.cjs", colons],
+  ["nest", "main.mjs", colons],
+])("%s names its spans by route, mounts included: %s", async (framework, file, routes) => {
+  expect(await routesOf(framework, file)).toEqual(expectedOf(routes));
+});
+
+test.each(["express", "express4"])(
+  "%s in a bundle, where nobody sees it being loaded, has its routes all the same",
+  async (framework) => {
+    const folder = mkdtempSync(join(tmpdir(), "sonde-bundle-"));
+    const outfile = join(folder, "app.cjs");
+    const contents = `require("./app.cjs").express(require("${framework}"))`;
+    const resolveDir = dirname(appFile("routes/app.cjs"));
+    const options = { bundle: true, platform: "node", logLevel: "silent", outfile } as const;
+    await build({ stdin: { contents, resolveDir }, ...options });
+    const found = await routesOf("", outfile);
+    rmSync(folder, { recursive: true });
+    expect(found).toEqual(expectedOf(colons));
+  },
+);
+
+test("another copy of express, under another name, has its routes", async () => {
+  expect(await routesOf("express4", "main.cjs")).toEqual(expectedOf(colons));
+});
+
+function expectedOf(routes: readonly (string | undefined)[]): readonly unknown[] {
+  return routes.map((route, index) => [
+    route === undefined ? "GET" : `GET ${route}`,
+    route,
+    [200, 200, 200, 500, 404][index],
+  ]);
+}
+
+async function routesOf(framework: string, file: string): Promise<readonly unknown[]> {
+  const sink = await startSink();
+  const app = startApp(isAbsolute(file) ? file : appFile(`routes/${file}`), {
+    args: [framework],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url },
+  });
+  const url = await app.url();
+  for (const path of paths) await (await fetch(url + path)).text();
+  const { stderr } = await app.stop();
+  await sink.close();
+  expect(stderr).toBe("");
+  return sink.spans.map(({ name, attributes }) => [
+    name,
+    attributes["http.route"],
+    attributes["http.response.status_code"],
+  ]);
+}
