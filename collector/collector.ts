@@ -9,6 +9,8 @@ import { type Config, sendsTokenInClear } from "./config/schema.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type HealthServer, startHealth } from "./health.ts";
 import type { Entry, Log } from "./log/log.ts";
+import { Gathering } from "./memory/gathering.ts";
+import { Memory } from "./memory/memory.ts";
 import { DeadLetters } from "./output/dead-letters.ts";
 import { Feed } from "./output/feed.ts";
 import { Resender } from "./output/resend.ts";
@@ -21,6 +23,7 @@ import { packageVersion } from "./version.ts";
 
 export interface CollectorOptions {
   readonly incidents?: Incidents;
+  readonly memory?: Memory;
   /** Called for each listener once it listens. */
   readonly ready?: (what: string, url: string) => void;
 }
@@ -36,6 +39,8 @@ const noReady = (): void => {};
 export class Collector {
   readonly #config: Config;
   readonly #incidents: Incidents;
+  /** One for all, so that what one part does not need any more is there for the others. */
+  readonly #memory: Memory;
   readonly #ready: (what: string, url: string) => void;
   #access: Gate = openAccess;
   #log: OpenedLog | undefined;
@@ -48,9 +53,10 @@ export class Collector {
   #withdraw: (() => Promise<void>) | undefined;
   #isReady = false;
 
-  private constructor(config: Config, { incidents, ready }: CollectorOptions) {
+  private constructor(config: Config, { incidents, memory, ready }: CollectorOptions) {
     this.#config = config;
     this.#incidents = incidents ?? new Incidents();
+    this.#memory = memory ?? new Memory();
     this.#ready = ready ?? noReady;
   }
 
@@ -115,13 +121,15 @@ export class Collector {
     }
     const { DiskLog } = await import("./log/disk-log.ts");
     const folder = join(dataDir, "log");
-    const log = await DiskLog.open({ folder, maxBytes, whenFull, incidents });
+    const memory = this.#memory;
+    const log = await DiskLog.open({ folder, maxBytes, whenFull, memory, incidents });
     return { log, held: () => heldOnDisk(folder) };
   }
 
   async #openFeed(log: Log, config: Config["outputs"][number]): Promise<void> {
     const { name } = config;
     const incidents = this.#incidents;
+    const memory = this.#memory;
     const context = {
       name,
       logId: log.id,
@@ -129,6 +137,7 @@ export class Collector {
       host: this.#config.host,
       access: this.#access,
       ready: this.#ready,
+      memory,
     };
     const output = await openOutput(config, context);
     const path = join(this.#config.dataDir, "dead", `${name}.jsonl`);
@@ -138,7 +147,7 @@ export class Collector {
     const failed = (error: unknown): void => incidents.outputFailed(name, error);
     await deadLetters.takeBack(reader.committedUpTo).catch(failed);
     const steps = await openSteps(config.steps, { incidents });
-    const feed = new Feed({ name, log, reader, output, steps, deadLetters, incidents });
+    const feed = new Feed({ name, log, reader, output, steps, deadLetters, incidents, memory });
     this.#feeds.push(feed);
     const resender = new Resender({ name, output, deadLetters, incidents });
     this.#outputs.push({ feed, wants: output.wants, steps, resender });
@@ -205,17 +214,19 @@ export class Collector {
     const { host, otlpHttpPort, otlpGrpcPort, corsOrigins, maxConnections } = this.#config;
     const access = this.#access;
     const incidents = this.#incidents;
+    const gathering = new Gathering(this.#memory);
     if (http && otlpHttpPort !== "off") {
       const where = { host, port: otlpHttpPort, setting: "otlp_http_port" };
       const limits = { maxConnections };
-      const options = { access, corsOrigins, limits, incidents };
+      const options = { access, corsOrigins, limits, incidents, gathering };
       const receiver = await http.startOtlpHttp(intake, where, options);
       this.#receivers.push({ name: "otlp_http", ...receiver });
       this.#ready("OTLP/HTTP", receiver.url);
     }
     if (grpc && otlpGrpcPort !== "off") {
       const where = { host, port: otlpGrpcPort, setting: "otlp_grpc_port" };
-      const receiver = await grpc.startOtlpGrpc(intake, where, access, { maxConnections });
+      const options = { access, limits: { maxConnections }, gathering };
+      const receiver = await grpc.startOtlpGrpc(intake, where, options);
       this.#receivers.push({ name: "otlp_grpc", ...receiver });
       this.#ready("OTLP/gRPC", receiver.url);
     }

@@ -141,8 +141,8 @@ async function serve(file: string | undefined): Promise<void> {
   try {
     const { loadConfig } = await import("./config/config.ts");
     const { config } = await loadConfig({ env: process.env, file });
-    const { limitNewSpace } = await import("./new-space.ts");
-    limitNewSpace();
+    const { limitHeap } = await import("./heap.ts");
+    limitHeap();
     const { Collector } = await import("./collector.ts");
     const collector = await Collector.start(config, { ready });
     isStarted = true;

@@ -12,7 +12,10 @@ export interface Application {
 export interface Body {
   /** Asked before so many more bytes are kept. A reply refuses them, and what would come after. */
   hold(bytes: number): Reply | undefined;
-  /** All that has come. The buffer is lent for the call: what is needed after an await must be copied. */
+  /**
+   * All that has come. The buffer is lent: one below `copiedBelowBytes` for the call, so that what is
+   * needed after an await must be copied, a larger one until the reply.
+   */
   end(bytes: Buffer): Promise<Reply>;
   /** Neither `end` nor a refusal will come: the client has gone, or what it sent is not HTTP. */
   abandon(): void;

@@ -8,7 +8,8 @@ import type { Socket } from "node:net";
 import { Answers, type Due } from "./answers.ts";
 import type { Body } from "./application.ts";
 import { Chunks } from "./chunks.ts";
-import { Gathered } from "./gathered.ts";
+import { Gathered } from "../memory/gathered.ts";
+import { type EndTurn, largeFromBytes } from "../memory/turns.ts";
 import { damaged, endOfHead, type Head, incomplete, maxHeadBytes, parseHead } from "./head.ts";
 import { KnownHead } from "./known-head.ts";
 import { maxDiscardedBytes } from "./limits.ts";
@@ -24,10 +25,17 @@ interface Reading {
   readonly length: number | undefined;
   readonly chunks: Chunks | undefined;
   gathered: Gathered | undefined;
+  /** Of a large body. */
+  endTurn: EndTurn | undefined;
+  /** Until then nothing is read. */
+  isWaiting: boolean;
   received: number;
   paceSinceMs: number;
   paceFrom: number;
 }
+
+/** Of a body whose length is not known. */
+const assumedBytes = 8 << 20;
 
 /** After this an idle connection forgets the head that it knows. */
 const rememberMs = 5_000;
@@ -190,6 +198,8 @@ export class Connection {
       length,
       chunks: length === undefined ? new Chunks() : undefined,
       gathered: undefined,
+      endTurn: undefined,
+      isWaiting: false,
       received: 0,
       paceSinceMs: nowMs,
       paceFrom: 0,
@@ -231,18 +241,47 @@ export class Connection {
     const refusal = body.hold(piece.length);
     if (refusal) this.#refuse(reading, refusal);
     else if (piece.length !== length) {
-      reading.gathered ??= new Gathered(length, this.#shared.buffers);
+      reading.gathered ??= new Gathered(this.#shared.gathering.memory, length);
       reading.gathered.add(piece);
+      const isLarge = reading.received >= largeFromBytes && reading.received !== length;
+      if (isLarge && !reading.endTurn) this.#waitForTurn(reading);
     }
     return !this.#isDeaf;
+  }
+
+  #waitForTurn(reading: Reading): void {
+    let hasBegun = false;
+    const bytes = reading.length ?? assumedBytes;
+    reading.endTurn = this.#shared.gathering.turns.take(bytes, () => {
+      hasBegun = true;
+      this.#readOn(reading);
+    });
+    if (hasBegun) return;
+    reading.isWaiting = true;
+    this.#socket.pause();
+  }
+
+  #readOn(reading: Reading): void {
+    if (!reading.isWaiting) return;
+    reading.isWaiting = false;
+    reading.paceSinceMs = this.#shared.nowMs;
+    reading.paceFrom = reading.received;
+    this.#socket.resume();
+  }
+
+  /** Its memory and its turn are for others now. */
+  #letGo(reading: Reading): void {
+    reading.gathered?.release();
+    reading.gathered = undefined;
+    reading.endTurn?.();
+    this.#readOn(reading);
   }
 
   /** The rest of the body is read to be thrown away; if that could be much, the connection goes instead. */
   #refuse(reading: Reading, reply: Reply): void {
     const { due, length = Infinity, received } = reading;
     reading.body = undefined;
-    reading.gathered?.release();
-    reading.gathered = undefined;
+    this.#letGo(reading);
     // Who has asked whether to send a body may send it or not: what comes next could be either.
     const isHesitant = due.head?.expectsContinue === true && received === 0;
     const isLast = due.head?.isKeptAlive === false;
@@ -256,7 +295,7 @@ export class Connection {
     const { due, body, gathered } = reading;
     this.#endReading(reading);
     const answer = (reply: Reply): void => {
-      gathered?.release();
+      this.#letGo(reading);
       this.#answers.answer(due, reply);
     };
     body?.end(gathered?.finish() ?? piece).then(answer, () => answer(replies.failed));
@@ -299,7 +338,7 @@ export class Connection {
 
   #drop(): void {
     this.#reading?.body?.abandon();
-    this.#reading?.gathered?.release();
+    if (this.#reading) this.#letGo(this.#reading);
     this.#reading = undefined;
     this.#keep(undefined);
   }
@@ -342,7 +381,7 @@ export class Connection {
 
   #isSlow(reading: Reading): boolean {
     const { nowMs, limits } = this.#shared;
-    if (nowMs - reading.paceSinceMs <= limits.paceMs) return false;
+    if (reading.isWaiting || nowMs - reading.paceSinceMs <= limits.paceMs) return false;
     const bytes = reading.received - reading.paceFrom;
     reading.paceSinceMs = nowMs;
     reading.paceFrom = reading.received;

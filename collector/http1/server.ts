@@ -5,7 +5,7 @@ import type { Server, Socket } from "node:net";
 import type { Access } from "../access.ts";
 import { listen, type Listening } from "../listen.ts";
 import type { Application } from "./application.ts";
-import { Buffers } from "../sockets/buffers.ts";
+import { Gathering } from "../memory/gathering.ts";
 import { LentReads } from "../sockets/lent-reads.ts";
 import { Connection } from "./connection.ts";
 import { type Limits, usualLimits } from "./limits.ts";
@@ -17,6 +17,7 @@ export interface Http1Options {
   readonly access: Access;
   readonly application: Application;
   readonly limits?: Partial<Limits>;
+  readonly gathering?: Gathering;
 }
 
 export interface Http1Server {
@@ -32,11 +33,10 @@ const spareConnections = 256;
 const settledMs = 1_000;
 
 export async function startHttp1(options: Http1Options): Promise<Http1Server> {
-  const { access, application, where } = options;
+  const { access, application, where, gathering = new Gathering() } = options;
   const limits = { ...usualLimits, ...options.limits };
   const server = access.createServer(["http/1.1"]);
-  const buffers = new Buffers();
-  const shared: Shared = { application, limits, buffers, unreadBytes: 0, ...present() };
+  const shared: Shared = { application, limits, gathering, unreadBytes: 0, ...present() };
   const connections = new Connections(shared);
   server.on(access.connectionEvent, (socket: Socket) => connections.add(socket));
   if (access.isTls) server.on("connection", (socket: Socket) => connections.addRaw(socket));

@@ -1,13 +1,14 @@
 // What the connections of one server have in common.
 
-import type { Buffers } from "../sockets/buffers.ts";
+import type { Gathering } from "../memory/gathering.ts";
 import type { Application } from "./application.ts";
 import type { Limits } from "./limits.ts";
 
 export interface Shared {
   readonly application: Application;
   readonly limits: Limits;
-  readonly buffers: Buffers;
+  /** For requests that come in several pieces. */
+  readonly gathering: Gathering;
   /** Moves once a tick, which is exact enough for limits of seconds. */
   nowMs: number;
   /** For the header. */

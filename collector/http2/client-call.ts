@@ -4,7 +4,7 @@ import { gunzipSync } from "node:zlib";
 import { AnswerHead } from "./answer-head.ts";
 import { type GrpcStatus, grpcCodes } from "./grpc-status.ts";
 import { type MessageAdmission, MessageReader, prefixBytes } from "./message-reader.ts";
-import type { Body, Sending } from "./outgoing.ts";
+import type { Body, Outgoing, Sending } from "./outgoing.ts";
 
 export interface GrpcRequest {
   /** A whole header block. */
@@ -19,7 +19,13 @@ export interface GrpcRequest {
 
 export type GrpcAnswer =
   /** `message` is empty unless the status is OK. */
-  | { readonly kind: "answered"; readonly status: GrpcStatus; readonly message: Uint8Array }
+  | {
+      readonly kind: "answered";
+      readonly status: GrpcStatus;
+      readonly message: Uint8Array;
+      /** Whether all parts have left, so that their memory may be used again. */
+      readonly isSent: boolean;
+    }
   | {
       readonly kind: "failed";
       readonly reason: "unreachable" | "timeout" | "bad_answer";
@@ -41,6 +47,9 @@ export class ClientCall implements Sending, MessageAdmission {
   hasHead = false;
   head = new AnswerHead();
   readonly reader = new MessageReader();
+  #out: Outgoing | undefined;
+  /** How many bytes had been put out when the last one of this had been. */
+  #sentAt = Infinity;
   readonly #settle: (answer: GrpcAnswer) => void;
   readonly #late: NodeJS.Timeout;
   readonly #aborted: () => void;
@@ -66,20 +75,22 @@ export class ClientCall implements Sending, MessageAdmission {
   }
 
   /** It has a stream now; the body begins. */
-  open(id: number, sendWindow: number): void {
+  open(id: number, out: Outgoing): void {
     const { parts, isCompressed } = this.request;
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     const prefix = Buffer.alloc(prefixBytes);
     prefix[0] = isCompressed ? 1 : 0;
     prefix.writeUInt32BE(length, 1);
     this.id = id;
-    this.sendWindow = sendWindow;
+    this.sendWindow = out.peer.initialWindowBytes;
+    this.#out = out;
     this.body = {
       parts: [prefix, ...parts],
       part: 0,
       offset: 0,
       remaining: prefixBytes + length,
       trailers: undefined,
+      sent: () => (this.#sentAt = out.putBytes),
     };
   }
 
@@ -92,7 +103,8 @@ export class ClientCall implements Sending, MessageAdmission {
   finish(): void {
     const status = this.head.grpcStatus;
     const message = status.code === grpcCodes.ok ? this.#message() : nothing;
-    this.#end({ kind: "answered", status, message });
+    const isSent = (this.#out?.leftBytes ?? 0) >= this.#sentAt;
+    this.#end({ kind: "answered", status, message, isSent });
   }
 
   fail(reason: "unreachable" | "timeout" | "bad_answer", detail: string): void {

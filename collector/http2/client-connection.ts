@@ -78,7 +78,7 @@ export class ClientConnection implements Streams {
     const id = this.#nextId;
     this.#nextId += 2;
     this.#calls.set(id, call);
-    call.open(id, out.peer.initialWindowBytes);
+    call.open(id, out);
     out.headers(id, call.request.head, false);
     out.send(call);
     if (this.#nextId > lastId) this.#leave();

@@ -10,6 +10,7 @@ export interface GrpcService {
   hold(bytes: number, head: RequestHead): GrpcStatus | undefined;
   /** What `hold` has granted is given back. */
   release(bytes: number): void;
+  /** The message is lent until there is a reply, which must not refer to it. */
   call(head: RequestHead, message: Buffer, isCompressed: boolean): Promise<GrpcReply>;
 }
 

@@ -6,8 +6,8 @@
 //
 // Whoever answers for the memory is asked when the length is known, before anything is kept.
 
-import { copiedBelowBytes } from "../wire/batch.ts";
-import type { Buffers } from "../sockets/buffers.ts";
+import { Gathered } from "../memory/gathered.ts";
+import { Memory } from "../memory/memory.ts";
 import { type GrpcStatus, grpcCodes } from "./grpc-status.ts";
 
 export const prefixBytes = 5;
@@ -20,7 +20,7 @@ export interface MessageAdmission {
 const nothing: Buffer = Buffer.alloc(0);
 
 export class MessageReader {
-  readonly #buffers: Buffers | undefined;
+  readonly #memory: Memory | undefined;
   isCompressed = false;
   /** What the admission was asked for, and has granted. */
   heldBytes = 0;
@@ -28,17 +28,17 @@ export class MessageReader {
   #prefixRead = 0;
   #length = 0;
   #received = 0;
-  #bytes: Buffer = nothing;
+  #gathered: Gathered | undefined;
 
-  /** `buffers` are used again, so the log must copy what it keeps of them: it does when it is small. */
-  constructor(buffers?: Buffers) {
-    this.#buffers = buffers;
+  /** The message is gathered in `memory`, in its own if not given. */
+  constructor(memory?: Memory) {
+    this.#memory = memory;
   }
 
-  /** When all of it has come. */
+  /** When all of it has come; valid until it is forgotten. */
   get message(): Buffer | undefined {
     return this.#prefixRead === prefixBytes && this.#received === this.#length
-      ? this.#bytes.subarray(0, this.#length)
+      ? (this.#gathered?.finish() ?? nothing)
       : undefined;
   }
 
@@ -67,8 +67,8 @@ export class MessageReader {
   /** Its memory is wanted for something else. */
   forget(): void {
     this.heldBytes = 0;
-    if (this.#length < copiedBelowBytes) this.#buffers?.giveBack(this.#bytes);
-    this.#bytes = nothing;
+    this.#gathered?.release();
+    this.#gathered = undefined;
   }
 
   #prefix(byte: number): void {
@@ -80,12 +80,8 @@ export class MessageReader {
   }
 
   #body(chunk: Buffer, at: number, end: number): void {
-    if (this.#received === 0) {
-      const isSmall = this.#length < copiedBelowBytes;
-      const lent = isSmall ? this.#buffers?.take(this.#length) : undefined;
-      this.#bytes = lent ?? Buffer.allocUnsafe(this.#length);
-    }
-    chunk.copy(this.#bytes, this.#received, at, end);
+    this.#gathered ??= new Gathered(this.#memory ?? new Memory(), this.#length);
+    this.#gathered.add(chunk, at, end);
     this.#received += end - at;
   }
 }

@@ -23,6 +23,8 @@ export class Outbox {
   #end = 0;
   #pieces: Uint8Array[] = [];
   #piecesBytes = 0;
+  /** That were ever put in. */
+  putBytes = 0;
   #isScheduled = false;
   readonly #flushLater = (): void => this.flush();
 
@@ -63,6 +65,7 @@ export class Outbox {
       this.#slab.set(bytes, at);
       return;
     }
+    this.putBytes += bytes.length;
     this.#cut();
     this.#add(bytes);
     this.#schedule();
@@ -93,9 +96,12 @@ export class Outbox {
 
   /** Room for so many bytes in the slab, which the caller fills: where it begins. */
   #room(length: number): number {
+    // The first of a turn: when all that was put in before has left, the slab may be used again.
+    if (!this.#isScheduled && this.#socket.writableLength === 0) this.#start = this.#end = 0;
     if (this.#slab.length - this.#end < length) this.#renew(length);
     const at = this.#end;
     this.#end += length;
+    this.putBytes += length;
     this.#schedule();
     return at;
   }

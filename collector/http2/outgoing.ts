@@ -53,6 +53,15 @@ export class Outgoing {
     this.#patience = patience;
   }
 
+  /** Ever, and of these how many the socket has taken and sent. */
+  get putBytes(): number {
+    return this.#box.putBytes;
+  }
+
+  get leftBytes(): number {
+    return this.#box.putBytes - this.#box.waitingBytes;
+  }
+
   get isCongested(): boolean {
     return this.#box.waitingBytes > mostWaitingBytes;
   }

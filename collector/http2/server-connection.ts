@@ -2,7 +2,7 @@
 // a message is kept, so what a connection holds beyond its messages is bounded by its limits.
 
 import type { Socket } from "node:net";
-import type { Buffers } from "../sockets/buffers.ts";
+import type { Gathering } from "../memory/gathering.ts";
 import { type GrpcStatus, grpcCodes, headersOfStatus } from "./grpc-status.ts";
 import type { HeaderList } from "./header-decoder.ts";
 import { encodeHeaders, type Header } from "./header-encoder.ts";
@@ -29,7 +29,7 @@ import type { GrpcReply, GrpcService } from "./grpc-service.ts";
 export interface ServerConnectionOptions {
   readonly service: GrpcService;
   readonly limits: ServerLimits;
-  readonly buffers?: Buffers | undefined;
+  readonly gathering: Gathering;
   /** Called when the connection has gone. */
   readonly closed: () => void;
 }
@@ -55,9 +55,9 @@ export class ServerConnection implements Streams {
   #drain: "no" | "announced" | "final" = "no";
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
-    const { service, limits, buffers, closed } = options;
+    const { service, limits, gathering, closed } = options;
     this.#service = service;
-    this.#taking = { service, buffers };
+    this.#taking = { service, gathering };
     this.#limits = limits;
     this.#socket = socket;
     this.#closed = closed;
@@ -247,6 +247,20 @@ export class ServerConnection implements Streams {
       return;
     }
     if (stream.takenBytes * 2 < this.#limits.streamWindowBytes) return;
+    if (stream.hasTurn) this.#goOn(stream);
+    else if (!stream.endTurn) this.#waitForTurn(stream);
+  }
+
+  #waitForTurn(stream: ServerStream): void {
+    const { turns } = this.#taking.gathering;
+    stream.endTurn = turns.take(stream.reader.heldBytes, () => {
+      stream.hasTurn = true;
+      this.#goOn(stream);
+    });
+  }
+
+  #goOn(stream: ServerStream): void {
+    if (stream.hasEnded) return;
     this.#link.out.windowUpdate(stream.id, stream.takenBytes);
     stream.takenBytes = 0;
   }
@@ -275,7 +289,6 @@ export class ServerConnection implements Streams {
       this.#mustBePast(id, "RST_STREAM");
       return;
     }
-    if (this.#current === stream) this.#current = undefined;
     stream.isReset = true;
     if (!stream.isHandled || stream.body) this.#remove(stream);
   }
@@ -321,14 +334,16 @@ export class ServerConnection implements Streams {
 
   #remove(stream: ServerStream): void {
     if (!this.#streams.delete(stream.id)) return;
+    if (this.#current === stream) this.#current = undefined;
     this.#link.out.forget(stream);
     this.#release(stream);
     if (this.#drain === "final") this.#endIfIdle();
   }
 
-  #release({ reader }: ServerStream): void {
+  #release({ reader, endTurn }: ServerStream): void {
     this.#service.release(reader.heldBytes);
     reader.forget();
+    endTurn?.();
   }
 
   // ── what else the link tells ───────────────────────────────────────────────────────────────────

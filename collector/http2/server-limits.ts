@@ -4,9 +4,9 @@ export interface ServerLimits {
   readonly maxConnections: number;
   /** Calls under way on one connection; those that a client has given up count until they return. */
   readonly maxStreams: number;
-  // What a client may send before it hears that it was taken; at least the 65,535 that it assumes. It
-  // hears so at once: memory is asked for at the beginning of a message, so these bound nothing but the
-  // speed on a long line.
+  // What a client may send before it hears that it was taken; at least the 65,535 that it assumes. On the
+  // connection it hears so at once, on a stream unless its message is a large one that has to wait for
+  // its turn: so much of it is here by then.
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   readonly headerListBytes: number;
@@ -32,7 +32,7 @@ const MiB = 1 << 20;
 export const usualServerLimits: ServerLimits = {
   maxConnections: 4_096,
   maxStreams: 256,
-  streamWindowBytes: 4 * MiB,
+  streamWindowBytes: MiB,
   connectionWindowBytes: 16 * MiB,
   headerListBytes: 16_384,
   firstSettingsMs: 10_000,

@@ -1,6 +1,7 @@
 // One call on a server's connection, and the frames that answer it.
 
-import type { Buffers } from "../sockets/buffers.ts";
+import type { Gathering } from "../memory/gathering.ts";
+import type { EndTurn } from "../memory/turns.ts";
 import type { GrpcService } from "./grpc-service.ts";
 import type { GrpcStatus } from "./grpc-status.ts";
 import { encodeHeaders, type Header } from "./header-encoder.ts";
@@ -10,10 +11,10 @@ import type { Template } from "./outbox.ts";
 import { flags, frameHeadBytes, frameTypes } from "./protocol.ts";
 import type { RequestHead } from "./request-head.ts";
 
-/** Who takes the message, and the memory that it is gathered in. */
+/** Who takes the message, and what it is gathered with. */
 export interface Taking {
   readonly service: GrpcService;
-  readonly buffers?: Buffers | undefined;
+  readonly gathering: Gathering;
 }
 
 export class ServerStream implements Sending, MessageAdmission {
@@ -23,6 +24,9 @@ export class ServerStream implements Sending, MessageAdmission {
   sendWindow = 0;
   /** Since the client was last told that it may go on. */
   takenBytes = 0;
+  /** Of a large message; until its turn has come, the client is not told that it may go on. */
+  endTurn: EndTurn | undefined;
+  hasTurn = false;
   body: Body | undefined;
   /** The client has nothing more to send. */
   hasEnded = false;
@@ -35,8 +39,8 @@ export class ServerStream implements Sending, MessageAdmission {
 
   readonly #service: GrpcService;
 
-  constructor(id: number, head: RequestHead, { service, buffers }: Taking) {
-    this.reader = new MessageReader(buffers);
+  constructor(id: number, head: RequestHead, { service, gathering }: Taking) {
+    this.reader = new MessageReader(gathering.memory);
     this.id = id;
     this.head = head;
     this.#service = service;

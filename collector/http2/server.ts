@@ -1,7 +1,7 @@
 // A gRPC server of unary calls over whatever connections it is given: plain or after TLS.
 
 import type { Socket } from "node:net";
-import { Buffers } from "../sockets/buffers.ts";
+import { Gathering } from "../memory/gathering.ts";
 import { LentReads } from "../sockets/lent-reads.ts";
 import type { GrpcService } from "./grpc-service.ts";
 import { ServerConnection } from "./server-connection.ts";
@@ -11,14 +11,15 @@ export class GrpcServer {
   readonly #service: GrpcService;
   readonly #limits: ServerLimits;
   readonly #reads = new LentReads();
-  readonly #buffers = new Buffers();
+  readonly #gathering: Gathering;
   readonly #connections = new Set<ServerConnection>();
   readonly #ticking: NodeJS.Timeout;
   #idle: (() => void) | undefined;
 
-  constructor(service: GrpcService, limits: ServerLimits = usualServerLimits) {
+  constructor(service: GrpcService, limits = usualServerLimits, gathering = new Gathering()) {
     this.#service = service;
     this.#limits = limits;
+    this.#gathering = gathering;
     this.#ticking = setInterval(() => this.#tick(), limits.tickMs).unref();
   }
 
@@ -37,7 +38,7 @@ export class GrpcServer {
     const connection: ServerConnection = new ServerConnection(socket, {
       service: this.#service,
       limits: this.#limits,
-      buffers: this.#buffers,
+      gathering: this.#gathering,
       closed: () => this.#closed(connection),
     });
     this.#connections.add(connection);

@@ -36,8 +36,9 @@ import { type FileHandle, readdir } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
+import { Memory } from "../memory/memory.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
-import { type Batch, type PerSignal } from "../wire/batch.ts";
+import { type Batch, copiedBelowBytes, type PerSignal } from "../wire/batch.ts";
 import { loadChecksum } from "./checksum.ts";
 import { DiskReader, type Readable } from "./disk-reader.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
@@ -60,23 +61,26 @@ export interface DiskLogOptions {
   readonly segmentBytes?: number;
   /** How much of what was written last is kept in memory for the readers. */
   readonly tailBytes?: number;
+  readonly memory?: Memory;
   readonly incidents: Incidents;
   readonly nowMs?: () => number;
 }
 
 const defaultSegmentBytes = 64 << 20;
 const defaultTailBytes = 12 << 20;
+const unreachedTailBytes = 2 << 20;
 
 export class DiskLog implements Log, Readable {
   readonly id: string;
   readonly incidents: Incidents;
+  readonly memory: Memory;
   readonly tail: Tail;
   readonly reserve: Reserve;
   readonly #options: Required<DiskLogOptions>;
   readonly #lock: FolderLock;
   readonly #segments: Segments;
   readonly #readers = new Map<string, DiskReader>();
-  readonly #inbox = new Inbox();
+  readonly #inbox: Inbox;
   #flushing: Promise<void> | undefined;
   #deleting: Promise<void> = Promise.resolve();
   #head: Position;
@@ -86,7 +90,9 @@ export class DiskLog implements Log, Readable {
   private constructor(opened: Opened) {
     this.id = opened.id;
     this.incidents = opened.options.incidents;
-    this.tail = new Tail(opened.options.tailBytes);
+    this.memory = opened.options.memory;
+    this.tail = new Tail(opened.options.tailBytes, opened.head);
+    this.#inbox = new Inbox(this.memory);
     this.reserve = opened.reserve;
     this.#options = opened.options;
     this.#lock = opened.lock;
@@ -102,6 +108,7 @@ export class DiskLog implements Log, Readable {
       nowMs: Date.now,
       whenFull: "skip" as const,
       tailBytes: defaultTailBytes,
+      memory: new Memory(),
       ...given,
       segmentBytes,
     };
@@ -154,7 +161,7 @@ export class DiskLog implements Log, Readable {
       const refused = this.#refusal(batch);
       if (!refused) this.#take(batch, settle);
       else if (refused.reason === "full" && this.#options.whenFull === "skip") {
-        const own = owned(batch);
+        const own = batch.bytes.length < copiedBelowBytes ? owned(batch) : batch;
         void this.#makeRoom(own).then(() => this.#takeOrRefuse(own, settle));
       } else this.#refuse(settle, refused);
     });
@@ -211,11 +218,19 @@ export class DiskLog implements Log, Readable {
     await this.#lock.release().catch(late);
   }
 
-  /** What no reader will ask for any more need not be kept. */
+  /**
+   * What no reader will ask for any more need not be kept; and not much where all are so far behind that
+   * more would come before they have read up to here.
+   */
   trimTail(): void {
     let read = this.#head;
-    for (const reader of this.#readers.values()) read = Math.min(read, reader.at);
+    let isInReach = false;
+    for (const { at } of this.#readers.values()) {
+      read = Math.min(read, at);
+      isInReach ||= this.tail.reaches(at);
+    }
     this.tail.forget(read);
+    if (!isInReach) this.tail.shrinkTo(unreachedTailBytes);
   }
 
   /** A reader has moved on: deletes what all have passed, one deletion at a time. */

@@ -1,12 +1,12 @@
 // A reader of the disk log: steps through the segments from its cursor, hands out slices, commits.
 
+import type { Memory, Piece } from "../memory/memory.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { noItems, type PerSignal, signals } from "../wire/batch.ts";
 import { CursorFile, type CursorState } from "./cursor-file.ts";
-import { type Frame, FrameScan, piecesForReading } from "./frame-scan.ts";
+import { type Frame, FrameScan } from "./frame-scan.ts";
 import { minus, nothingSkipped, plus, type Skipped } from "./limit.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
-import type { Piece } from "./pieces.ts";
 import type { Reserve } from "./reserve.ts";
 import { after, type Segment, type Totals } from "./segment.ts";
 import type { Kept, Tail } from "./tail.ts";
@@ -16,6 +16,7 @@ import { Waiters } from "./waiters.ts";
 export interface Readable {
   readonly segments: readonly Segment[];
   readonly incidents: Incidents;
+  readonly memory: Memory;
   readonly head: Position;
   readonly totals: Totals;
   readonly tail: Tail;
@@ -41,7 +42,6 @@ export class DiskReader implements Reader {
   #at: Place;
   /** Slices that were handed out and not committed. */
   readonly #handedOut: HandedOut[] = [];
-  readonly #pieces = piecesForReading();
   #skipped: Skipped;
   /** Writes to the cursor file come one after the other. */
   #writing: Promise<void> = Promise.resolve();
@@ -223,7 +223,7 @@ export class DiskReader implements Reader {
       bytes += batch.bytes.length;
       items[batch.signal] += batch.items;
       entries.push(kept.entry);
-      if (kept.piece) use(kept.piece, pieces);
+      use(kept.piece, pieces);
       kept = this.#log.tail.at(position + 1);
     }
     const upTo = from.position + entries.length;
@@ -241,7 +241,8 @@ export class DiskReader implements Reader {
     const lost = noItems();
     let items = 0;
     let bytes = 0;
-    for (;;) {
+    // What is over the limit already is not read on from: the next one may be as large again.
+    while (bytes <= maxBytes && items <= maxItems) {
       const frame = this.#readyFrame() ?? (await this.#frame(lost));
       if (!frame) break;
       const { head, payload, piece } = frame;
@@ -256,6 +257,7 @@ export class DiskReader implements Reader {
       entries.push({ position: head.position, batch, atMs: head.atMs });
       this.#at = { position: head.position + 1, totals: after(head) };
     }
+    if (!this.#ahead) this.#scan?.pause();
     if (this.#at === from) return undefined;
     const passed = minus(this.#at.totals.items, from.totals.items);
     this.#handedOut.push({ ...this.#at, items: passed, oldestAtMs: entries[0]?.atMs, pieces });
@@ -306,7 +308,7 @@ export class DiskReader implements Reader {
     if (segment === this.#segment) return;
     this.#leaveSegment();
     this.#segment = segment;
-    this.#scan = new FrameScan(segment, this.#pieces);
+    this.#scan = new FrameScan(segment, this.#log.memory);
   }
 
   #leaveSegment(): void {

@@ -3,7 +3,7 @@
 // sound one. Whoever scans learns of the gap from the positions and totals of the frame that follows.
 
 import type { FileHandle } from "node:fs/promises";
-import { Piece, Pieces } from "./pieces.ts";
+import { Memory, type Piece } from "../memory/memory.ts";
 import {
   decodeFrameHead,
   findFrameHead,
@@ -31,10 +31,10 @@ export interface Scanned {
   readonly end: number;
 }
 
-/** Read at a time: large enough for the call not to matter, small enough to be kept by every reader. */
-export function piecesForReading(): Pieces {
-  return new Pieces({ sizeBytes: 256 << 10, keptBytes: 8 << 20 });
-}
+/** Read at a time: large enough for the call not to matter, small enough for every reader to hold one. */
+const pieceBytes = 256 << 10;
+
+const nothing = Buffer.alloc(0);
 
 export class FrameScan {
   /** How many damaged stretches were stepped over. */
@@ -43,18 +43,18 @@ export class FrameScan {
   highest: FrameHead | undefined;
   readonly #segment: Scanned;
   #at: number;
-  readonly #pieces: Pieces;
-  #piece = new Piece(0);
+  readonly #memory: Memory;
+  #piece: Piece | undefined;
   /** Where in the file the piece begins, and how much of it is filled. */
   #pieceAt = 0;
   #filled = 0;
   #searched: Searched;
 
-  constructor(segment: Scanned, pieces = piecesForReading()) {
+  constructor(segment: Scanned, memory = new Memory()) {
     this.#segment = segment;
-    this.#pieces = pieces;
+    this.#memory = memory;
     this.#at = headBytes;
-    this.#searched = { bytes: this.#piece.buffer, end: 0, magic: segment.magic };
+    this.#searched = { bytes: nothing, end: 0, magic: segment.magic };
   }
 
   /** The next frame if it is in the piece, sound and the one wanted: without a promise for each. */
@@ -62,17 +62,24 @@ export class FrameScan {
     const start = this.#at - this.#pieceAt;
     const head = decodeFrameHead(this.#searched, start);
     const end = start + headBytes + (head?.payloadBytes ?? 0);
-    if (!head || end > this.#filled) return undefined;
+    const piece = this.#piece;
+    if (!head || !piece || end > this.#filled) return undefined;
     if (position !== undefined && position !== head.position) return undefined;
-    const payload = this.#piece.buffer.subarray(start + headBytes, end);
+    const payload = piece.buffer.subarray(start + headBytes, end);
     if (!isSound(head, payload)) return undefined;
     this.#note(head);
     this.#at = this.#pieceAt + end;
-    return { head, payload, piece: this.#piece, end: this.#at };
+    return { head, payload, piece, end: this.#at };
   }
 
+  /** For when it may take a while until the next step: holds no piece that has been gone through. */
+  pause(): void {
+    if (this.#at >= this.#pieceAt + this.#filled) this.close();
+  }
+
+  /** Its last frame goes, unless somebody has become a user of the piece. */
   close(): void {
-    this.#piece.release();
+    this.#hold(undefined, 0);
   }
 
   /** Undefined at the end; more may come later if the segment grows. */
@@ -104,7 +111,7 @@ export class FrameScan {
 
   #isDamagedInside(head: FrameHead): boolean {
     const start = this.#at - this.#pieceAt + headBytes;
-    return !isSound(head, this.#piece.buffer.subarray(start, start + head.payloadBytes));
+    return !isSound(head, this.#searched.bytes.subarray(start, start + head.payloadBytes));
   }
 
   /** Moves on to the next sound head behind the present place; false, and no further, if none follows. */
@@ -129,15 +136,25 @@ export class FrameScan {
     if (this.#at >= this.#pieceAt && this.#at + count <= this.#pieceAt + this.#filled) return true;
     const left = this.#segment.end - this.#at;
     if (left < count) return false;
-    const piece = this.#pieces.take(count);
+    const wanted = Math.max(count, pieceBytes);
+    const piece = this.#memory.take(wanted);
     const { handle } = this.#segment;
-    const size = Math.min(piece.buffer.length, left);
-    const { bytesRead } = await handle.read(piece.buffer, 0, size, this.#at);
-    this.#piece.release();
-    this.#piece = piece;
-    this.#filled = bytesRead;
-    this.#searched = { ...this.#searched, bytes: piece.buffer, end: bytesRead };
-    this.#pieceAt = this.#at;
+    const { bytesRead } = await handle
+      .read(piece.buffer, 0, Math.min(wanted, left), this.#at)
+      .catch((error: unknown) => {
+        piece.release();
+        throw error;
+      });
+    this.#hold(piece, bytesRead);
     return bytesRead >= count;
+  }
+
+  /** The piece begins at the present place. */
+  #hold(piece: Piece | undefined, filled: number): void {
+    this.#piece?.release();
+    this.#piece = piece;
+    this.#filled = filled;
+    this.#pieceAt = this.#at;
+    this.#searched = { ...this.#searched, bytes: piece?.buffer ?? nothing, end: filled };
   }
 }

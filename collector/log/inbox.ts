@@ -1,10 +1,11 @@
 // What has been appended and is not written yet. Payloads are laid out as they will stand in the file,
 // each with room for its head before it, so that a group of them is written in few pieces; and since
-// they are copied here at once, whoever appends may use his memory again.
+// they are copied here at once, whoever appends may use his memory again. Large ones are written from
+// where they lie, so that memory has to wait until they are.
 
+import type { Memory, Piece } from "../memory/memory.ts";
 import { type Batch, copiedBelowBytes } from "../wire/batch.ts";
 import type { Position, Refused } from "./log.ts";
-import { type Piece, Pieces } from "./pieces.ts";
 import { headBytes } from "./segment.ts";
 
 /** How whoever appends learns what became of it. */
@@ -24,14 +25,20 @@ export interface Pending extends Settle {
 /** Bounds what one fdatasync waits for, and the vectors of one write. */
 const groupBytes = 16 << 20;
 const groupBatches = 400;
+/** Of memory: much larger than what is copied into it, so that little of it stays empty. */
+const pieceBytes = 512 << 10;
 
 export class Inbox {
   /** Heads included. */
   sizeBytes = 0;
   #waiting: Pending[] = [];
-  readonly #pieces = new Pieces({ sizeBytes: 512 << 10, keptBytes: 16 << 20 });
+  readonly #memory: Memory;
   #piece: Piece | undefined;
   #filled = 0;
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
 
   get length(): number {
     return this.#waiting.length;
@@ -72,7 +79,7 @@ export class Inbox {
   #roomFor(bytes: number): Piece {
     if (this.#piece && this.#filled + bytes <= this.#piece.buffer.length) return this.#piece;
     this.#piece?.release();
-    this.#piece = this.#pieces.take(bytes);
+    this.#piece = this.#memory.take(pieceBytes);
     this.#filled = 0;
     return this.#piece;
   }

@@ -5,7 +5,7 @@
 // says that everything below p has been dealt with. With its cursor a reader keeps a memo, a short text
 // (an output's books) that is stored in the same write, so that the two never disagree.
 
-import { type Batch, copiedBelowBytes, type PerSignal } from "../wire/batch.ts";
+import type { Batch, PerSignal } from "../wire/batch.ts";
 
 export type Position = number;
 
@@ -70,9 +70,8 @@ export interface Reader {
   commit(upTo: Position, memo: string): Promise<void>;
 }
 
-/** What may be kept of a batch whose memory is not ours. */
+/** A copy of a batch in memory that nobody else writes to. */
 export function owned(batch: Batch): Batch {
-  if (batch.bytes.length >= copiedBelowBytes) return batch;
   return { ...batch, bytes: Buffer.from(batch.bytes) };
 }
 
@@ -82,8 +81,8 @@ export interface Log {
   /** Items appended since the log began. */
   readonly appended: PerSignal;
   /**
-   * A batch below `copiedBelowBytes` is copied before this returns, so that its memory may be used again
-   * at once; the memory of a larger one belongs to the log from now on.
+   * The memory of a batch below `copiedBelowBytes` may be used again once this has returned, that of a
+   * larger one once what it returns has settled.
    */
   append(batch: Batch): Promise<Position>;
   /**

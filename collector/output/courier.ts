@@ -1,10 +1,11 @@
 // Brings a delivery to its end: hands it over until there is a final answer, takes apart what was refused
 // as a whole to find what is wrong with it, and writes the dead letters about that.
 
+import type { Memory } from "../memory/memory.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Line } from "./books.ts";
 import { type DeadLetter, lettersOf, type Rejected } from "./dead-letter.ts";
-import { deliveryOf, partsOf } from "./delivery.ts";
+import { deliveryOf, partsAlone } from "./delivery.ts";
 import type { Gate } from "./gate.ts";
 import type { Delivery, Outcome, Output, Reason, RejectedItem } from "./output.ts";
 
@@ -13,6 +14,7 @@ export interface CourierOptions {
   readonly output: Output;
   readonly gate: Gate;
   readonly incidents: Incidents;
+  readonly memory: Memory;
   /** Ends a delivery under way. */
   readonly cut: AbortSignal;
 }
@@ -54,15 +56,13 @@ export class Courier {
       return true;
     }
     const searching = search ?? { refusalsInARow: 0 };
-    const parts = isWhole(delivery, outcome) ? this.#takeApart(delivery, outcome, searching) : [];
-    if (parts.length <= 1) {
-      this.#enter(delivery, outcome, account);
-      return true;
-    }
     const isOneBatch = delivery.entries.length === 1;
-    for (const part of parts) {
+    let isApart = false;
+    for (const part of this.#takeApart(delivery, outcome, searching)) {
+      isApart = true;
       if (!(await this.carry(part, account, isOneBatch ? searching : undefined))) return false;
     }
+    if (!isApart) this.#enter(delivery, outcome, account);
     return true;
   }
 
@@ -75,25 +75,30 @@ export class Courier {
     }
   }
 
-  /** In halves: first the batches, then a batch's items. None where it stays as it is. */
-  #takeApart(
-    { signal, entries, items }: Delivery,
-    { reason }: Rejected,
-    search: Search,
-  ): readonly Delivery[] {
+  /**
+   * In halves: first the batches, then a batch's items. None where it stays as it is. A half of a batch is
+   * gone when the other one is asked for.
+   */
+  *#takeApart(delivery: Delivery, rejected: Rejected, search: Search): Generator<Delivery> {
+    if (!isWhole(delivery, rejected)) return;
+    const { signal, entries, items } = delivery;
     const [only] = entries;
     if (entries.length > 1) {
       const middle = Math.ceil(entries.length / 2);
-      return [entries.slice(0, middle), entries.slice(middle)].map((half) =>
-        deliveryOf(signal, half),
-      );
+      yield deliveryOf(signal, entries.slice(0, middle));
+      yield deliveryOf(signal, entries.slice(middle));
+      return;
     }
     search.refusalsInARow++;
     const isOver = search.refusalsInARow > mostRefusalsInARow;
-    const isDivisible = this.#options.output.takesParts && aboutContent.has(reason);
-    if (!only || !isDivisible || items < 2 || isOver) return [];
+    const { output, memory } = this.#options;
+    const isDivisible = output.takesParts && aboutContent.has(rejected.reason);
+    if (!only || !isDivisible || items < 2 || isOver) return;
     const limits = { maxItems: Math.ceil(items / 2), maxBytes: Infinity };
-    return Array.from(partsOf(only, limits), (part) => deliveryOf(signal, [part]));
+    for (const part of partsAlone(only, limits, memory)) {
+      if (part.items === items) return; // all of them in one item that cannot be split
+      yield part;
+    }
   }
 
   #enter(delivery: Delivery, given: Rejected, { lines, letters }: Account): void {

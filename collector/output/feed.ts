@@ -6,6 +6,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { minus } from "../log/limit.ts";
 import type { Log, Reader, Slice } from "../log/log.ts";
+import { Memory } from "../memory/memory.ts";
+import { Scratch } from "../memory/scratch.ts";
 import type { Step } from "../step/step.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import { signals } from "../wire/batch.ts";
@@ -29,6 +31,8 @@ export interface FeedOptions {
   readonly deadLetters: DeadLetters;
   readonly incidents: Incidents;
   readonly backoff?: BackoffOptions;
+  /** For what is made of the batches on their way. */
+  readonly memory?: Memory;
 }
 
 export interface Failure {
@@ -62,6 +66,7 @@ export class Feed {
   /** The last one, also after it has passed. */
   lastFailure: Failure | undefined;
   readonly #options: FeedOptions;
+  readonly #memory: Memory;
   readonly #courier: Courier;
   readonly #onDisk: InsistOptions;
   /** The books that a memo holds, not to read them again. */
@@ -91,7 +96,9 @@ export class Feed {
       reopened: () => this.#recover(),
     });
     const cut = this.#cut.signal;
-    this.#courier = new Courier({ name, output, gate, incidents, cut });
+    this.#memory = options.memory ?? new Memory();
+    const memory = this.#memory;
+    this.#courier = new Courier({ name, output, gate, incidents, memory, cut });
   }
 
   /** Always those that belong to the reader's present cursor. */
@@ -190,7 +197,10 @@ export class Feed {
       this.#stop.abort();
       return false;
     });
-    this.#flights.push({ slice, bytes: bytesOf(slice.entries), isCommitted });
+    const bytes = bytesOf(slice.entries);
+    // What the steps make of them is in memory, too.
+    const held = this.#options.steps.length > 0 ? bytes * 2 : bytes;
+    this.#flights.push({ slice, bytes: held, isCommitted });
   }
 
   async #fly(slice: Slice, before: Promise<boolean>): Promise<boolean> {
@@ -208,6 +218,8 @@ export class Feed {
     const { output, steps } = this.#options;
     const account: Account = { lines: [], letters: [] };
     const { lines } = account;
+    const memory = this.#memory;
+    const scratch = new Scratch(memory);
     for (const signal of signals) {
       lines.push({ signal, outcome: "dropped", reason: "damaged", items: slice.lost[signal] });
       const entries = slice.entries.filter(({ batch }) => batch.signal === signal);
@@ -216,11 +228,13 @@ export class Feed {
         lines.push({ signal, outcome: "filtered", reason: "not_wanted", items });
         continue;
       }
-      const left = applySteps(entries, steps, lines);
-      for (const delivery of deliveriesOf(signal, left, output)) {
+      const left = applySteps(entries, { steps, lines, scratch, memory });
+      for (const delivery of deliveriesOf(signal, left, output, memory)) {
+        // What is cut off may still be on its way out, so its memory is not used again.
         if (!(await this.#courier.carry(delivery, account))) return undefined;
       }
     }
+    scratch.release();
     return account;
   }
 

@@ -3,6 +3,7 @@
 
 import type { Gate } from "../access.ts";
 import type { Entry } from "../log/log.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
 
@@ -98,6 +99,8 @@ export interface OutputContext {
   readonly host: string;
   /** Who may come in there; everybody if it does not say. */
   readonly access?: Gate;
+  /** For what is made of deliveries; its own if not given. */
+  readonly memory?: Memory;
   /** The output tells what it listens on, for the ready lines. */
   readonly ready: (what: string, url: string) => void;
 }

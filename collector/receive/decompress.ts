@@ -7,13 +7,15 @@ import {
   createInflateRaw,
   createZstdDecompress,
   constants,
+  gunzip,
   gunzipSync,
   inflateRawSync,
   inflateSync,
   zstdDecompressSync,
 } from "node:zlib";
 import type { Transform } from "node:stream";
-import { Gathered } from "../http1/gathered.ts";
+import { Gathered } from "../memory/gathered.ts";
+import { free, type Memory } from "../memory/memory.ts";
 import type { Answer } from "./intake.ts";
 
 export const compressions = ["gzip", "deflate", "zstd"] as const;
@@ -22,8 +24,11 @@ export type Compression = (typeof compressions)[number];
 /** What may come out. */
 export interface Room {
   readonly maxBytes: number;
+  readonly memory: Memory;
   /** Asked before so many more bytes are kept. */
   hold(bytes: number): Answer | undefined;
+  /** Fewer came than were asked for. */
+  release(bytes: number): void;
   readonly tooLarge: () => Answer;
 }
 
@@ -36,28 +41,42 @@ const smallPlainBytes = 262_144;
 
 /** At a time: the pool has four threads, and the log needs one of them for every sync. */
 const maxAtOnce = 2;
+/** What deflate can make of a byte at most; and no gzip is smaller than its head and trailer. */
+const mostPerByte = 1_032;
+const leastGzipBytes = 18;
 const pieceBytes = 65_536;
 /** What a frame may ask the decoder to remember: RFC 8878 wants 8 MiB to be supported, and no more. */
 const maxZstdWindowLog = 23;
 
+/** What came out. */
+export class Plain {
+  readonly bytes: Buffer;
+  /** Nobody will look at it any more. */
+  readonly release: () => void;
+
+  constructor(bytes: Buffer, release = (): void => {}) {
+    this.bytes = bytes;
+    this.release = release;
+  }
+}
+
+/** `body` is lent as a server lends it (http1/application.ts). */
 export async function decompress(
   body: Buffer,
   compression: Compression,
   room: Room,
-): Promise<Buffer | Answer> {
-  if (body.length === 0) return body;
+): Promise<Plain | Answer> {
+  if (body.length === 0) return new Plain(body);
   const coding = codings[compression](body);
   if (body.length <= smallBytes) {
     const plain = atOnce(body, coding, room);
     if (plain) return plain;
   }
-  const own = Buffer.from(body); // it is lent until we wait for something
-  await turn();
-  try {
-    return await inPieces(own, coding, room);
-  } finally {
-    done();
-  }
+  // A thread may still read it when we have given up, and the answer is on its way.
+  const own = Buffer.from(body);
+  const endTurn = await turn();
+  const declared = coding === gzip ? await asDeclared(own, room, endTurn) : undefined;
+  return declared ?? (await inPieces(own, { coding, room, endTurn }));
 }
 
 interface Coding {
@@ -89,11 +108,11 @@ function hasZlibHead(body: Buffer): boolean {
 }
 
 /** Undefined when it is larger than what should be done here. */
-function atOnce(body: Buffer, coding: Coding, room: Room): Buffer | Answer | undefined {
+function atOnce(body: Buffer, coding: Coding, room: Room): Plain | Answer | undefined {
   const maxOutputLength = Math.min(room.maxBytes, smallPlainBytes);
   try {
     const plain = coding.sync(body, { maxOutputLength });
-    return room.hold(plain.length) ?? plain;
+    return room.hold(plain.length) ?? new Plain(plain);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "ERR_BUFFER_TOO_LARGE") return broken(coding, error as Error);
@@ -101,12 +120,66 @@ function atOnce(body: Buffer, coding: Coding, room: Room): Buffer | Answer | und
   }
 }
 
-function inPieces(body: Buffer, coding: Coding, room: Room): Promise<Buffer | Answer> {
+/**
+ * A gzip stream ends with the size of its content, so it can be unpacked at once into as much memory; the
+ * body is freed then. Undefined, and the body as it was, where it turns out to be larger: several streams
+ * in a row are gzip too, or it is a lie.
+ */
+function asDeclared(
+  body: Buffer,
+  room: Room,
+  endTurn: () => void,
+): Promise<Plain | Answer | undefined> | undefined {
+  if (body.length < leastGzipBytes) return undefined;
+  const size = body.readUInt32LE(body.length - 4);
+  if (size > room.maxBytes || size > body.length * mostPerByte) return undefined;
+  const refused = room.hold(size);
+  if (refused) {
+    endTurn();
+    return Promise.resolve(refused);
+  }
+  // One more than what comes, or zlib would take as much again to see whether there is more.
+  const options = { chunkSize: Math.max(size + 1, 1 << 10), maxOutputLength: Math.max(size, 1) };
+  return new Promise((resolve) => {
+    gunzip(body, options, (error, plain) => {
+      const isLarger = error !== null && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE";
+      if (isLarger) {
+        room.release(size);
+        resolve(undefined);
+        return;
+      }
+      free(body);
+      if (error) {
+        endTurn();
+        resolve(broken(gzip, error));
+      } else {
+        const release = (): void => {
+          free(plain);
+          endTurn();
+        };
+        resolve(new Plain(plain, release));
+      }
+    });
+  });
+}
+
+interface InPieces {
+  readonly coding: Coding;
+  readonly room: Room;
+  readonly endTurn: () => void;
+}
+
+function inPieces(body: Buffer, { coding, room, endTurn }: InPieces): Promise<Plain | Answer> {
   return new Promise((resolve) => {
     const stream = coding.stream({ chunkSize: pieceBytes });
-    const gathered = new Gathered(room.maxBytes);
+    const gathered = new Gathered(room.memory);
+    const release = (): void => {
+      gathered.release();
+      endTurn();
+    };
     const stop = (answer: Answer): void => {
       stream.destroy();
+      release();
       resolve(answer);
     };
     stream.on("data", (piece: Buffer) => {
@@ -117,7 +190,7 @@ function inPieces(body: Buffer, coding: Coding, room: Room): Promise<Buffer | An
       else gathered.add(piece);
     });
     stream.on("error", (error: Error) => stop(broken(coding, error)));
-    stream.on("end", () => resolve(gathered.finish()));
+    stream.on("end", () => resolve(new Plain(gathered.finish(), release)));
     stream.end(body);
   });
 }
@@ -131,14 +204,17 @@ function broken({ name }: Coding, { message }: Error): Answer {
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function turn(): Promise<void> {
+/** Gives what ends the turn: that is due when nothing of it is in memory any more. */
+async function turn(): Promise<() => void> {
   if (running < maxAtOnce) running++;
   else await new Promise<void>((resolve) => waiting.push(resolve));
-}
-
-/** Whoever waits takes over the place. */
-function done(): void {
-  const next = waiting.shift();
-  if (next) next();
-  else running--;
+  let isOver = false;
+  return () => {
+    if (isOver) return;
+    isOver = true;
+    // Whoever waits takes over the place.
+    const next = waiting.shift();
+    if (next) next();
+    else running--;
+  };
 }

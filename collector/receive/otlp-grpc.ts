@@ -8,8 +8,10 @@ import type { RequestHead } from "../http2/request-head.ts";
 import { GrpcServer } from "../http2/server.ts";
 import { type ServerLimits, usualServerLimits } from "../http2/server-limits.ts";
 import { authority, listen, type Listening } from "../listen.ts";
+import { Gathering } from "../memory/gathering.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { Signal } from "../wire/batch.ts";
-import { decompress } from "./decompress.ts";
+import { decompress, Plain } from "./decompress.ts";
 import { encodeResponse } from "./export-response.ts";
 import { encodeHealth, healthPath, serviceAskedFor } from "./health-service.ts";
 import type { Answer, Intake, Receiver } from "./intake.ts";
@@ -27,14 +29,20 @@ const signalOfPath = new Map<string, Signal>(
 
 const longestHealthBytes = 1_024;
 
+export interface OtlpGrpcOptions {
+  readonly access?: Access;
+  readonly limits?: Partial<ServerLimits>;
+  readonly gathering?: Gathering;
+}
+
 export async function startOtlpGrpc(
   intake: Intake,
   where: Listening,
-  access: Access = openAccess,
-  limits: Partial<ServerLimits> = {},
+  options: OtlpGrpcOptions = {},
 ): Promise<Receiver> {
-  const service = new OtlpService(intake, access);
-  const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
+  const { access = openAccess, limits = {}, gathering = new Gathering() } = options;
+  const service = new OtlpService(intake, access, gathering.memory);
+  const server = new GrpcServer(service, { ...usualServerLimits, ...limits }, gathering);
   const listener = access.createServer(["h2"]);
   listener.on(access.connectionEvent, (socket: Socket) => server.accept(socket));
   const port = await listen(listener, where);
@@ -52,8 +60,10 @@ class OtlpService implements GrpcService {
   isServing = true;
   readonly #intake: Intake;
   readonly #access: Access;
+  readonly #memory: Memory;
 
-  constructor(intake: Intake, access: Access) {
+  constructor(intake: Intake, access: Access, memory: Memory) {
+    this.#memory = memory;
     this.#intake = intake;
     this.#access = access;
   }
@@ -106,22 +116,28 @@ class OtlpService implements GrpcService {
   async #unpack(signal: Signal, message: Buffer): Promise<Answer> {
     const intake = this.#intake;
     let heldBytes = 0;
+    const plain = await decompress(message, "gzip", {
+      maxBytes: intake.requestMaxBytes,
+      memory: this.#memory,
+      hold: (bytes) => {
+        const refused = intake.hold(bytes, message.length + heldBytes);
+        if (!refused) heldBytes += bytes;
+        return refused;
+      },
+      release: (bytes) => {
+        intake.release(bytes);
+        heldBytes -= bytes;
+      },
+      tooLarge: () => intake.tooLarge(),
+    });
     try {
-      const content = await decompress(message, "gzip", {
-        maxBytes: intake.requestMaxBytes,
-        hold(bytes) {
-          const refused = intake.hold(bytes, message.length + heldBytes);
-          if (!refused) heldBytes += bytes;
-          return refused;
-        },
-        tooLarge: () => intake.tooLarge(),
-      });
-      if (Buffer.isBuffer(content)) return await intake.take("otlp_grpc", signal, content);
-      if (content.kind !== "unavailable") {
+      if (plain instanceof Plain) return await intake.take("otlp_grpc", signal, plain.bytes);
+      if (plain.kind !== "unavailable") {
         intake.count("otlp_grpc", signal, { outcome: "invalid", items: 1 }); // nobody can tell how many
       }
-      return content;
+      return plain;
     } finally {
+      if (plain instanceof Plain) plain.release();
       intake.release(heldBytes);
     }
   }

@@ -8,11 +8,12 @@ import type { Limits } from "../http1/limits.ts";
 import { Reply } from "../http1/reply.ts";
 import { startHttp1 } from "../http1/server.ts";
 import { authority, type Listening } from "../listen.ts";
+import { Gathering } from "../memory/gathering.ts";
 import { Incidents } from "../telemetry/incidents.ts";
 import type { Signal } from "../wire/batch.ts";
 import { fromJson, JsonError } from "../wire/from-json.ts";
 import { Cors, type CorsHeaders, noHeaders } from "./cors.ts";
-import { type Compression, compressions, decompress } from "./decompress.ts";
+import { type Compression, compressions, decompress, Plain } from "./decompress.ts";
 import type { Answer, Intake, Receiver } from "./intake.ts";
 import { type Encoding, encodings, refusal, replyTo } from "./replies.ts";
 import { rpcCodes, type RpcStatus } from "./rpc-status.ts";
@@ -25,6 +26,7 @@ export interface OtlpHttpOptions {
   /** Requests that are being taken at a time; past it, senders are to slow down. */
   readonly maxInFlight?: number;
   readonly incidents?: Incidents;
+  readonly gathering?: Gathering;
 }
 
 export async function startOtlpHttp(
@@ -32,9 +34,9 @@ export async function startOtlpHttp(
   where: Listening,
   options: OtlpHttpOptions = {},
 ): Promise<Receiver> {
-  const { access = openAccess, limits = {} } = options;
-  const application = new OtlpHttp(intake, { access, ...options });
-  const server = await startHttp1({ where, access, application, limits });
+  const { access = openAccess, limits = {}, gathering = new Gathering() } = options;
+  const application = new OtlpHttp(intake, { access, gathering, ...options });
+  const server = await startHttp1({ where, access, application, limits, gathering });
   return {
     url: `${access.isTls ? "https" : "http"}://${authority(where.host, server.port)}`,
     stop: (deadline) => server.stop(deadline),
@@ -57,16 +59,23 @@ interface Plan {
   readonly cors: CorsHeaders;
 }
 
+type ApplicationOptions = OtlpHttpOptions & {
+  readonly access: Access;
+  readonly gathering: Gathering;
+};
+
 class OtlpHttp implements Application {
   readonly intake: Intake;
   readonly incidents: Incidents;
+  readonly gathering: Gathering;
   inFlight = 0;
   readonly #access: Access;
   readonly #cors: Cors;
   readonly #maxInFlight: number;
 
-  constructor(intake: Intake, options: OtlpHttpOptions & { readonly access: Access }) {
+  constructor(intake: Intake, options: ApplicationOptions) {
     this.intake = intake;
+    this.gathering = options.gathering;
     this.incidents = options.incidents ?? new Incidents();
     this.#access = options.access;
     this.#cors = new Cors(options.corsOrigins ?? []);
@@ -162,14 +171,18 @@ class Incoming implements Body {
 
   abandon(): void {
     this.#receiver.inFlight--;
-    this.#receiver.intake.release(this.#heldBytes);
-    this.#heldBytes = 0;
+    this.#release(this.#heldBytes);
   }
 
   #hold(bytes: number): Answer | undefined {
     const refused = this.#receiver.intake.hold(bytes, this.#heldBytes);
     if (!refused) this.#heldBytes += bytes;
     return refused;
+  }
+
+  #release(bytes: number): void {
+    this.#receiver.intake.release(bytes);
+    this.#heldBytes -= bytes;
   }
 
   #take(body: Buffer): Promise<Answer> {
@@ -181,18 +194,27 @@ class Incoming implements Body {
 
   /** Undoes compression and JSON first. */
   async #unwrap(body: Buffer): Promise<Answer> {
-    const { intake } = this.#receiver;
-    const { signal, encoding, compression } = this.#plan;
-    let bytes: Uint8Array = body;
-    if (compression) {
-      const plain = await decompress(body, compression, {
-        maxBytes: intake.requestMaxBytes,
-        hold: (more) => this.#hold(more),
-        tooLarge: () => intake.tooLarge(),
-      });
-      if (!Buffer.isBuffer(plain)) return this.#uncounted(plain);
-      bytes = plain;
+    const { intake, gathering } = this.#receiver;
+    const { compression } = this.#plan;
+    if (!compression) return await this.#takePlain(body);
+    const plain = await decompress(body, compression, {
+      maxBytes: intake.requestMaxBytes,
+      memory: gathering.memory,
+      hold: (more) => this.#hold(more),
+      release: (bytes) => this.#release(bytes),
+      tooLarge: () => intake.tooLarge(),
+    });
+    if (!(plain instanceof Plain)) return this.#uncounted(plain);
+    try {
+      return await this.#takePlain(plain.bytes);
+    } finally {
+      plain.release();
     }
+  }
+
+  async #takePlain(bytes: Buffer): Promise<Answer> {
+    const { intake } = this.#receiver;
+    const { signal, encoding } = this.#plan;
     if (encoding === "application/json" && bytes.length > 0) {
       try {
         const { bytes: made, leftOut } = fromJson(signal, bytes);

@@ -8,6 +8,7 @@
 // the edits is kept for it — as soon as there is a first edit within, not before.
 
 import type { Cursor } from "../wire/cursor.ts";
+import { ownRoom, type Room } from "../wire/room.ts";
 
 /** An edit takes four numbers: the stretch of the batch, and what is there instead. */
 const slots = 4;
@@ -101,8 +102,8 @@ export class Edits {
   }
 
   /** The bytes as they are now. */
-  finish(): Uint8Array {
-    const result = new Uint8Array(this.#bytes.length + this.#growth);
+  finish(room: Room = ownRoom): Uint8Array {
+    const result = room(this.#bytes.length + this.#growth);
     const numbers = this.#edits;
     let read = 0;
     let written = 0;

@@ -3,11 +3,15 @@
 
 import type { Incidents } from "../telemetry/incidents.ts";
 import type { Batch } from "../wire/batch.ts";
+import type { Room } from "../wire/room.ts";
 
 export interface Step {
   readonly name: string;
-  /** What is left; a batch without items when nothing is. */
-  apply(batch: Batch): Batch;
+  /**
+   * What is left; a batch without items when nothing is. `room` is where it is written if anything was
+   * changed, memory of its own if not given.
+   */
+  apply(batch: Batch, room?: Room): Batch;
 }
 
 /** What a step is given when it is opened. */

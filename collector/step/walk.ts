@@ -8,6 +8,7 @@
 import type { Batch } from "../wire/batch.ts";
 import { Cursor } from "../wire/cursor.ts";
 import type { Range } from "../wire/leaves.ts";
+import type { Room } from "../wire/room.ts";
 import { Edits } from "./edits.ts";
 import { Item } from "./item.ts";
 
@@ -42,7 +43,7 @@ export class Walk {
     this.#visitor = visitor;
   }
 
-  apply(batch: Batch): Batch {
+  apply(batch: Batch, room?: Room): Batch {
     const { bytes, signal } = batch;
     const item = this.#item;
     item.bytes = bytes;
@@ -56,7 +57,7 @@ export class Walk {
     const groups = this.#groups.over(0, bytes.length, bytes);
     while (groups.next()) if (groups.number === 1) this.#group();
     if (this.#edits.isEmpty) return batch;
-    return { signal, bytes: this.#edits.finish(), items: batch.items - this.#dropped };
+    return { signal, bytes: this.#edits.finish(room), items: batch.items - this.#dropped };
   }
 
   #group(): void {

@@ -13,8 +13,8 @@ export interface Batch {
 }
 
 /**
- * Whoever keeps a batch that is smaller copies it: that costs little beside what else it costs, and less
- * than memory that is never used again. So the memory of such a request may be used for the next.
+ * The log copies a batch that is smaller at once: that costs little beside what else it costs, and the
+ * memory of the request may be used for the next. A larger one it writes from where it lies.
  */
 export const copiedBelowBytes = 256 << 10;
 

@@ -142,11 +142,12 @@ export class Cursor {
     let byte = bytes[this.#at++]!;
     if (byte < 0x80) return byte;
     let value = byte & 0x7f;
-    for (let shift = 7; ; shift += 7) {
+    for (let shift = 7; shift < 70; shift += 7) {
       byte = bytes[this.#at++]!;
       if (shift < 32) value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }
+    throw new Error("a cursor was given bytes that were never validated");
   }
 }
 

@@ -15,15 +15,17 @@ export interface SplitLimits {
 
 /** A leaf, or a part of one. */
 export interface Piece {
-  /** With tag and length, as it stands in its scope. */
-  readonly field: Uint8Array;
   readonly items: number;
+  /** Where it stands with tag and length, as in its scope. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The metric itself where it is within limits, or cannot be split. */
 export function* piecesOfMetric(metric: Cursor, limits: SplitLimits): Generator<Piece> {
-  const field = metric.bytes.subarray(metric.fieldStart, metric.end);
-  const look = new Cursor(metric.bytes, metric.start, metric.end);
+  const { bytes, fieldStart, end } = metric;
+  const look = new Cursor(bytes, metric.start, end);
   const kinds = new Set<number>();
   let items = 0;
   while (look.next()) {
@@ -34,8 +36,8 @@ export function* piecesOfMetric(metric: Cursor, limits: SplitLimits): Generator<
   const [kind] = kinds;
   // Of several kinds of data in one metric only the last counts; apart, each would.
   const isDivisible = kind !== undefined && kinds.size === 1 && items > 1;
-  const isWithin = items <= limits.maxItems && field.length <= limits.maxBytes;
-  if (!isDivisible || isWithin) yield { field, items };
+  const isWithin = items <= limits.maxItems && end - fieldStart <= limits.maxBytes;
+  if (!isDivisible || isWithin) yield { items, bytes, start: fieldStart, end };
   else yield* piecesByPoints(metric, kind, limits);
 }
 
@@ -65,7 +67,8 @@ function* piecesByPoints(metric: Cursor, kind: number, limits: SplitLimits): Gen
     for (const point of points) writer.raw(point);
     writer.end();
     writer.end();
-    const piece = { field: writer.finish(), items: points.length };
+    const written = writer.finish();
+    const piece = { items: points.length, bytes: written, start: 0, end: written.length };
     points = [];
     bytes = 0;
     return piece;

@@ -6,8 +6,9 @@
 import type { Batch } from "./batch.ts";
 import { Cursor } from "./cursor.ts";
 import { descriptionOf } from "./extract.ts";
+import { Composition } from "./composition.ts";
+import { ownRoom, type Room } from "./room.ts";
 import { type Piece, piecesOfMetric, type SplitLimits } from "./split-metric.ts";
-import { Writer } from "./writer.ts";
 
 export type { SplitLimits } from "./split-metric.ts";
 
@@ -17,21 +18,23 @@ export interface Part {
   readonly firstLeaf: number;
 }
 
-/** Part by part, so that no more than one has to be held; the batch itself where it is within limits. */
-export function* split(batch: Batch, limits: SplitLimits): Generator<Part> {
+/**
+ * Part by part, so that no more than one has to be held; the batch itself where it is within limits.
+ * Parts are written into the room, memory of their own if there is none.
+ */
+export function* split(batch: Batch, limits: SplitLimits, room: Room = ownRoom): Generator<Part> {
   if (batch.items <= limits.maxItems && batch.bytes.length <= limits.maxBytes) {
     yield { batch, firstLeaf: 0 };
     return;
   }
-  const part = new PartWriter(batch, limits);
+  const part = new PartWriter(batch, limits, room);
   const groups = new Cursor(batch.bytes);
   const scopes = new Cursor(batch.bytes, 0, 0);
   const leaves = new Cursor(batch.bytes, 0, 0);
   while (groups.next()) {
     if (groups.number !== 1) {
-      const field = batch.bytes.subarray(groups.fieldStart, groups.end);
-      if (!part.hasRoomFor(0, field.length)) yield part.finish();
-      part.addLoose(field);
+      if (!part.hasRoomFor(0, groups.end - groups.fieldStart)) yield part.finish();
+      part.addLoose(groups);
       continue;
     }
     part.enterGroup(groups);
@@ -42,9 +45,15 @@ export function* split(batch: Batch, limits: SplitLimits): Generator<Part> {
       leaves.over(scopes.start, scopes.end);
       while (leaves.next()) {
         if (leaves.number !== 2) continue;
-        for (const piece of part.piecesOf(leaves)) {
-          if (!part.hasRoomFor(piece.items, piece.field.length)) yield part.finish();
-          part.add(piece);
+        if (batch.signal === "metrics") {
+          for (const { items, bytes, start, end } of part.piecesOf(leaves)) {
+            if (!part.hasRoomFor(items, end - start)) yield part.finish();
+            part.add(items, bytes, start, end);
+          }
+        } else {
+          const { bytes, fieldStart, end } = leaves;
+          if (!part.hasRoomFor(1, end - fieldStart)) yield part.finish();
+          part.add(1, bytes, fieldStart, end);
         }
         part.leaf++;
       }
@@ -76,7 +85,8 @@ class PartWriter {
   leaf = 0;
   readonly #batch: Batch;
   readonly #limits: SplitLimits;
-  readonly #writer = new Writer();
+  readonly #room: Room;
+  readonly #content = new Composition();
   #group: Level = nothing;
   #scope: Level = nothing;
   #items = 0;
@@ -84,13 +94,14 @@ class PartWriter {
   /** What the part will take at most: lengths are known when it is done. */
   #mostBytes = 0;
 
-  constructor(batch: Batch, limits: SplitLimits) {
+  constructor(batch: Batch, limits: SplitLimits, room: Room) {
     this.#batch = batch;
     this.#limits = limits;
+    this.#room = room;
   }
 
   get isEmpty(): boolean {
-    return this.#writer.length === 0;
+    return this.#content.isEmpty;
   }
 
   enterGroup(group: Cursor): void {
@@ -104,23 +115,21 @@ class PartWriter {
 
   leaveScope(): void {
     if (!this.#scope.isWritten) this.#open();
-    if (this.#scope.isOpen) this.#writer.end();
+    if (this.#scope.isOpen) this.#content.end();
     this.#scope = nothing;
   }
 
   leaveGroup(): void {
     if (!this.#group.isWritten) this.#open();
-    if (this.#group.isOpen) this.#writer.end();
+    if (this.#group.isOpen) this.#content.end();
     this.#group = nothing;
   }
 
-  /** The leaf as it is, unless it is a metric that no part has room for. */
-  piecesOf(leaf: Cursor): Iterable<Piece> {
-    const field = leaf.bytes.subarray(leaf.fieldStart, leaf.end);
-    if (this.#batch.signal !== "metrics") return [{ field, items: 1 }];
+  /** The metric as it is, unless no part has room for it. */
+  piecesOf(metric: Cursor): Iterable<Piece> {
     const { maxItems, maxBytes } = this.#limits;
     const around = headBytesOf(this.#group) + headBytesOf(this.#scope);
-    return piecesOfMetric(leaf, { maxItems, maxBytes: maxBytes - around });
+    return piecesOfMetric(metric, { maxItems, maxBytes: maxBytes - around });
   }
 
   hasRoomFor(items: number, bytes: number): boolean {
@@ -130,53 +139,57 @@ class PartWriter {
     return this.#items + items <= maxItems && this.#mostBytes + more <= maxBytes;
   }
 
-  add({ field, items }: Piece): void {
+  /** A leaf, or some points of a metric. */
+  add(items: number, bytes: Uint8Array, start: number, end: number): void {
     this.#open();
-    this.#writer.raw(field);
-    this.#mostBytes += field.length;
+    this.#content.add(bytes, start, end);
+    this.#mostBytes += end - start;
     this.#items += items;
   }
 
   /** A field of the request itself that we do not know. */
-  addLoose(field: Uint8Array): void {
+  addLoose({ bytes, fieldStart, end }: Cursor): void {
     if (this.isEmpty) this.#firstLeaf = this.leaf;
-    this.#writer.raw(field);
-    this.#mostBytes += field.length;
+    this.#content.add(bytes, fieldStart, end);
+    this.#mostBytes += end - fieldStart;
   }
 
   finish(): Part {
     for (const level of [this.#scope, this.#group]) {
-      if (level.isOpen) this.#writer.end();
+      if (level.isOpen) this.#content.end();
       level.isOpen = false;
     }
     const { signal } = this.#batch;
-    const batch = { signal, bytes: this.#writer.finish(), items: this.#items };
+    const batch = { signal, bytes: this.#content.finish(this.#room), items: this.#items };
     this.#items = this.#mostBytes = 0;
     return { batch, firstLeaf: this.#firstLeaf };
   }
 
   #bytesToOpen(): number {
-    const levels = [this.#group, this.#scope].filter((level) => level !== nothing && !level.isOpen);
-    return levels.reduce((sum, level) => sum + headBytesOf(level), 0);
+    return bytesToOpen(this.#group) + bytesToOpen(this.#scope);
   }
 
   #open(): void {
     if (this.isEmpty) this.#firstLeaf = this.leaf;
     this.#mostBytes += this.#bytesToOpen();
-    for (const [field, level] of [
-      [1, this.#group],
-      [2, this.#scope],
-    ] as const) {
-      if (level === nothing || level.isOpen) continue;
-      this.#writer.begin(field);
-      this.#writer.raw(level.description);
-      level.isOpen = level.isWritten = true;
-    }
+    this.#openLevel(1, this.#group);
+    this.#openLevel(2, this.#scope);
+  }
+
+  #openLevel(field: number, level: Level): void {
+    if (level === nothing || level.isOpen) return;
+    this.#content.begin(field);
+    this.#content.add(level.description);
+    level.isOpen = level.isWritten = true;
   }
 }
 
 function levelOf(group: Cursor): Level {
   return { description: descriptionOf(group), isOpen: false, isWritten: false };
+}
+
+function bytesToOpen(level: Level): number {
+  return level === nothing || level.isOpen ? 0 : headBytesOf(level);
 }
 
 function headBytesOf({ description }: Level): number {

@@ -10,6 +10,7 @@ import {
 } from "../../collector/output/output.ts";
 import { Incidents } from "../../collector/telemetry/incidents.ts";
 import { type Signal, signals } from "../../collector/wire/batch.ts";
+import { spoiled } from "../support/memory.ts";
 import { sampleBatch } from "../support/otlp.ts";
 
 export interface Opened {
@@ -27,6 +28,7 @@ export const outputContext = (more: Partial<OutputContext> = {}): OutputContext 
   incidents: new Incidents({ write: () => {} }),
   host: "127.0.0.1",
   ready: () => {},
+  memory: spoiled(),
   ...more,
 });
 

@@ -6,8 +6,11 @@ import type { GrpcReply, GrpcService } from "../../collector/http2/grpc-service.
 import { type GrpcStatus, grpcCodes } from "../../collector/http2/grpc-status.ts";
 import type { RequestHead } from "../../collector/http2/request-head.ts";
 import { GrpcServer } from "../../collector/http2/server.ts";
+import { Gathering } from "../../collector/memory/gathering.ts";
+import type { Turns } from "../../collector/memory/turns.ts";
 import { type ServerLimits, usualServerLimits } from "../../collector/http2/server-limits.ts";
 import { listenLocally } from "./listen.ts";
+import { spoiled } from "./memory.ts";
 
 export class EchoService implements GrpcService {
   heldBytes = 0;
@@ -36,7 +39,7 @@ export class EchoService implements GrpcService {
     this.calls++;
     await this.gate;
     if (message.toString() === "throw") throw new Error("it was asked to");
-    return { kind: "message", message };
+    return { kind: "message", message: Buffer.from(message) };
   }
 }
 
@@ -47,9 +50,10 @@ export interface Echo {
   close(): Promise<void>;
 }
 
-export async function startEcho(limits: Partial<ServerLimits> = {}): Promise<Echo> {
+export async function startEcho(limits: Partial<ServerLimits> = {}, turns?: Turns): Promise<Echo> {
   const service = new EchoService();
-  const server = new GrpcServer(service, { ...usualServerLimits, ...limits });
+  const gathering = new Gathering(spoiled(), turns);
+  const server = new GrpcServer(service, { ...usualServerLimits, ...limits }, gathering);
   const listener = createServer((socket) => server.accept(socket));
   const port = await listenLocally(listener);
   return {

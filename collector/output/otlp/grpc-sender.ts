@@ -4,6 +4,8 @@ import { GrpcClient } from "../../http2/client.ts";
 import type { GrpcAnswer } from "../../http2/client-call.ts";
 import { type GrpcStatus, grpcCodes, nameOfCode } from "../../http2/grpc-status.ts";
 import { encodeHeaders, type Header } from "../../http2/header-encoder.ts";
+import { Memory } from "../../memory/memory.ts";
+import { Scratch } from "../../memory/scratch.ts";
 import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
 import type { Outcome } from "../output.ts";
@@ -19,7 +21,7 @@ const paths: Readonly<Record<Signal, string>> = {
 };
 
 export function grpcSender(settings: SenderSettings): Sender {
-  const { endpoint, compression, timeoutMs, tls } = settings;
+  const { endpoint, compression, timeoutMs, tls, memory = new Memory() } = settings;
   const isTls = endpoint.startsWith("grpcs:");
   const url = new URL(endpoint.replace(/^grpc/, "http"));
   const client = new GrpcClient({
@@ -32,9 +34,12 @@ export function grpcSender(settings: SenderSettings): Sender {
 
   return {
     async send(delivery, signal) {
-      const parts = await bodyOf(delivery, compression);
+      const scratch = new Scratch(memory);
+      const parts = await bodyOf(delivery, compression, scratch);
       const head = heads[delivery.signal];
       const answer = await client.call({ head, parts, isCompressed, timeoutMs, signal });
+      // Else some of it may be waiting to be sent, and must not become something else.
+      if (answer.kind === "answered" && answer.isSent) scratch.release();
       return outcomeOf(answer, delivery.items);
     },
     close: () => client.close(),

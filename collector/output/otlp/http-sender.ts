@@ -10,6 +10,8 @@ import {
   request as httpRequest,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Memory } from "../../memory/memory.ts";
+import { Scratch } from "../../memory/scratch.ts";
 import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
 import type { Delivery, Outcome } from "../output.ts";
@@ -28,6 +30,8 @@ export interface SenderSettings {
   readonly maxInFlight?: number;
   /** For a server that is not known to everybody, or wants to know us. */
   readonly tls?: TlsFiles;
+  /** For bodies that have to be put together. */
+  readonly memory?: Memory;
 }
 
 /** Sends deliveries to one server. */
@@ -40,6 +44,7 @@ const longestAnswerBytes = 64 << 10;
 
 export function httpSender(settings: SenderSettings): Sender {
   const { endpoint, compression, timeoutMs, tls, maxInFlight = 1 } = settings;
+  const { memory = new Memory() } = settings;
   const isTls = endpoint.startsWith("https:");
   const limits = { keepAlive: true, noDelay: true, maxSockets: maxInFlight };
   const agent = isTls ? new HttpsAgent(limits) : new HttpAgent(limits);
@@ -54,7 +59,8 @@ export function httpSender(settings: SenderSettings): Sender {
 
   return {
     async send(delivery, abort) {
-      const body = await bodyOf(delivery, compression);
+      const scratch = new Scratch(memory);
+      const body = await bodyOf(delivery, compression, scratch);
       const length = body.reduce((sum, part) => sum + part.length, 0);
       const exchange = (signal: AbortSignal): Promise<Exchange> =>
         exchanged(
@@ -73,6 +79,7 @@ export function httpSender(settings: SenderSettings): Sender {
           dropIdle(agent);
           answer = await exchange(signal);
         }
+        scratch.release();
         if (answer.kind === "answered") return outcomeOf(answer, delivery.items);
         if (abort.aborted) return retry("unreachable", "cut off, since the collector stops");
         if (signal.aborted) return retry("timeout", `no answer within ${timeoutMs} ms`);
@@ -115,7 +122,15 @@ type Exchange =
   | { readonly kind: "stale"; readonly error: Error }
   | { readonly kind: "failed"; readonly error: Error };
 
-function exchanged(request: ClientRequest, body: readonly Uint8Array[]): Promise<Exchange> {
+/** When it is over, nothing of the body is on its way any more: its memory may be used again. */
+async function exchanged(request: ClientRequest, body: readonly Uint8Array[]): Promise<Exchange> {
+  const exchange = await answered(request, body);
+  // A server may answer before it has read everything; it is not sent the rest.
+  if (!request.writableFinished) request.destroy();
+  return exchange;
+}
+
+function answered(request: ClientRequest, body: readonly Uint8Array[]): Promise<Exchange> {
   return new Promise((resolve) => {
     let isAnswered = false;
     request.on("error", (error: NodeJS.ErrnoException) => {
@@ -129,8 +144,6 @@ function exchanged(request: ClientRequest, body: readonly Uint8Array[]): Promise
     });
     request.on("response", (response) => {
       isAnswered = true;
-      // A server may answer before it has read everything; it is not sent the rest.
-      response.on("close", () => request.writableFinished || request.destroy());
       const read = readAnswer(response);
       resolve(read.then((answer) => ({ kind: "answered", response, body: answer })));
     });

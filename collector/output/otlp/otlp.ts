@@ -1,6 +1,7 @@
 // The output to any OTLP server: the waiting batches of a delivery are sent as one request, which for
 // OTLP is simply one after the other. Nothing is decoded.
 
+import { Memory } from "../../memory/memory.ts";
 import type { Output, OutputContext } from "../output.ts";
 import { TlsFiles } from "../tls-files.ts";
 import type { Sender } from "./http-sender.ts";
@@ -27,7 +28,8 @@ async function senderFor(settings: OtlpSettings, context: OutputContext): Promis
   const failed = (error: unknown): void =>
     context.incidents.credentialsNotReplaced(`outputs.${context.name}`, String(error));
   const tls = isTls ? { tls: new TlsFiles(settings, failed) } : {};
-  const senderSettings = { endpoint, headers, compression, timeoutMs, maxInFlight, ...tls };
+  const { memory = new Memory() } = context;
+  const senderSettings = { endpoint, headers, compression, timeoutMs, maxInFlight, memory, ...tls };
   if (endpoint.startsWith("grpc")) {
     return (await import("./grpc-sender.ts")).grpcSender(senderSettings);
   }

@@ -31,9 +31,9 @@ export function open({ drop, keep }: Settings, { name, incidents }: StepContext)
   const walk = new Walk(condition.isOfPoints ? { point: stays } : { leaf: stays });
   return {
     name,
-    apply(batch) {
+    apply(batch, room) {
       const isMeant = condition.signal === undefined || condition.signal === batch.signal;
-      return isMeant ? walk.apply(batch) : batch;
+      return isMeant ? walk.apply(batch, room) : batch;
     },
   };
 }

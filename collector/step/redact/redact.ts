@@ -1,7 +1,7 @@
 // Masks secrets in the values of attributes, in the bodies of logs, in the names of spans and in the
 // messages of their status. What is no secret stays as it is, byte for byte.
 
-import type { Batch, Signal } from "../../wire/batch.ts";
+import type { Signal } from "../../wire/batch.ts";
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
 import { InstrumentationScope, LogRecord, Metric, Resource, Span } from "../../wire/schema.ts";
@@ -51,7 +51,7 @@ export function open(settings: Settings, { name }: StepContext): Step {
     metrics: walkOf(planOf(Metric)),
     logs: walkOf(planOf(LogRecord)),
   };
-  return { name, apply: (batch: Batch) => walks[batch.signal].apply(batch) };
+  return { name, apply: (batch, room) => walks[batch.signal].apply(batch, room) };
 }
 
 const ofResource = planOf(Resource);

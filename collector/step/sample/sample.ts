@@ -9,6 +9,7 @@
 
 import type { Batch } from "../../wire/batch.ts";
 import { Cursor } from "../../wire/cursor.ts";
+import type { Room } from "../../wire/room.ts";
 import type { Edits } from "../edits.ts";
 import type { Item } from "../item.ts";
 import type { Step, StepContext, StepProblem } from "../step.ts";
@@ -24,9 +25,9 @@ export function open({ ratio }: Settings, { name }: StepContext): Step {
   const sampler = new Sampler(ratio);
   const spans = new Walk({ leaf: (item, edits) => sampler.span(item, edits) });
   const logs = new Walk({ leaf: (item) => sampler.log(item) });
-  const apply = (batch: Batch): Batch => {
+  const apply = (batch: Batch, room?: Room): Batch => {
     if (ratio === 1 || batch.signal === "metrics") return batch;
-    return (batch.signal === "traces" ? spans : logs).apply(batch);
+    return (batch.signal === "traces" ? spans : logs).apply(batch, room);
   };
   return { name, apply };
 }

@@ -4,6 +4,7 @@
 import type { Batch, Signal } from "../../wire/batch.ts";
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
+import type { Room } from "../../wire/room.ts";
 import { Writer } from "../../wire/writer.ts";
 import { compileExpression } from "../cel/compile.ts";
 import { Failure } from "../cel/values.ts";
@@ -52,7 +53,8 @@ export function open(settings: Settings, context: StepContext): Step {
     metrics: walkOf(settings, "datapoint", context),
     logs: walkOf(settings, "log", context),
   };
-  const apply = (batch: Batch): Batch => walks[batch.signal]?.apply(batch) ?? batch;
+  const apply = (batch: Batch, room?: Room): Batch =>
+    walks[batch.signal]?.apply(batch, room) ?? batch;
   return { name: context.name, apply };
 }
 

@@ -10,7 +10,8 @@ import { expect, test } from "vitest";
 import { Connection } from "../../../collector/http1/connection.ts";
 import { usualLimits } from "../../../collector/http1/limits.ts";
 import type { Shared } from "../../../collector/http1/shared.ts";
-import { Buffers } from "../../../collector/sockets/buffers.ts";
+import { Gathering } from "../../../collector/memory/gathering.ts";
+import { spoiled } from "../../support/memory.ts";
 import { answersIn } from "../../support/raw-http.ts";
 import { type Asked, Echo } from "./echo.ts";
 
@@ -105,9 +106,9 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 /** Over a stream in memory, which keeps the pieces as they are until they have been looked at. */
 async function ours(pieces: readonly Buffer[]): Promise<Outcome> {
   const application = new Echo();
-  const buffers = new Buffers();
+  const gathering = new Gathering(spoiled());
   const times = { nowMs: 0, date: "" };
-  const shared: Shared = { application, limits: usualLimits, buffers, ...times, unreadBytes: 0 };
+  const shared: Shared = { application, limits: usualLimits, gathering, ...times, unreadBytes: 0 };
   const { near, far, received } = pair();
   const connection = new Connection(near as Socket, shared); // a Duplex has all that is used of it
   near.on("data", (lent: Buffer) => lent.fill(0xee));

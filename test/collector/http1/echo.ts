@@ -6,6 +6,9 @@ import type { Head } from "../../../collector/http1/head.ts";
 import type { Limits } from "../../../collector/http1/limits.ts";
 import { Reply } from "../../../collector/http1/reply.ts";
 import { type Http1Server, startHttp1 } from "../../../collector/http1/server.ts";
+import { Gathering } from "../../../collector/memory/gathering.ts";
+import type { Turns } from "../../../collector/memory/turns.ts";
+import { spoiled } from "../../support/memory.ts";
 import { until } from "../../support/until.ts";
 
 export interface Asked {
@@ -57,9 +60,13 @@ export class Echo implements Application {
   }
 }
 
-export async function startEcho(limits: Partial<Limits> = {}): Promise<[Echo, Http1Server]> {
+export async function startEcho(
+  limits: Partial<Limits> = {},
+  turns?: Turns,
+): Promise<[Echo, Http1Server]> {
   const application = new Echo();
   const where = { host: "127.0.0.1", port: 0, setting: "otlp_http_port" };
-  const server = await startHttp1({ where, access: openAccess, application, limits });
+  const gathering = new Gathering(spoiled(), turns);
+  const server = await startHttp1({ where, access: openAccess, application, limits, gathering });
   return [application, server];
 }

@@ -73,6 +73,7 @@ describe("foreign servers", () => {
       kind: "answered",
       status: { code: 10, message: "größer als 1 %", details: Buffer.from([1, 2, 3]) },
       message: Buffer.alloc(0),
+      isSent: true,
     });
   });
 

@@ -17,6 +17,7 @@ import type { DiskReader } from "../../../collector/log/disk-reader.ts";
 import { encodeFrameHead, headBytes } from "../../../collector/log/segment.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { batchOf, logContract, unlimited } from "../../contract/log.ts";
+import { spoiled } from "../../support/memory.ts";
 
 let folder: string;
 let said: string[];
@@ -34,7 +35,8 @@ afterEach(async () => {
 
 async function open(options: Partial<DiskLogOptions> = {}): Promise<DiskLog> {
   const incidents = new Incidents({ write: (line) => said.push(line) });
-  const usual = { folder, maxBytes: 1 << 30, segmentBytes: 64 << 20, incidents };
+  const memory = spoiled();
+  const usual = { folder, maxBytes: 1 << 30, segmentBytes: 64 << 20, memory, incidents };
   const log = await DiskLog.open({ ...usual, ...options });
   logs.push(log);
   return log;

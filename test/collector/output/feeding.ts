@@ -13,6 +13,7 @@ import type { Delivery, Outcome, Output } from "../../../collector/output/output
 import type { Step } from "../../../collector/step/step.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { signals } from "../../../collector/wire/batch.ts";
+import { spoiled } from "../../support/memory.ts";
 import { until } from "../../support/until.ts";
 
 export type Answer = (delivery: Delivery, signal: AbortSignal) => Outcome | Promise<Outcome>;
@@ -32,6 +33,8 @@ export class Feeding {
   /** All that were handed over, as often as they were. */
   readonly deliveries: Delivery[] = [];
   readonly said: string[] = [];
+  /** Nothing that was delivered and committed is there any more. */
+  readonly memory = spoiled();
   readonly folder = mkdtempSync(join(tmpdir(), "sonde-feed-"));
 
   static async open(): Promise<Feeding> {
@@ -48,6 +51,7 @@ export class Feeding {
     this.log = await DiskLog.open({
       folder: join(this.folder, "log"),
       maxBytes: 1 << 30,
+      memory: this.memory,
       incidents: new Incidents({ write: () => {} }),
       ...options,
     });
@@ -77,6 +81,7 @@ export class Feeding {
       deadLetters: new DeadLetters(this.lettersPath),
       incidents: new Incidents({ write: (line) => this.said.push(line) }),
       backoff: { firstMs: 1, mostMs: 4, random: Math.random },
+      memory: this.memory,
     });
     this.feed.start();
   }

@@ -16,6 +16,8 @@ interface Server {
   readonly connections: Socket[];
   requests: number;
   answer: (socket: Socket) => void;
+  /** In place of all else. */
+  accepts: ((socket: Socket) => void) | undefined;
   close(): Promise<void>;
 }
 
@@ -33,8 +35,12 @@ afterEach(async () => {
 async function start(given: Record<string, unknown> = {}): Promise<[Server, Output]> {
   const listening = createServer((socket) => {
     made.connections.push(socket);
-    let text = "";
     socket.on("error", () => {});
+    if (made.accepts) {
+      made.accepts(socket);
+      return;
+    }
+    let text = "";
     socket.on("data", (data) => {
       text += data.toString("latin1");
       const end = text.indexOf("\r\n\r\n");
@@ -51,6 +57,7 @@ async function start(given: Record<string, unknown> = {}): Promise<[Server, Outp
     connections: [],
     requests: 0,
     answer: (socket) => socket.write(ok),
+    accepts: undefined,
     close: () =>
       new Promise((resolve) => {
         listening.close(() => resolve());
@@ -150,4 +157,23 @@ test("an answer before the whole request was read is the answer", async () => {
   socket.pause();
   socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno");
   expect(await delivered).toMatchObject({ kind: "rejected", reason: "too_large", items: 5000 });
+});
+
+test("nothing of a request is sent any more once its memory may be used again", async () => {
+  const [server, output] = await start();
+  const delivery = deliveryOf("traces", Array.from({ length: 800 }, () => 30));
+  const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
+  const came: Buffer[] = [];
+  server.accepts = (socket) => {
+    socket.once("readable", () => socket.write(ok));
+  };
+  expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
+  const [socket] = server.connections;
+  socket!.on("data", (bytes: Buffer) => came.push(bytes));
+  await until("it is closed", () => socket!.destroyed);
+  const all = Buffer.concat(came);
+  const body = all.subarray(all.indexOf("\r\n\r\n") + 4);
+  expect(body.length).toBeGreaterThan(0);
+  expect(body.length).toBeLessThan(sent.length);
+  expect(body.equals(sent.subarray(0, body.length))).toBe(true);
 });

@@ -19,6 +19,7 @@ import {
 } from "../../support/http2.ts";
 import { listenLocally } from "../../support/listen.ts";
 import { encodeResponse, sampleBatch } from "../../support/otlp.ts";
+import { spoiled } from "../../support/memory.ts";
 import { until } from "../../support/until.ts";
 
 const never = new AbortController().signal;
@@ -30,10 +31,12 @@ const okHead: readonly Header[] = [
 /** Answers every call with these frames, for its stream. */
 let answer: (stream: number) => readonly Buffer[];
 let peers: RawPeer[];
+/** Of a stream it takes 100 bytes, and no more. */
+let noWindow: boolean;
 let url: string;
 const server = createServer((socket) => {
   const peer = new RawPeer(socket, { isServer: true });
-  peer.send(settings(), windowUpdate(0, 1 << 30));
+  peer.send(settings(...(noWindow ? ([[4, 100]] as const) : [])), windowUpdate(0, 1 << 30));
   peers.push(peer);
   let answered = 0;
   socket.on("data", () => {
@@ -46,11 +49,12 @@ let sender: Sender;
 function open(more: Partial<SenderSettings> = {}): void {
   sender?.close();
   const usual = { endpoint: url, headers: {}, compression: "none", timeoutMs: 5_000 } as const;
-  sender = grpcSender({ ...usual, ...more });
+  sender = grpcSender({ ...usual, memory: spoiled(), ...more });
 }
 
 beforeEach(async () => {
   peers = [];
+  noWindow = false;
   answer = (stream) => answerWith(stream, Buffer.alloc(0));
   url = `grpc://127.0.0.1:${await listenLocally(server)}`;
   open();
@@ -128,6 +132,29 @@ describe("the request", () => {
     const outcomes = await Promise.all(Array.from({ length: 50 }, send));
     expect(outcomes).toEqual(outcomes.map(() => ({ kind: "delivered" })));
     expect(peers.length).toBe(1);
+  });
+});
+
+describe("the memory of a request that is put together", () => {
+  test("may be used again once the server has it and has answered", async () => {
+    const memory = spoiled();
+    open({ memory });
+    expect(await send()).toEqual({ kind: "delivered" });
+    expect(memory.unusedBytes).toBeGreaterThan(0);
+    expect((await request()).body.equals(message(sent))).toBe(true);
+  });
+
+  test("is left alone when the server has answered before it has all of it, or not in time", async () => {
+    const memory = spoiled();
+    open({ memory, timeoutMs: 300 });
+    noWindow = true;
+    const early = send();
+    const peer = await until("a connection", () => peers[0]);
+    await peer.see("headers", ({ headers }) => headers !== undefined);
+    peer.send(...answerWith(1, Buffer.alloc(0)));
+    expect(await early).toEqual({ kind: "delivered" });
+    expect(await send()).toMatchObject({ kind: "retry", reason: "timeout" });
+    expect(memory.unusedBytes).toBe(0);
   });
 });
 

@@ -7,6 +7,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Memory } from "../../../collector/memory/memory.ts";
 import { DiskLog } from "../../../collector/log/disk-log.ts";
 import type { DeadLetter } from "../../../collector/output/dead-letter.ts";
 import { DeadLetters } from "../../../collector/output/dead-letters.ts";
@@ -18,6 +19,7 @@ import { outputContext } from "../../contract/output.ts";
 import { listenLocally } from "../../support/listen.ts";
 import { decodeRequest, encodeResponse, sampleBatch } from "../../support/otlp.ts";
 import { startSink } from "../../support/sink.ts";
+import { spoiled } from "../../support/memory.ts";
 import { until } from "../../support/until.ts";
 
 const spanIds = (bytes: Uint8Array): string[] =>
@@ -97,13 +99,15 @@ const atATime = 3;
 let folder: string;
 let log: DiskLog;
 let server: TroubledServer;
+let memory: Memory;
 let feeds: Feed[];
 let sent: string[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "sonde-matrix-"));
   const incidents = new Incidents({ write: () => {} });
-  log = await DiskLog.open({ folder: join(folder, "log"), maxBytes: 1 << 30, incidents });
+  memory = spoiled();
+  log = await DiskLog.open({ folder: join(folder, "log"), maxBytes: 1 << 30, memory, incidents });
   server = new TroubledServer();
   await server.listen();
   feeds = [];
@@ -126,11 +130,12 @@ async function startFeed(name: string, endpoint: string, timeout_ms = 10_000): P
     name,
     log,
     reader: await log.reader(name),
-    output: await open(settings.parse(given), outputContext({ name })),
+    output: await open(settings.parse(given), outputContext({ name, memory })),
     steps: [],
     deadLetters: new DeadLetters(join(folder, "dead", `${name}.jsonl`)),
     incidents: new Incidents({ write: () => {} }),
     backoff: { firstMs: 10, mostMs: 40, random: Math.random },
+    memory,
   });
   feed.start();
   feeds.push(feed);

@@ -11,6 +11,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryLog } from "../../../collector/log/memory-log.ts";
 import { Intake, type Receiver } from "../../../collector/receive/intake.ts";
 import { startOtlpHttp } from "../../../collector/receive/otlp-http.ts";
+import { Gathering } from "../../../collector/memory/gathering.ts";
+import { spoiled } from "../../support/memory.ts";
 import { sampleBatch, sampleRequest } from "../../support/otlp.ts";
 
 const protobuf = "application/x-protobuf";
@@ -33,7 +35,7 @@ beforeEach(async () => {
     return refused;
   };
   const where = { host: "127.0.0.1", port: 0, setting: "otlp_http_port" };
-  receiver = await startOtlpHttp(intake, where);
+  receiver = await startOtlpHttp(intake, where, { gathering: new Gathering(spoiled()) });
 });
 
 afterEach(async () => {

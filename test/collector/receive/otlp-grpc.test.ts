@@ -9,6 +9,8 @@ import { type Signal, signals } from "../../../collector/wire/batch.ts";
 import { asIs } from "../../support/grpc-js.ts";
 import { message } from "../../support/http2.ts";
 import { type Http2Answer, Http2Peer } from "../../support/http2-client.ts";
+import { Gathering } from "../../../collector/memory/gathering.ts";
+import { spoiled } from "../../support/memory.ts";
 import { until } from "../../support/until.ts";
 import { decodeStatus, encodeResponse, sampleBatch } from "../../support/otlp.ts";
 
@@ -36,7 +38,10 @@ async function start(options: Start = {}): Promise<void> {
   const { logMaxBytes = 1 << 30, requestMaxBytes = 1 << 20, requestsMaxBytes = 8 << 20 } = options;
   log = new MemoryLog({ maxBytes: logMaxBytes });
   intake = new Intake({ log, requestMaxBytes, requestsMaxBytes });
-  receiver = await startOtlpGrpc(intake, where, options.access);
+  receiver = await startOtlpGrpc(intake, where, {
+    gathering: new Gathering(spoiled()),
+    ...options,
+  });
   client = new grpc.Client(new URL(receiver.url).host, grpc.credentials.createInsecure());
 }
 

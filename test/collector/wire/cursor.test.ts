@@ -108,6 +108,11 @@ test("reads of two byte arrays by turns do not mix", () => {
   expect(hexOf(second, 3, 5)).toBe("7365");
 });
 
+test("bytes that no validation would have let pass end in an error, not in an endless walk", () => {
+  const cursor = new Cursor(new Uint8Array(100).fill(0xff));
+  expect(() => cursor.next()).toThrow("never validated");
+});
+
 /** On the first field. */
 function of(...bytes: number[]): Cursor {
   const cursor = new Cursor(Uint8Array.from(bytes));
