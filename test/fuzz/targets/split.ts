@@ -69,7 +69,7 @@ function leavesIn(bytes: Uint8Array): number {
 function compare(signal: Signal, input: Uint8Array): void {
   const result = validate(signal, input);
   if (result.kind === "invalid") return;
-  const whole = rowsOf(signal, input);
+  const whole = rowsOf(signal, result.batch.bytes); // of the input, what it means to protobuf
   for (const limits of limitsFor(input)) {
     const parts = checkParts(result.batch, limits);
     deepStrictEqual(
