@@ -11,7 +11,12 @@ import { demand, type Target } from "../target.ts";
 
 export const targets: readonly Target[] = signals.map((signal) => ({
   name: `split-${signal}`,
-  covers: ["collector/wire/split.ts", "collector/wire/split-metric.ts", "collector/wire/writer.ts"],
+  covers: [
+    "collector/wire/split.ts",
+    "collector/wire/split-metric.ts",
+    "collector/wire/composition.ts",
+    "collector/wire/writer.ts",
+  ],
   shape: "protobuf",
   seeds: (random) => protobufSeeds(signal, random),
   run: (input) => splitUp(signal, input),
