@@ -7,10 +7,11 @@ import { Memory } from "../../memory/memory.ts";
 import { Scratch } from "../../memory/scratch.ts";
 import type { Signal } from "../../wire/batch.ts";
 import { type Answer, HttpClient } from "../http-client.ts";
+import { outcomeOfRefusal, retry } from "../http-outcome.ts";
 import type { Delivery, Outcome } from "../output.ts";
 import type { TlsFiles } from "../tls-files.ts";
-import { messageOf, outcomeOfJson, outcomeOfSuccess, reject, retry } from "./answer.ts";
-import { bodyOf, type Compression } from "./body.ts";
+import { outcomeOfJson, outcomeOfSuccess } from "./answer.ts";
+import { bodyOf, type Compression } from "../otlp-body.ts";
 
 export interface SenderSettings {
   readonly endpoint: string;
@@ -72,35 +73,12 @@ function urlsOf(endpoint: string): Readonly<Record<Signal, URL>> {
   return { traces: url("traces"), metrics: url("metrics"), logs: url("logs") };
 }
 
-function outcomeOf({ status, headers, body, afterMs }: Answer, items: number): Outcome {
+function outcomeOf(answer: Answer, items: number): Outcome {
+  const { status, headers, body } = answer;
   if (status >= 200 && status < 300) {
     const type = headers["content-type"] ?? "";
     if (type.startsWith("application/x-protobuf")) return outcomeOfSuccess(body);
     return type.startsWith("application/json") ? outcomeOfJson(body) : { kind: "delivered" };
   }
-  const detail = `HTTP ${status} ${messageOf(body)}`.trim();
-  switch (status) {
-    case 429:
-    case 503:
-      return retry("busy", detail, afterMs);
-    case 401:
-    case 403:
-    case 407:
-      return retry("unauthorized", detail);
-    case 404:
-    case 405:
-      return retry("not_found", detail);
-    case 408:
-      return retry("timeout", detail, afterMs);
-    case 413:
-      return reject("too_large", detail, items);
-    default:
-      if (status >= 500) return retry("server_error", detail, afterMs);
-      if (status >= 400) return reject("bad_data", detail, items);
-      // A redirect is not followed: it could lead headers with credentials to another host.
-      return retry(
-        "bad_answer",
-        `HTTP ${status} to ${headers.location ?? "nowhere"}`.slice(0, 500),
-      );
-  }
+  return outcomeOfRefusal(answer, items);
 }
