@@ -6,6 +6,7 @@ import { withSteps } from "./config/fields.ts";
 import { settings as debug } from "./output/debug/settings.ts";
 import { settings as elasticsearch } from "./output/elasticsearch/settings.ts";
 import { settings as file } from "./output/file/settings.ts";
+import { settings as loki } from "./output/loki/settings.ts";
 import { jaegerSettings as jaeger, settings as otlp } from "./output/otlp/settings.ts";
 import type { Output, OutputContext } from "./output/output.ts";
 import { settings as prometheus } from "./output/prometheus/settings.ts";
@@ -20,6 +21,7 @@ export const outputTypes = {
   elasticsearch: type(elasticsearch, () => import("./output/elasticsearch/elasticsearch.ts")),
   file: type(file, () => import("./output/file/file.ts")),
   jaeger: type(jaeger, () => import("./output/otlp/otlp.ts")),
+  loki: type(loki, () => import("./output/loki/loki.ts")),
   otlp: type(otlp, () => import("./output/otlp/otlp.ts")),
   prometheus: type(prometheus, () => import("./output/prometheus/prometheus.ts")),
 };

@@ -137,7 +137,6 @@ export function isLoopback(host: string): boolean {
 /** Promised, but not here yet: to take them silently would be a lie. With all that begins so. */
 export const unavailable = [
   "outputs.kafka",
-  "outputs.loki",
   "outputs.remote_write",
   "outputs.store",
   "store",

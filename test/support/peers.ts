@@ -18,6 +18,7 @@ export type PeerName =
   | "elasticsearch"
   | "go"
   | "jaeger"
+  | "loki"
   | "otelcol"
   | "postgres"
   | "prometheus"

@@ -2,9 +2,10 @@
 
 import { Cursor } from "../../wire/cursor.ts";
 import { printable } from "../../wire/printable.ts";
-import { ExportResponse, RpcStatus } from "../../wire/schema.ts";
+import { ExportResponse } from "../../wire/schema.ts";
 import { isReadable } from "../../wire/validate.ts";
-import type { Outcome, Reason } from "../output.ts";
+import { longestMessage } from "../http-outcome.ts";
+import type { Outcome } from "../output.ts";
 
 /** An accepted request may still say that some items were not taken; what cannot be read says nothing. */
 export function outcomeOfSuccess(body: Uint8Array): Outcome {
@@ -46,32 +47,3 @@ function outcomeOfPartial(rejected: number, message: string): Outcome {
   const detail = message.slice(0, longestMessage);
   return { kind: "rejected", reason: "partial_success", detail, items: Math.floor(rejected) };
 }
-
-const longestMessage = 500;
-
-/** Characters that would spoil a line take more room once they are spelt out. */
-const shown = (text: string): string =>
-  printable(text.slice(0, longestMessage)).slice(0, longestMessage);
-
-/** The message of a google.rpc.Status, or the beginning of whatever else was answered. */
-export function messageOf(body: Uint8Array): string {
-  if (isReadable(RpcStatus, body)) {
-    const status = new Cursor(body);
-    while (status.next()) {
-      if (status.number === 2) return shown(status.text());
-    }
-  }
-  return shown(Buffer.from(body).toString("utf8", 0, longestMessage));
-}
-
-export const retry = (reason: Reason, detail: string, afterMs?: number): Outcome =>
-  afterMs === undefined
-    ? { kind: "retry", reason, detail }
-    : { kind: "retry", reason, detail, afterMs };
-
-export const reject = (reason: Reason, detail: string, items: number): Outcome => ({
-  kind: "rejected",
-  reason,
-  detail,
-  items,
-});

@@ -8,9 +8,10 @@ import { Memory } from "../../memory/memory.ts";
 import { Scratch } from "../../memory/scratch.ts";
 import { packageVersion } from "../../version.ts";
 import type { Signal } from "../../wire/batch.ts";
+import { reject, retry } from "../http-outcome.ts";
 import type { Outcome } from "../output.ts";
-import { outcomeOfSuccess, reject, retry } from "./answer.ts";
-import { bodyOf } from "./body.ts";
+import { outcomeOfSuccess } from "./answer.ts";
+import { bodyOf } from "../otlp-body.ts";
 import type { Sender, SenderSettings } from "./http-sender.ts";
 import { retryDelayMs } from "./retry-info.ts";
 

@@ -1,19 +1,8 @@
 // What can be set of an output to an OTLP server.
 
 import { z } from "zod";
-import { bytes, path, secret, signals } from "../../config/fields.ts";
-import { readMaterial, type TlsSettings } from "../tls-files.ts";
-
-// What HTTP and gRPC both carry: gRPC takes names that end in -bin for binary.
-const headerName = z
-  .string()
-  .regex(/^[\w.-]+(?<!-bin)$/, "is not the name of a header; use letters, digits, _ . and -");
-const headerValue = z
-  .string()
-  .regex(/^[\x20-\x7e]*$/, "is not the value of a header; use printable ASCII");
-
-const notHeaders =
-  "is not a list of headers; give name: value, or in a variable name=value,name2=value2";
+import { bytes, signals } from "../../config/fields.ts";
+import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -24,17 +13,9 @@ const fields = z.strictObject({
     const problem = problemOfEndpoint(given);
     if (problem) context.addIssue({ code: "custom", message: problem });
   }),
-  headers: secret(
-    z.record(headerName, headerValue, {
-      error: ({ code }) => (code === "invalid_type" ? notHeaders : undefined),
-    }),
-  ).default({}),
+  headers: headers(),
   compression: z.enum(["none", "gzip", "zstd"]).default("none"),
-  /** Whom to trust, in place of the well-known authorities. */
-  certificate: path().optional(),
-  /** Who we are, for servers that ask. */
-  client_certificate: path().optional(),
-  client_key: path().optional(),
+  ...tlsFields,
   /** For one request. */
   timeout_ms: z.int().min(1).max(600_000).default(10_000),
   /** Requests that may be on their way at a time; with 1 they arrive in order. */
@@ -85,42 +66,8 @@ function compare(): Check {
     if (compression === "zstd" && endpoint.startsWith("grpc")) {
       problem("compression", "is for http:// and https://; over gRPC give gzip");
     }
-    const files = tlsFilesOf(given);
-    const [first] = files;
-    if (first === undefined) return;
-    if (!/^(http|grpc)s:/.test(endpoint)) {
-      problem(first, "is for https:// and grpcs:// only, which the endpoint is not");
-    } else if (given.client_certificate === undefined && given.client_key !== undefined) {
-      problem("client_key", "needs client_certificate");
-    } else if (given.client_key === undefined && given.client_certificate !== undefined) {
-      problem("client_certificate", "needs client_key");
-    } else checkFiles(given, problem);
+    const isTls = /^(http|grpc)s:/.test(endpoint);
+    const address = { isTls, schemes: "https:// and grpcs://", where: "endpoint" };
+    for (const { at, message } of problemsOfTls(given, address)) problem(at, message);
   };
-}
-
-const tlsFiles = ["certificate", "client_certificate", "client_key"] as const;
-
-function tlsFilesOf(given: TlsSettings): (typeof tlsFiles)[number][] {
-  return tlsFiles.filter((name) => given[name] !== undefined);
-}
-
-function checkFiles(
-  given: TlsSettings,
-  problem: (name: (typeof tlsFiles)[number], message: string) => void,
-): void {
-  const { certificate, client_certificate, client_key } = given;
-  const check = (name: (typeof tlsFiles)[number], part: TlsSettings): void => {
-    try {
-      readMaterial(part);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const isFile = code !== undefined && !code.startsWith("ERR_");
-      problem(name, isFile ? `cannot be read: ${code}` : `cannot be used: ${message}`);
-    }
-  };
-  if (certificate !== undefined) check("certificate", { certificate });
-  if (client_certificate !== undefined) {
-    check("client_certificate", { client_certificate });
-    check("client_key", { client_certificate, client_key });
-  }
 }

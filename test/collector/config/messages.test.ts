@@ -24,7 +24,7 @@ describe("a mistake in a variable", () => {
   });
 
   it.each([
-    "SONDE_LOKI_URL",
+    "SONDE_KAFKA_BROKERS",
     "SONDE_STORE",
     "SONDE_STORE_RETENTION",
     "SONDE_STORE_MAX_BYTES",
@@ -67,20 +67,20 @@ describe("a mistake in the file", () => {
     ["outputs: 1", "1 outputs: is not a group of names with values"],
     ["outputs:\n  jager: {}", '2 outputs.jager: no such output type; did you mean "jaeger"?'],
     [
-      "outputs:\n  lokki: {}",
-      '2 outputs.lokki: no such output type; if you mean "loki", that is not available in this version',
+      "outputs:\n  kaffka: {}",
+      '2 outputs.kaffka: no such output type; if you mean "kafka", that is not available in this version',
     ],
-    ["outputs:\n  loki: {}", "2 outputs.loki: this output type is not available in this version"],
+    ["outputs:\n  kafka: {}", "2 outputs.kafka: this output type is not available in this version"],
     [
       "outputs:\n  mine: {}",
       "2 outputs.mine: no such output type; " +
-        "there are debug, elasticsearch, file, jaeger, otlp, prometheus; " +
+        "there are debug, elasticsearch, file, jaeger, loki, otlp, prometheus; " +
         "an output of another name needs a type",
     ],
     [
       "outputs:\n  mine:\n    type: own",
       "3 outputs.mine.type: no such output type; " +
-        "there are debug, elasticsearch, file, jaeger, otlp, prometheus",
+        "there are debug, elasticsearch, file, jaeger, loki, otlp, prometheus",
     ],
     [
       "outputs:\n  mine:\n    type: otpl",
@@ -205,7 +205,7 @@ describe("too much of a thing in the file", () => {
 describe("several mistakes", () => {
   it("are all told at once, those of the file first and by line", async () => {
     const yaml = `outputs:
-  lokki: {}
+  kaffka: {}
   debug: { verbosity: itemz }
 host: 0.0.0.0
 web_port: 70000

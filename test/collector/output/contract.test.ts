@@ -6,6 +6,8 @@ import { open as openElasticsearch } from "../../../collector/output/elasticsear
 import { settings as elasticsearchSettings } from "../../../collector/output/elasticsearch/settings.ts";
 import { open as openFile } from "../../../collector/output/file/file.ts";
 import { settings as fileSettings } from "../../../collector/output/file/settings.ts";
+import { open as openLoki } from "../../../collector/output/loki/loki.ts";
+import { settings as lokiSettings } from "../../../collector/output/loki/settings.ts";
 import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
 import { open as openPrometheus } from "../../../collector/output/prometheus/prometheus.ts";
@@ -15,6 +17,7 @@ import { validate } from "../../../collector/wire/validate.ts";
 import { outputContext, outputContract } from "../../contract/output.ts";
 import { startSink } from "../../support/sink.ts";
 import { startServer } from "./elasticsearch-server.ts";
+import { readPush, startLoki } from "./loki-server.ts";
 
 const away = { status: 503, body: "away" };
 
@@ -63,6 +66,36 @@ outputContract("elasticsearch", async () => {
   };
 });
 
+for (const protocol of ["otlp", "push"]) {
+  outputContract(`loki by ${protocol}`, async () => {
+    const server = await startLoki();
+    const settings = lokiSettings.parse({ url: server.url, protocol });
+    let failures = 0;
+    return {
+      output: await openLoki(settings, outputContext()),
+      arrived: async () => {
+        const taken = server.received.slice(failures);
+        const counts = taken.map(({ body }) =>
+          protocol === "push"
+            ? Object.values(readPush(body)).flat().length
+            : validItems(validate("logs", body)),
+        );
+        return counts.reduce((sum, count) => sum + count, 0);
+      },
+      outage: {
+        begin: async () => {
+          server.answer = [503, "away"];
+        },
+        end: async () => {
+          server.answer = [204, ""];
+          failures = server.received.length;
+        },
+      },
+      close: () => server.close(),
+    };
+  });
+}
+
 outputContract("prometheus", async () => ({
   output: await openPrometheus(prometheusSettings.parse({ port: 0 }), outputContext()),
   arrived: async () => undefined, // series, not points: prometheus.test.ts looks at these
@@ -104,3 +137,7 @@ outputContract("debug", async () => {
     close: async () => {},
   };
 });
+
+function validItems(result: ReturnType<typeof validate>): number {
+  return result.kind === "valid" ? result.batch.items : 0;
+}

@@ -249,7 +249,7 @@ describe("an answer that is none", () => {
     await server.close();
     const outcome = await output.deliver(deliveryOf([three()]), never);
     expect(outcome).toMatchObject({ kind: "retry", reason: "unreachable" });
-    expect(outcome).toHaveProperty("detail", `${new URL(server.url).host}: ECONNREFUSED`);
+    expect(outcome).toHaveProperty("detail", `connect ECONNREFUSED ${new URL(server.url).host}`);
   });
 
   test("too late, also when it drips: the time for a request is limited", async () => {
@@ -290,7 +290,7 @@ describe("an answer that is none", () => {
       return true;
     };
     const outcome = await output.deliver(deliveryOf([three()]), stop.signal);
-    expect(outcome).toMatchObject({ kind: "retry", detail: "stopped before it answered" });
+    expect(outcome).toMatchObject({ kind: "retry", detail: "cut off, since the collector stops" });
     expect(await output.deliver(deliveryOf([three()]), stop.signal)).toMatchObject({
       kind: "retry",
     });

@@ -161,7 +161,10 @@ test("an answer before the whole request was read is the answer", async () => {
 
 test("nothing of a request is sent any more once its memory may be used again", async () => {
   const [server, output] = await start();
-  const delivery = deliveryOf("traces", Array.from({ length: 800 }, () => 30));
+  const delivery = deliveryOf(
+    "traces",
+    Array.from({ length: 800 }, () => 30),
+  );
   const sent = Buffer.concat(delivery.entries.map(({ batch }) => batch.bytes));
   const came: Buffer[] = [];
   server.accepts = (socket) => {

@@ -2,7 +2,8 @@
 
 import { deepStrictEqual } from "node:assert";
 import { judge } from "../../../collector/output/elasticsearch/answer.ts";
-import { messageOf, outcomeOfSuccess } from "../../../collector/output/otlp/answer.ts";
+import { messageOf } from "../../../collector/output/http-outcome.ts";
+import { outcomeOfSuccess } from "../../../collector/output/otlp/answer.ts";
 import { retryAfterMs } from "../../../collector/output/retry-after.ts";
 import { encodeStatus } from "../../../collector/receive/rpc-status.ts";
 import { decodeMessage, encodeResponse } from "../../support/otlp.ts";
@@ -12,7 +13,11 @@ import { demand, type Target } from "../target.ts";
 export const targets: readonly Target[] = [
   {
     name: "otlp-answer",
-    covers: ["collector/output/otlp/answer.ts", "collector/wire/validate.ts"],
+    covers: [
+      "collector/output/otlp/answer.ts",
+      "collector/output/http-outcome.ts",
+      "collector/wire/validate.ts",
+    ],
     shape: "protobuf",
     seeds: otlpAnswers,
     run: readOtlp,

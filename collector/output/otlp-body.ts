@@ -2,9 +2,9 @@
 
 import { promisify } from "node:util";
 import { constants, gzip, zstdCompress } from "node:zlib";
-import type { Scratch } from "../../memory/scratch.ts";
-import type { Room } from "../../wire/room.ts";
-import type { Delivery } from "../output.ts";
+import type { Scratch } from "../memory/scratch.ts";
+import type { Room } from "../wire/room.ts";
+import type { Delivery } from "./output.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
 
