@@ -36,8 +36,11 @@ import type * as sdkTrace from "@opentelemetry/sdk-trace";
 import type * as yaml from "yaml";
 import type * as configFile from "./config-file.ts";
 import type * as encode from "./metrics/encode.ts";
+import type * as host from "./metrics/host.ts";
 import type * as openMetrics from "./metrics/open-metrics.ts";
 import type * as own from "./metrics/own.ts";
+import type * as ofProcess from "./metrics/process.ts";
+import type * as runtime from "./metrics/runtime.ts";
 import type * as jaeger from "./propagate/jaeger.ts";
 import type * as ottrace from "./propagate/ottrace.ts";
 import type * as xray from "./propagate/xray.ts";
@@ -87,8 +90,11 @@ export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
 interface Own {
   "./config-file": typeof configFile;
   "./metrics/encode": typeof encode;
+  "./metrics/host": typeof host;
   "./metrics/open-metrics": typeof openMetrics;
   "./metrics/own": typeof own;
+  "./metrics/process": typeof ofProcess;
+  "./metrics/runtime": typeof runtime;
   "./propagate/jaeger": typeof jaeger;
   "./propagate/ottrace": typeof ottrace;
   "./propagate/xray": typeof xray;

@@ -107,6 +107,9 @@ export interface Settings extends SamplerSettings {
   readonly exemplarFilter: (typeof exemplarFilters)[number];
   /** Whether http.server.active_requests is told. */
   readonly activeRequests: boolean;
+  readonly processMetrics: boolean;
+  /** Those of the machine. */
+  readonly hostMetrics: boolean;
   readonly prometheusHost: string;
   readonly prometheusPort: number;
   readonly limits: Limits;
@@ -192,6 +195,8 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
       ) ?? "explicit_bucket_histogram",
     exemplarFilter: read.choice(["OTEL_METRICS_EXEMPLAR_FILTER"], exemplarFilters) ?? "trace_based",
     activeRequests: read.isTrue(["SONDE_HTTP_ACTIVE_REQUESTS"]),
+    processMetrics: read.choice(["SONDE_PROCESS_METRICS"], ["true", "false"]) !== "false",
+    hostMetrics: read.isTrue(["SONDE_HOST_METRICS"]),
     // Not "localhost", which is ::1 or 127.0.0.1 as the resolver likes.
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),

@@ -1,8 +1,11 @@
 // The metrics that are ours, for readers of sdk-metrics: collected through its interface for foreign ones.
 
+import type { Cluster } from "node:cluster";
+import { isMainThread } from "node:worker_threads";
 import type { MetricData, MetricProducer, ScopeMetrics } from "@opentelemetry/sdk-metrics";
-import { load } from "../packages.ts";
+import { load, loadOwn } from "../packages.ts";
 import type { Settings } from "../settings.ts";
+import { messageOf, tell } from "../tell.ts";
 import { clientDurations, serverDurations } from "./durations.ts";
 import { cumulative, Reader } from "./reader.ts";
 import type { Measured, ReaderForm } from "./reader.ts";
@@ -12,13 +15,22 @@ export interface OwnMetrics extends MetricProducer {
   collectNow(): readonly ScopeMetrics[];
 }
 
+type OwnSettings = Pick<
+  Settings,
+  "activeRequests" | "hostMetrics" | "processMetrics" | "instrumentations"
+>;
+
 /** What a reader has been given is its own affair, so each has one of its own. */
 export function ownMetricsFor(settings: OwnSettings, form: ReaderForm = cumulative): OwnMetrics {
   const reader = new Reader(form);
-  const collectNow = (): ScopeMetrics[] => {
-    const http = reader.collect(() => httpMetrics(reader, settings));
-    return http.length > 0 ? [{ scope: { name: "sonde/http" }, metrics: http }] : [];
-  };
+  const sources = Object.entries(sourcesFor(reader, settings));
+  const collectNow = (): ScopeMetrics[] =>
+    reader.collect(() =>
+      sources.flatMap(([name, read]): ScopeMetrics[] => {
+        const metrics = readFrom(name, read);
+        return metrics.length > 0 ? [{ scope: { name: `sonde/${name}` }, metrics }] : [];
+      }),
+    );
   return {
     collect() {
       const { resourceFromAttributes } = load("@opentelemetry/resources");
@@ -32,25 +44,54 @@ export function ownMetricsFor(settings: OwnSettings, form: ReaderForm = cumulati
   };
 }
 
-export type OwnSettings = Pick<Settings, "activeRequests">;
+type Source = () => readonly MetricData[];
 
-function httpMetrics(reader: Reader, { activeRequests }: OwnSettings): MetricData[] {
-  const durations = [serverDurations, clientDurations].flatMap(({ name, description, series }) =>
-    reader.histogram({ name, description, unit: "s" }, series),
-  );
-  const active = activeRequests ? activePerMethod() : [];
-  if (active.length === 0) return durations;
-  return [
-    ...durations,
-    reader.level(
-      {
-        name: "http.server.active_requests",
-        description: "Number of active HTTP server requests.",
-        unit: "{request}",
-      },
-      active,
-    ),
+function sourcesFor(reader: Reader, settings: OwnSettings): Readonly<Record<string, Source>> {
+  const sources: Record<string, Source> = { http: () => httpMetrics(reader, settings) };
+  if (settings.instrumentations.has("runtime-node")) {
+    sources["runtime"] = loadOwn("./metrics/runtime").watchRuntime(reader);
+  }
+  if (settings.processMetrics && isMainThread) {
+    sources["process"] = loadOwn("./metrics/process").watchProcess(reader);
+  }
+  if (settings.hostMetrics && isMainThread && isPrimary()) {
+    sources["host"] = loadOwn("./metrics/host").watchHost(reader);
+  }
+  return sources;
+}
+
+function isPrimary(): boolean {
+  const cluster: unknown = process.getBuiltinModule("node:cluster");
+  return (cluster as Cluster).isPrimary; // the type is of what `import` makes of it
+}
+
+function readFrom(name: string, read: Source): MetricData[] {
+  try {
+    return [...read()];
+  } catch (error) {
+    tell(`metrics of ${name} are missing: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+export const httpInstruments = {
+  server: { name: serverDurations.name, description: serverDurations.description, unit: "s" },
+  client: { name: clientDurations.name, description: clientDurations.description, unit: "s" },
+  active: {
+    name: "http.server.active_requests",
+    description: "Number of active HTTP server requests.",
+    unit: "{request}",
+  },
+} as const;
+
+function httpMetrics(reader: Reader, { activeRequests }: OwnSettings): readonly MetricData[] {
+  const metrics = [
+    ...reader.histogram(httpInstruments.server, serverDurations.series),
+    ...reader.histogram(httpInstruments.client, clientDurations.series),
   ];
+  const active = activeRequests ? activePerMethod() : [];
+  if (active.length > 0) metrics.push(reader.level(httpInstruments.active, active));
+  return metrics;
 }
 
 /** Opt-in by the conventions. By method and scheme. */

@@ -53,13 +53,13 @@ export class Reader {
   }
 
   /** All that `read` makes is of one moment. */
-  collect(read: () => MetricData[]): MetricData[] {
+  collect<Collected>(read: () => Collected): Collected {
     this.#nowMs = performance.now();
     this.#now = hrTimeOf(Date.now());
-    const metrics = read();
+    const collected = read();
     this.#since = this.#now;
     this.#sinceMs = this.#nowMs;
-    return metrics;
+    return collected;
   }
 
   gauge(instrument: Instrument, values: readonly Measured[]): MetricData {
