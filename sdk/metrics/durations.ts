@@ -3,10 +3,8 @@
 // every measurement, which costs a request more than its span.
 
 import type { Attributes } from "@opentelemetry/api";
+import { maxSeries, overflow } from "./overflow.ts";
 import { Series } from "./series.ts";
-
-/** Attribute sets of one metric, the one for all others included; sdk-metrics has the same limit. */
-const maxSeries = 2000;
 
 /** The requests of one method, scheme and version of the protocol: few, and the same for many requests. */
 export class Family {
@@ -72,7 +70,7 @@ export class Durations {
       return series;
     }
     if (!this.#overflow) {
-      this.#overflow = new Series({ "otel.metric.overflow": true });
+      this.#overflow = new Series({ [overflow]: true });
       this.series.push(this.#overflow);
     }
     return this.#overflow;

@@ -13,6 +13,7 @@ import { Encoder } from "../export/encoder.ts";
 import { load } from "../packages.ts";
 import { partAt } from "../trace/ids.ts";
 import { Attributes } from "../trace/values.ts";
+import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
 
 /** An ExportMetricsServiceRequest. */
@@ -40,6 +41,7 @@ export function encodeMetrics({ resource, scopeMetrics }: ResourceMetrics): Uint
 function encodeMetric(encoder: Encoder, metric: MetricData): void {
   const { DataPointType } = load("@opentelemetry/sdk-metrics");
   const { name, description, unit } = metric.descriptor;
+  tellOfOverflow(metric);
   const start = encoder.begin(0x12);
   encoder.text(0x0a, name);
   if (description !== "") encoder.text(0x12, description);

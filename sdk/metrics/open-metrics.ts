@@ -4,6 +4,7 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { DataPoint, Histogram, MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
+import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
 
 type Type = "counter" | "gauge" | "histogram";
@@ -33,6 +34,7 @@ export function openMetricsOf({ resource, scopeMetrics }: ResourceMetrics): stri
 }
 
 function addMetric(families: Map<string, Family>, metric: MetricData, ofScope: Attributes): void {
+  tellOfOverflow(metric);
   const type = typeOf(metric);
   const { name: given, description } = metric.descriptor;
   const name = nameOf(given).replace(type === "counter" ? /_total$/ : /$^/, "");

@@ -2,7 +2,7 @@
 // conventions. Read when a reader asks; what cannot be read then is a histogram of Node's own, fed by a
 // timer in C++, and an observer that is called after collections.
 
-import type { PerformanceEntry } from "node:perf_hooks";
+import type { monitorEventLoopDelay, PerformanceEntry } from "node:perf_hooks";
 import type { MetricData } from "@opentelemetry/sdk-metrics";
 import { tell } from "../tell.ts";
 import type { Instrument, Measured, Reader } from "./reader.ts";
@@ -82,23 +82,6 @@ export function watchRuntime(reader: Reader): () => MetricData[] {
   const collections = watchCollections();
   const kinds = new Set<string>();
 
-  const readDelays = (): MetricData[] => {
-    if (delays.count < 2) return [];
-    const { min, max, mean, stddev } = delays;
-    const [p50, p90, p99] = [50, 90, 99].map((share) => delays.percentile(share));
-    delays.reset();
-    const seconds = (instrument: Instrument, nanos = 0): MetricData =>
-      reader.gauge(instrument, [[Number.isNaN(nanos) ? 0 : nanos / 1e9]]);
-    return [
-      seconds(all.delayMin, min),
-      seconds(all.delayMax, max),
-      seconds(all.delayMean, mean),
-      seconds(all.delayStddev, stddev),
-      seconds(all.delayP50, p50),
-      seconds(all.delayP90, p90),
-      seconds(all.delayP99, p99),
-    ];
-  };
   const readLoop = (): MetricData[] => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
@@ -135,12 +118,32 @@ export function watchRuntime(reader: Reader): () => MetricData[] {
     ];
   };
   return () => [
-    ...readDelays(),
+    ...readDelays(reader, delays),
     ...readLoop(),
     ...readHeap(),
     ...reader.histogram(all.gc, collections),
     reader.gauge(all.resources, countResources(kinds)),
   ];
+}
+
+function readDelays(
+  reader: Reader,
+  delays: ReturnType<typeof monitorEventLoopDelay>,
+): MetricData[] {
+  if (delays.count < 2) return [];
+  const nanos: readonly (readonly [Instrument, number])[] = [
+    [all.delayMin, delays.min],
+    [all.delayMax, delays.max],
+    [all.delayMean, delays.mean],
+    [all.delayStddev, delays.stddev],
+    [all.delayP50, delays.percentile(50)],
+    [all.delayP90, delays.percentile(90)],
+    [all.delayP99, delays.percentile(99)],
+  ];
+  delays.reset();
+  return nanos.map(([instrument, value]) =>
+    reader.gauge(instrument, [[Number.isNaN(value) ? 0 : value / 1e9]]),
+  );
 }
 
 const mostKinds = 100;
