@@ -35,6 +35,7 @@ import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
 import type * as yaml from "yaml";
 import type * as configFile from "./config-file.ts";
+import type * as sockets from "./instrument/sockets.ts";
 import type * as encode from "./metrics/encode.ts";
 import type * as host from "./metrics/host.ts";
 import type * as openMetrics from "./metrics/open-metrics.ts";
@@ -89,6 +90,7 @@ export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
 /** Files of ours that few apps need: each module costs the start about as much as reading all settings. */
 interface Own {
   "./config-file": typeof configFile;
+  "./instrument/sockets": typeof sockets;
   "./metrics/encode": typeof encode;
   "./metrics/host": typeof host;
   "./metrics/open-metrics": typeof openMetrics;

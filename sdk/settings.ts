@@ -35,6 +35,7 @@ export const instrumentationNames = [
   "kafkajs",
   "amqplib",
   "socket.io",
+  "ws",
   "grpc",
   "graphql",
   "aws-sdk",

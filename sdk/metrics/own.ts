@@ -9,6 +9,7 @@ import { messageOf, tell } from "../tell.ts";
 import { clientDurations, serverDurations } from "./durations.ts";
 import { cumulative, Reader } from "./reader.ts";
 import type { Measured, ReaderForm } from "./reader.ts";
+import { lateSources } from "./sources.ts";
 
 export interface OwnMetrics extends MetricProducer {
   /** For the end of a process, when nothing asynchronous happens any more. */
@@ -25,12 +26,13 @@ export function ownMetricsFor(settings: OwnSettings, form: ReaderForm = cumulati
   const reader = new Reader(form);
   const sources = Object.entries(sourcesFor(reader, settings));
   const collectNow = (): ScopeMetrics[] =>
-    reader.collect(() =>
-      sources.flatMap(([name, read]): ScopeMetrics[] => {
+    reader.collect(() => {
+      const late = [...lateSources].map(([name, read]) => [name, () => read(reader)] as const);
+      return [...sources, ...late].flatMap(([name, read]): ScopeMetrics[] => {
         const metrics = readFrom(name, read);
         return metrics.length > 0 ? [{ scope: { name: `sonde/${name}` }, metrics }] : [];
-      }),
-    );
+      });
+    });
   return {
     collect() {
       const { resourceFromAttributes } = load("@opentelemetry/resources");
