@@ -59,6 +59,11 @@ export interface Health {
   handler(options?: HandlerOptions): HealthHandler;
 }
 
+export const healthMetrics = {
+  status: { name: "health.check.status", unit: "" },
+  duration: { name: "health.check.duration", unit: "s" },
+} as const;
+
 const mostChecks = 100;
 const mostMs = 60_000;
 
@@ -191,8 +196,8 @@ async function run(one: Registered): Promise<CheckReport> {
   const error = await outcomeOf(one, begunMs);
   const durationMs = performance.now() - begunMs;
   const attributes = { "health.check.name": one.name, "health.check.critical": one.isCritical };
-  metrics.gauge("health.check.status", error === undefined ? 1 : 0, attributes);
-  metrics.timing("health.check.duration", durationMs, attributes);
+  metrics.gauge(healthMetrics.status.name, error === undefined ? 1 : 0, attributes);
+  metrics.timing(healthMetrics.duration.name, durationMs, attributes);
   return {
     status: error === undefined ? "ok" : "failed",
     critical: one.isCritical,
