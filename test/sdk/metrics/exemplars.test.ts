@@ -1,12 +1,10 @@
 // Exemplars lead from a duration to a trace: through the whole way out, as they stand on the wire.
 
-import { once } from "node:events";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Exemplar, HistogramDataPoint } from "../../support/otlp.ts";
 import { until } from "../../support/until.ts";
 import { appFile, startApp } from "../support/app.ts";
+import { freePort } from "../support/http.ts";
 import { startSink } from "../support/sink.ts";
 import type { Sink } from "../support/sink.ts";
 
@@ -135,12 +133,3 @@ describe("for Prometheus", () => {
       .toSorted();
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // it listens on TCP
-  server.close();
-  await once(server, "close");
-  return port;
-}
