@@ -4,7 +4,7 @@
 
 import type { ContextManager } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
-import type { IMetricReader, PushMetricExporter } from "@opentelemetry/sdk-metrics";
+import type { IMetricReader, InstrumentType, PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import { setDiagnostics } from "./diagnostics.ts";
 import { Batch } from "./export/batch.ts";
 import type { Send } from "./export/batch.ts";
@@ -15,10 +15,11 @@ import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
-import { type HttpMetrics, httpMetrics, httpMetricsFor } from "./metrics/durations.ts";
+import type { OwnMetrics } from "./metrics/own.ts";
+import type { ReaderForm } from "./metrics/reader.ts";
 import { printMetrics } from "./export/stdout.ts";
 import { collectNow } from "./metrics/collect-now.ts";
-import { load } from "./packages.ts";
+import { load, loadOwn } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
@@ -189,21 +190,16 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
-        return servePrometheus(settings, [httpMetrics]);
+        return servePrometheus(settings, [ownMetrics(settings)]);
       case "console":
-        return periodicReader(
-          new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(),
-          httpMetrics,
-          settings,
-        );
+        return push(new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(), settings)
+          .reader;
       case "otlp/stdout":
-        return periodicReader(printMetrics(), httpMetrics, settings);
+        return push(printMetrics(), settings).reader;
       case "otlp": {
-        const exporter = otlpMetrics(settings, sender);
-        const http = httpMetricsOf(exporter);
-        const reader = periodicReader(exporter, http, settings);
-        pushed.push({ reader, exporter, http });
-        return reader;
+        const one = push(otlpMetrics(settings, sender), settings);
+        pushed.push(one);
+        return one.reader;
       }
       default:
         return exporter satisfies never;
@@ -216,8 +212,8 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
   return {
     gather: () => provider.forceFlush(),
     gatherNow() {
-      for (const { reader, exporter, http } of pushed) {
-        const collected = collectNow(provider, reader, http.collectNow());
+      for (const { reader, exporter, own } of pushed) {
+        const collected = collectNow(provider, reader, own.collectNow());
         if (collected) exporter.export(collected, () => {});
       }
     },
@@ -228,25 +224,38 @@ function startMetrics({ settings, resource, sender }: Start): Running | undefine
 interface Pushed {
   readonly reader: IMetricReader;
   readonly exporter: PushMetricExporter;
-  readonly http: HttpMetrics;
+  readonly own: OwnMetrics;
 }
 
-function httpMetricsOf(exporter: PushMetricExporter): HttpMetrics {
-  const { AggregationTemporality, InstrumentType } = load("@opentelemetry/sdk-metrics");
-  const temporality = exporter.selectAggregationTemporality?.(InstrumentType.HISTOGRAM);
-  return temporality === AggregationTemporality.DELTA ? httpMetricsFor("delta") : httpMetrics;
-}
-
-function periodicReader(
-  exporter: PushMetricExporter,
-  http: HttpMetrics,
-  settings: Settings,
-): IMetricReader {
+function push(exporter: PushMetricExporter, settings: Settings): Pushed {
   const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
-  return new PeriodicExportingMetricReader({
+  const own = ownMetrics(settings, formOf(exporter));
+  const reader = new PeriodicExportingMetricReader({
     exporter,
-    metricProducers: [http],
+    metricProducers: [own],
     exportIntervalMillis: settings.metricIntervalMs,
     exportTimeoutMillis: settings.metricTimeoutMs,
   });
+  return { reader, exporter, own };
+}
+
+function ownMetrics(settings: Settings, form?: ReaderForm): OwnMetrics {
+  return loadOwn("./metrics/own").ownMetricsFor(settings, form);
+}
+
+/** What sdk-metrics makes for this exporter, ours is made like. */
+function formOf(exporter: PushMetricExporter): ReaderForm {
+  const { AggregationTemporality, AggregationType, InstrumentType } = load(
+    "@opentelemetry/sdk-metrics",
+  );
+  const temporalityOf = (type: InstrumentType) =>
+    exporter.selectAggregationTemporality?.(type) === AggregationTemporality.DELTA
+      ? "delta"
+      : "cumulative";
+  const { type } = exporter.selectAggregation?.(InstrumentType.HISTOGRAM) ?? {};
+  return {
+    histograms: temporalityOf(InstrumentType.HISTOGRAM),
+    counters: temporalityOf(InstrumentType.OBSERVABLE_COUNTER),
+    isExponential: type === AggregationType.EXPONENTIAL_HISTOGRAM,
+  };
 }

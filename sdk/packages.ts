@@ -28,7 +28,6 @@ import type * as instrumentationRedis from "@opentelemetry/instrumentation-redis
 import type * as instrumentationRuntimeNode from "@opentelemetry/instrumentation-runtime-node";
 import type * as instrumentationSocketIo from "@opentelemetry/instrumentation-socket.io";
 import type * as instrumentationUndici from "@opentelemetry/instrumentation-undici";
-import type * as otlpTransformer from "@opentelemetry/otlp-transformer";
 import type * as propagatorB3 from "@opentelemetry/propagator-b3";
 import type * as resources from "@opentelemetry/resources";
 import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
@@ -36,6 +35,13 @@ import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
 import type * as yaml from "yaml";
 import type * as configFile from "./config-file.ts";
+import type * as sockets from "./instrument/sockets.ts";
+import type * as encode from "./metrics/encode.ts";
+import type * as host from "./metrics/host.ts";
+import type * as openMetrics from "./metrics/open-metrics.ts";
+import type * as own from "./metrics/own.ts";
+import type * as ofProcess from "./metrics/process.ts";
+import type * as runtime from "./metrics/runtime.ts";
 import type * as jaeger from "./propagate/jaeger.ts";
 import type * as ottrace from "./propagate/ottrace.ts";
 import type * as xray from "./propagate/xray.ts";
@@ -67,7 +73,6 @@ interface Packages {
   "@opentelemetry/instrumentation-runtime-node": typeof instrumentationRuntimeNode;
   "@opentelemetry/instrumentation-socket.io": typeof instrumentationSocketIo;
   "@opentelemetry/instrumentation-undici": typeof instrumentationUndici;
-  "@opentelemetry/otlp-transformer": typeof otlpTransformer;
   "@opentelemetry/propagator-b3": typeof propagatorB3;
   "@opentelemetry/resources": typeof resources;
   "@opentelemetry/sdk-metrics": typeof sdkMetrics;
@@ -85,6 +90,13 @@ export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
 /** Files of ours that few apps need: each module costs the start about as much as reading all settings. */
 interface Own {
   "./config-file": typeof configFile;
+  "./instrument/sockets": typeof sockets;
+  "./metrics/encode": typeof encode;
+  "./metrics/host": typeof host;
+  "./metrics/open-metrics": typeof openMetrics;
+  "./metrics/own": typeof own;
+  "./metrics/process": typeof ofProcess;
+  "./metrics/runtime": typeof runtime;
   "./propagate/jaeger": typeof jaeger;
   "./propagate/ottrace": typeof ottrace;
   "./propagate/xray": typeof xray;

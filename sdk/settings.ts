@@ -35,6 +35,7 @@ export const instrumentationNames = [
   "kafkajs",
   "amqplib",
   "socket.io",
+  "ws",
   "grpc",
   "graphql",
   "aws-sdk",
@@ -105,6 +106,11 @@ export interface Settings extends SamplerSettings {
   readonly temporality: (typeof temporalities)[number];
   readonly histogramAggregation: (typeof histogramAggregations)[number];
   readonly exemplarFilter: (typeof exemplarFilters)[number];
+  /** Whether http.server.active_requests is told. */
+  readonly activeRequests: boolean;
+  readonly processMetrics: boolean;
+  /** Those of the machine. */
+  readonly hostMetrics: boolean;
   readonly prometheusHost: string;
   readonly prometheusPort: number;
   readonly limits: Limits;
@@ -189,6 +195,9 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
         histogramAggregations,
       ) ?? "explicit_bucket_histogram",
     exemplarFilter: read.choice(["OTEL_METRICS_EXEMPLAR_FILTER"], exemplarFilters) ?? "trace_based",
+    activeRequests: read.isTrue(["SONDE_HTTP_ACTIVE_REQUESTS"]),
+    processMetrics: read.choice(["SONDE_PROCESS_METRICS"], ["true", "false"]) !== "false",
+    hostMetrics: read.isTrue(["SONDE_HOST_METRICS"]),
     // Not "localhost", which is ::1 or 127.0.0.1 as the resolver likes.
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),

@@ -10,7 +10,7 @@ import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/module
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
 import { startReference } from "./reference.ts";
-import { keepExemplars } from "./metrics/durations.ts";
+import { keepDurations } from "./metrics/series.ts";
 import { load } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
@@ -69,7 +69,7 @@ function startNow(): Sonde {
     settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
-  keepExemplars(settings.exemplarFilter);
+  keepDurations(settings);
   startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),

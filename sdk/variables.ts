@@ -47,6 +47,8 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["SONDE_ENGINE", engines],
   ["SONDE_HTTP_ACTIVE_REQUESTS", "boolean"],
   ["SONDE_LOG_IDS", ["true", "false"]],
+  ["SONDE_PROCESS_METRICS", ["true", "false"]],
+  ["SONDE_HOST_METRICS", "boolean"],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_CONFIG_FILE", "text"],
   ["OTEL_SERVICE_NAME", "text"],

@@ -82,6 +82,31 @@ export class Encoder {
     this.varint(value);
   }
 
+  /** A whole number in eight bytes. */
+  fixed64(tag: number, value: number): void {
+    this.reserve(9);
+    this.bytes[this.at++] = tag;
+    this.bare64(value);
+  }
+
+  double(tag: number, value: number): void {
+    this.reserve(9);
+    this.bytes[this.at++] = tag;
+    this.bareDouble(value);
+  }
+
+  /** As one of a packed list. */
+  bare64(value: number): void {
+    this.reserve(8);
+    this.at = this.bytes.writeUInt32LE(value >>> 0, this.at); // `>>>` takes the lower half of any
+    this.at = this.bytes.writeInt32LE(Math.floor(value / 0x1_0000_0000) | 0, this.at);
+  }
+
+  bareDouble(value: number): void {
+    this.reserve(8);
+    this.at = this.bytes.writeDoubleLE(value, this.at);
+  }
+
   /** Nanoseconds since 1970. 10⁹ is 1 953 125 × 2⁹, and so many steps are exact in a double until 2116. */
   time(tag: number, [seconds, nanos]: HrTime): void {
     const steps = seconds * 1_953_125;

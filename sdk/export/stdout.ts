@@ -2,15 +2,14 @@
 // collect what a process prints. Beside the app's own lines, as it asks for.
 
 import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
-import { load } from "../packages.ts";
+import { loadOwn } from "../packages.ts";
+import { printLine } from "./json.ts";
 
 export function printMetrics(): PushMetricExporter {
-  const { JsonMetricsSerializer } = load("@opentelemetry/otlp-transformer");
+  const print = printLine("metrics"); // in one piece, so that two writers do not mix
   return {
     export(metrics, done) {
-      const line = JsonMetricsSerializer.serializeRequest(metrics);
-      // In one piece, so that two writers do not mix.
-      if (line) process.stdout.write(`${Buffer.from(line).toString()}\n`);
+      print(loadOwn("./metrics/encode").encodeMetrics(metrics));
       done({ code: 0 });
     },
     forceFlush: () => Promise.resolve(),

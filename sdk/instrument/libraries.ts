@@ -3,7 +3,7 @@
 // values, whether in SQL, in commands or in documents.
 
 import type { Span } from "@opentelemetry/api";
-import { load } from "../packages.ts";
+import { load, loadOwn } from "../packages.ts";
 import { traceGraphql } from "./graphql.ts";
 import { describeCommand, traceRedis } from "./redis.ts";
 import { operationOf, scrubMysql, scrubSql } from "./sql.ts";
@@ -118,7 +118,18 @@ export const libraries: readonly Instrumentation[] = [
         onIgnoreEventList: ["connect", "connection"], // as the reserved ones are
       });
     },
-    loaded: keepListenersRemovable,
+    loaded(exports, { engine }) {
+      keepListenersRemovable(exports);
+      if (engine === "sonde") loadOwn("./instrument/sockets").countSocketIo(exports);
+    },
+  },
+  {
+    name: "ws",
+    engine: "sonde",
+    libraries: ["ws"],
+    versions: ">=7.0.0 <9",
+    start() {},
+    loaded: (exports) => loadOwn("./instrument/sockets").countWebSockets(exports),
   },
   {
     name: "grpc",

@@ -81,8 +81,10 @@ export const instrumentations: readonly Instrumentation[] = [
   },
   { name: "fastify", start: nameFastifyRoutes },
   { name: "console", start: sendConsoleLogs },
+  { name: "runtime-node", engine: "sonde", start() {} }, // read by what collects metrics
   {
     name: "runtime-node",
+    engine: "opentelemetry",
     start() {
       const { metrics } = load("@opentelemetry/api");
       const { RuntimeNodeInstrumentation } = load("@opentelemetry/instrumentation-runtime-node");

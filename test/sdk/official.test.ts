@@ -162,6 +162,7 @@ async function runUnder(
       OTEL_SERVICE_NAME: "orders",
       OTEL_RESOURCE_ATTRIBUTES: "team=shop",
       OTEL_NODE_RESOURCE_DETECTORS: "all",
+      SONDE_PROCESS_METRICS: "false", // OpenTelemetry's has none of these
       OTEL_NODE_ENABLED_INSTRUMENTATIONS: "http,undici,express,pino,runtime-node",
     },
   });

@@ -70,7 +70,7 @@ export function describeMetrics(sink: Sink): Facts {
     const { sum, gauge, histogram, scope } = metric;
     const points: readonly (NumberDataPoint & HistogramDataPoint)[] =
       sum?.dataPoints ?? gauge?.dataPoints ?? histogram?.dataPoints ?? [];
-    const isRuntime = scope.endsWith("/instrumentation-runtime-node");
+    const isRuntime = scope === "runtime";
     const described = points.map((point) => {
       const attributes = plain(point.attributes);
       if (isRuntime) return Object.keys(attributes).toSorted().join(",");
@@ -96,7 +96,8 @@ export function describeMetrics(sink: Sink): Facts {
 /** Ours takes the place of two of OpenTelemetry's: what they record is compared, not who does. */
 function scopeOf(scope: string): string {
   const isHttp = /^(sonde\/http|@opentelemetry\/instrumentation-(http|undici))$/.test(scope);
-  return isHttp ? "http" : scope;
+  const isRuntime = /^(sonde\/runtime|@opentelemetry\/instrumentation-runtime-node)$/.test(scope);
+  return isHttp ? "http" : isRuntime ? "runtime" : scope;
 }
 
 /** The last that was sent of each, with all its points where two scopes have one of the same name. */

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import * as http from "node:http";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
 export const cleanups: (() => void)[] = [];
@@ -38,3 +38,13 @@ export async function open(port: number): Promise<{ socket: Socket; text: () => 
 
 export const head = (line: string, ...headers: string[]): string =>
   [`${line} HTTP/1.1`, "Host: shop.example", ...headers, "", ""].join("\r\n");
+
+/** For whoever cannot say which port it got. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  server.close();
+  await once(server, "close");
+  return port;
+}

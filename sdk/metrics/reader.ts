@@ -1,0 +1,200 @@
+// What one reader has been given so far, and in what form it wants things: sums since the process began
+// or since it last asked, histograms with fixed or with exponential buckets.
+
+import type { Attributes, HrTime } from "@opentelemetry/api";
+import type { DataPoint, MetricData } from "@opentelemetry/sdk-metrics";
+import { load } from "../packages.ts";
+import { hrTimeOf } from "../trace/clock.ts";
+import type { ExponentialCounts } from "./exponential.ts";
+import { bounds } from "./series.ts";
+import type { DurationPoint, Exemplary, ExponentialPoint, Series } from "./series.ts";
+
+export interface ReaderForm {
+  readonly histograms: "delta" | "cumulative";
+  /** Counters that are read where they are kept, as OpenTelemetry's observable ones. */
+  readonly counters: "delta" | "cumulative";
+  readonly isExponential: boolean;
+}
+
+/** As Prometheus has it. */
+export const cumulative: ReaderForm = {
+  histograms: "cumulative",
+  counters: "cumulative",
+  isExponential: false,
+};
+
+export interface Instrument {
+  readonly name: string;
+  readonly description: string;
+  readonly unit: string;
+}
+
+/** A value with what it is of. */
+export type Measured = readonly [value: number, attributes?: Attributes];
+
+interface Given {
+  readonly count: number;
+  readonly sum: number;
+  readonly counts: readonly number[];
+  readonly exponential: ExponentialCounts | undefined;
+}
+
+export class Reader {
+  readonly #form: ReaderForm;
+  readonly #given = new WeakMap<Series, Given>();
+  readonly #counted = new Map<string, number>();
+  #since: HrTime = startTime;
+  #sinceMs = 0;
+  #now: HrTime = startTime;
+  #nowMs = 0;
+
+  constructor(form: ReaderForm) {
+    this.#form = form;
+  }
+
+  /** All that `read` makes is of one moment. */
+  collect<Collected>(read: () => Collected): Collected {
+    this.#nowMs = performance.now();
+    this.#now = hrTimeOf(Date.now());
+    const collected = read();
+    this.#since = this.#now;
+    this.#sinceMs = this.#nowMs;
+    return collected;
+  }
+
+  gauge(instrument: Instrument, values: readonly Measured[]): MetricData {
+    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
+    return {
+      descriptor: descriptorOf(instrument),
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.GAUGE,
+      dataPoints: values.map((measured) => this.#point(measured)),
+    };
+  }
+
+  /** What goes up and down, and is a sum over all that has it. */
+  level(instrument: Instrument, values: readonly Measured[]): MetricData {
+    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
+    return {
+      descriptor: descriptorOf(instrument),
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.SUM,
+      isMonotonic: false,
+      dataPoints: values.map((measured) => this.#point(measured)),
+    };
+  }
+
+  counter(instrument: Instrument, values: readonly Measured[]): MetricData {
+    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
+    const isDelta = this.#form.counters === "delta";
+    return {
+      descriptor: descriptorOf(instrument),
+      aggregationTemporality: isDelta
+        ? AggregationTemporality.DELTA
+        : AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.SUM,
+      isMonotonic: true,
+      dataPoints: values.map(([value, attributes = {}]) => {
+        if (!isDelta) return this.#point([value, attributes]);
+        const key = `${instrument.name} ${JSON.stringify(attributes)}`;
+        const added = value - (this.#counted.get(key) ?? 0);
+        this.#counted.set(key, value);
+        return { ...this.#point([added, attributes]), startTime: this.#since };
+      }),
+    };
+  }
+
+  /** Nothing where there is nothing new. */
+  histogram(instrument: Instrument, series: readonly Series[]): readonly MetricData[] {
+    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
+    const isDelta = this.#form.histograms === "delta";
+    const aggregationTemporality = isDelta
+      ? AggregationTemporality.DELTA
+      : AggregationTemporality.CUMULATIVE;
+    const descriptor = descriptorOf(instrument);
+    const changed = series.filter((one) => !isDelta || this.#given.get(one)?.count !== one.count);
+    if (changed.length === 0) return [];
+    if (this.#form.isExponential) {
+      const dataPointType = DataPointType.EXPONENTIAL_HISTOGRAM;
+      const dataPoints = changed.map((one) => this.#exponential(one));
+      return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
+    }
+    const dataPoints = changed.map((one) => this.#explicit(one));
+    const dataPointType = DataPointType.HISTOGRAM;
+    return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
+  }
+
+  #point([value, attributes = {}]: Measured): DataPoint<number> {
+    return { startTime, endTime: this.#now, attributes, value };
+  }
+
+  #explicit(series: Series): DurationPoint {
+    const given = this.#take(series);
+    const { counts } = series;
+    return {
+      ...this.#frame(series),
+      value: {
+        buckets: {
+          boundaries: [...bounds],
+          counts: counts.map((count, bucket) => count - (given?.counts[bucket] ?? 0)),
+        },
+        ...numbersOf(series, given),
+      },
+    };
+  }
+
+  #exponential(series: Series): ExponentialPoint & Exemplary {
+    const { exponential } = series;
+    const given = this.#take(series);
+    const counts = exponential?.since(given?.exponential);
+    return {
+      ...this.#frame(series),
+      value: {
+        scale: counts?.scale ?? 0,
+        zeroCount: counts?.zeroCount ?? 0,
+        positive: { offset: counts?.offset ?? 0, bucketCounts: [...(counts?.counts ?? [])] },
+        negative: { offset: 0, bucketCounts: [] },
+        ...numbersOf(series, given),
+      },
+    };
+  }
+
+  #frame(series: Series) {
+    const isDelta = this.#form.histograms === "delta";
+    return {
+      startTime: isDelta ? this.#since : startTime,
+      endTime: this.#now,
+      attributes: series.attributes,
+      exemplars: series.exemplars(isDelta ? this.#sinceMs : 0),
+    };
+  }
+
+  /** What it was given before, which for sums since the beginning is nothing. */
+  #take(series: Series): Given | undefined {
+    if (this.#form.histograms === "cumulative") return undefined;
+    const given = this.#given.get(series);
+    const { count, sum, counts, exponential } = series;
+    this.#given.set(series, {
+      count,
+      sum,
+      counts: [...counts],
+      exponential: this.#form.isExponential ? exponential?.since(undefined) : undefined,
+    });
+    return given;
+  }
+}
+
+/** The least and the most since the process began say nothing about a part of that time. */
+function numbersOf({ count, sum, min, max }: Series, given: Given | undefined) {
+  return given ? { count: count - given.count, sum: sum - given.sum } : { count, sum, min, max };
+}
+
+function descriptorOf({ name, description, unit }: Instrument): MetricData["descriptor"] {
+  const { ValueType } = load("@opentelemetry/api");
+  // Whole numbers where there are no parts of one: bytes, and everything that is counted in {braces}.
+  const isWhole = unit === "By" || unit.startsWith("{");
+  return { name, description, unit, valueType: isWhole ? ValueType.INT : ValueType.DOUBLE };
+}
+
+/** When the process, or this thread of it, began. */
+const startTime: HrTime = hrTimeOf(performance.timeOrigin);

@@ -1,0 +1,96 @@
+// The durations of one set of attributes: counted in buckets, each with the last that can be looked up
+// as a trace.
+
+import type { Attributes, HrTime, SpanContext } from "@opentelemetry/api";
+import type {
+  DataPoint,
+  Histogram,
+  ExponentialHistogramMetricData,
+} from "@opentelemetry/sdk-metrics";
+import type { Settings } from "../settings.ts";
+import { hrTimeOf } from "../trace/clock.ts";
+import { Exponential } from "./exponential.ts";
+
+/** Seconds, as the conventions have them. */
+export const bounds: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+
+/** The last in a bucket that is in a trace that is kept. */
+export interface Exemplar {
+  /** Undefined where nothing was traced, which is an example all the same if all are asked for. */
+  readonly span: SpanContext | undefined;
+  readonly value: number;
+  readonly time: HrTime;
+}
+
+/** What sdk-metrics has no room for. */
+export interface Exemplary {
+  readonly exemplars?: readonly Exemplar[];
+}
+export type ExponentialPoint = ExponentialHistogramMetricData["dataPoints"][number];
+export type DurationPoint = DataPoint<Histogram> & Exemplary;
+
+type How = Pick<Settings, "exemplarFilter" | "histogramAggregation">;
+let exemplarFilter: How["exemplarFilter"] = "trace_based";
+let isExponential = false;
+
+/** Said once, before anything is recorded. */
+export function keepDurations(how: How): void {
+  ({ exemplarFilter } = how);
+  isExponential = how.histogramAggregation === "base2_exponential_bucket_histogram";
+}
+
+export class Series {
+  readonly attributes: Attributes;
+  readonly counts: number[] = Array.from({ length: bounds.length + 1 }, () => 0);
+  /** Beside the others, which Prometheus is given in any case. */
+  readonly exponential: Exponential | undefined = isExponential ? new Exponential() : undefined;
+  count = 0;
+  sum = 0;
+  min = Number.POSITIVE_INFINITY;
+  max = 0;
+  /** By bucket, as they came: only what is collected is made into exemplars. */
+  readonly #spans: (SpanContext | undefined)[] = [];
+  readonly #values: number[] = [];
+  readonly #times: number[] = [];
+
+  constructor(attributes: Attributes) {
+    this.attributes = attributes;
+  }
+
+  /** Of something that ended at that time of the process's clock. */
+  record(seconds: number, span: SpanContext, endedMs: number): void {
+    const bucket = this.add(seconds);
+    if (exemplarFilter === "always_off") return;
+    if (exemplarFilter === "trace_based" && (span.traceFlags & 1) === 0) return;
+    this.#spans[bucket] = span;
+    this.#values[bucket] = seconds;
+    this.#times[bucket] = endedMs;
+  }
+
+  /** Without an example. Returns the bucket. */
+  add(seconds: number): number {
+    let bucket = 0;
+    while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
+    this.counts[bucket]!++;
+    this.count++;
+    this.sum += seconds;
+    if (seconds < this.min) this.min = seconds;
+    if (seconds > this.max) this.max = seconds;
+    if (this.exponential !== undefined) this.exponential.record(seconds);
+    return bucket;
+  }
+
+  /** Of what ended at that time of the process's clock or later. */
+  exemplars(sinceMs: number): readonly Exemplar[] {
+    return this.#spans.flatMap((span, bucket) => {
+      if (span === undefined || this.#times[bucket]! < sinceMs) return [];
+      const time = hrTimeOf(performance.timeOrigin + this.#times[bucket]!);
+      const isTraced = span.traceId !== noTrace;
+      return [{ span: isTraced ? span : undefined, value: this.#values[bucket]!, time }];
+    });
+  }
+}
+
+const noTrace = "0".repeat(32);

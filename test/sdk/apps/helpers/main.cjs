@@ -1,0 +1,1 @@
+void require("./app.cjs")(require("sonde"));
