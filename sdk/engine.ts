@@ -21,11 +21,11 @@ import { collectNow } from "./metrics/collect-now.ts";
 import { load } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
+import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
 import { AsyncContexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
-import { samplerOf } from "./trace/sampler.ts";
 import { TracerProvider } from "./trace/tracer.ts";
 import { Attributes } from "./trace/values.ts";
 
