@@ -10,7 +10,7 @@
 //                                                               instruments would tell asynchronously
 //   SIGKILL, abort, a crash of Node           nothing
 //
-// The last send is for OTLP/HTTP; what leaves over gRPC leaves in the event loop or not at all.
+// The last send is for OTLP, over HTTP and gRPC; what is served to Prometheus nobody fetches any more.
 
 import { isMainThread } from "node:worker_threads";
 

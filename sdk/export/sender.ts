@@ -20,7 +20,9 @@ export interface Transport {
 
 /** A request that nobody has acknowledged. */
 export interface Unsent {
-  readonly target: Target;
+  readonly target: Pick<Target, "url" | "headers" | "tls">;
+  /** The path of the method, where it is a call over gRPC. */
+  readonly method?: string;
   readonly body: Uint8Array;
 }
 
