@@ -56,6 +56,7 @@ export function startReference(settings: Settings): Engine {
     /** Its exporters send in the event loop or not at all. */
     gather: () => void flush(),
     gatherLast: () => {},
+    gatherThreads: () => {},
     sendLast: () => {},
     report: () => {},
     shutdown: () => sdk.shutdown(),
