@@ -8,5 +8,5 @@ RUN npm init -y && npm pkg set type=module && npm install express@5.3.0 pino@10.
 COPY examples .
 USER node
 ARG SERVICE
-ENV SERVICE=${SERVICE} NODE_OPTIONS="--import /opt/sonde/dist/sdk/register.js"
+ENV SERVICE=${SERVICE} NODE_OPTIONS="--import /opt/sonde/dist/sdk/register.cjs"
 CMD ["sh", "-c", "exec node ${SERVICE}/main.js"]

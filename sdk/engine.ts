@@ -2,6 +2,7 @@
 // record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
 // registered with the API, so whatever is written against it works, from any copy of the package.
 
+import { isMainThread } from "node:worker_threads";
 import type { ContextManager } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { IMetricReader, InstrumentType, PushMetricExporter } from "@opentelemetry/sdk-metrics";
@@ -13,6 +14,8 @@ import { sendAndWait } from "./export/last-send.ts";
 import { logSends, otlpMetrics, spanSends } from "./export/otlp.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { Sender } from "./export/sender.ts";
+import { Children, parentOf } from "./export/threads.ts";
+import type { Parent } from "./export/threads.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
 import type { OwnMetrics } from "./metrics/own.ts";
@@ -22,11 +25,11 @@ import { collectNow } from "./metrics/collect-now.ts";
 import { load, loadOwn } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
+import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
 import { AsyncContexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
-import { samplerOf } from "./trace/sampler.ts";
 import { TracerProvider } from "./trace/tracer.ts";
 import { Attributes } from "./trace/values.ts";
 
@@ -51,6 +54,9 @@ interface Start {
   readonly sender: Sender;
   readonly contexts: Pick<ContextManager, "active" | "with">;
   readonly flush: () => Promise<void>;
+  /** The thread that sends for this one. */
+  readonly parent: Parent | undefined;
+  readonly batches: { traces?: Batch; logs?: Batch };
 }
 
 /** All together: what waits to be sent, and the batches that are being filled. */
@@ -70,12 +76,17 @@ export function startEngine(settings: Settings): Engine {
     await Promise.allSettled(running.map(async (signal) => signal.gather()));
     await sender.flush();
   };
+  const sends = JSON.stringify([settings.metrics, settings.traces, settings.logs]);
+  const parent = isMainThread ? undefined : parentOf(sends);
+  if (parent) sender.sendBy(parent);
   const start: Start = {
     settings,
     resource: resourceOf(settings),
     sender,
     contexts: isOurs ? contexts : context,
     flush,
+    parent,
+    batches: {},
   };
   const starts = { metrics: startMetrics, traces: startTraces, logs: startLogs };
   const running = Object.entries(starts).flatMap(([signal, startSignal]) => {
@@ -86,8 +97,20 @@ export function startEngine(settings: Settings): Engine {
       return [];
     }
   });
+  const children = new Children(sends, {
+    request: (lane, body, items) => sender.push(lane, body, items),
+    remains: (signal, body, items) => start.batches[signal]?.pass(body, items),
+  });
+  parent?.onAsked(() => {
+    children.gather();
+    for (const signal of running) {
+      if (signal.gatherNow) gatherNow(signal);
+      else void signal.gather();
+    }
+  });
   return {
     flush,
+    gatherThreads: () => children.gather(),
     gather() {
       sender.hold();
       for (const signal of running) signal.gather()?.catch(() => {});
@@ -128,10 +151,11 @@ function gatherNow(signal: Running): void {
   }
 }
 
-function startTraces({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
-  const sends = spanSends(settings, sender);
+function startTraces(start: Start): Running | undefined {
+  const { settings, contexts, flush } = start;
+  const sends = spanSends(settings, start.sender);
   if (sends.length === 0) return undefined;
-  const batch = batchOf(resource, batchSettings(settings.traces, settings.spanBatch), sends);
+  const batch = batchOf(start, "traces", settings.spanBatch, sends);
   const provider = new TracerProvider({
     contexts,
     sampler: samplerOf(settings),
@@ -143,10 +167,11 @@ function startTraces({ settings, resource, sender, contexts, flush }: Start): Ru
   return runningOf(batch);
 }
 
-function startLogs({ settings, resource, sender, contexts, flush }: Start): Running | undefined {
-  const sends = logSends(settings, sender);
+function startLogs(start: Start): Running | undefined {
+  const { settings, contexts, flush } = start;
+  const sends = logSends(settings, start.sender);
   if (sends.length === 0) return undefined;
-  const batch = batchOf(resource, batchSettings(settings.logs, settings.logBatch), sends);
+  const batch = batchOf(start, "logs", settings.logBatch, sends);
   const limits = logLimitsOf(settings.limits);
   const provider = new LoggerProvider({ contexts, limits, batch, flush });
   registered(load("@opentelemetry/api").logs.setGlobalLoggerProvider(provider));
@@ -154,10 +179,21 @@ function startLogs({ settings, resource, sender, contexts, flush }: Start): Runn
   return runningOf(batch);
 }
 
-function batchOf(resource: Resource, settings: BatchSettings, sends: readonly Send[]): Batch {
+function batchOf(
+  { settings, resource, parent, batches }: Start,
+  signal: "traces" | "logs",
+  batch: BatchSettings,
+  sends: readonly Send[],
+): Batch {
   const attributes = new Attributes();
   attributes.setAll(resource.attributes, { count: Infinity, length: Infinity });
-  return new Batch({ resource: attributes, settings, sends, redactor: redactorOf });
+  return (batches[signal] = new Batch({
+    resource: attributes,
+    settings: batchSettings(settings[signal], batch),
+    sends,
+    redactor: redactorOf,
+    remains: parent?.remains[signal],
+  }));
 }
 
 /** Someone watches the console: what ends is printed at once. */

@@ -34,6 +34,7 @@ import type * as sdkMetrics from "@opentelemetry/sdk-metrics";
 import type * as sdkNode from "@opentelemetry/sdk-node";
 import type * as sdkTrace from "@opentelemetry/sdk-trace";
 import type * as yaml from "yaml";
+import type * as toJson from "../collector/wire/to-json.ts";
 import type * as configFile from "./config-file.ts";
 import type * as sockets from "./instrument/sockets.ts";
 import type * as encode from "./metrics/encode.ts";
@@ -45,6 +46,7 @@ import type * as runtime from "./metrics/runtime.ts";
 import type * as jaeger from "./propagate/jaeger.ts";
 import type * as ottrace from "./propagate/ottrace.ts";
 import type * as xray from "./propagate/xray.ts";
+import type * as reference from "./reference.ts";
 import type * as remote from "./sampling/remote.ts";
 
 interface Packages {
@@ -89,6 +91,7 @@ export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
 
 /** Files of ours that few apps need: each module costs the start about as much as reading all settings. */
 interface Own {
+  "../collector/wire/to-json": typeof toJson;
   "./config-file": typeof configFile;
   "./instrument/sockets": typeof sockets;
   "./metrics/encode": typeof encode;
@@ -100,6 +103,7 @@ interface Own {
   "./propagate/jaeger": typeof jaeger;
   "./propagate/ottrace": typeof ottrace;
   "./propagate/xray": typeof xray;
+  "./reference": typeof reference;
   "./sampling/remote": typeof remote;
 }
 

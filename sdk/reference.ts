@@ -3,13 +3,15 @@
 // the way back for whoever meets a difference. The resource and the Prometheus listener are ours in both,
 // for the reasons that stand there.
 
+import type { ProxyTracerProvider, TracerProvider } from "@opentelemetry/api";
 import type { Engine } from "./engine.ts";
 import { servePrometheus } from "./export/prometheus.ts";
 import { scrubFrom } from "./instrument/scrubbers.ts";
 import { load } from "./packages.ts";
 import { makePropagator } from "./propagate/propagator.ts";
 import { resourceOf } from "./resource.ts";
-import { makeSampler } from "./sampling/sampler.ts";
+import { officialSampler } from "./sampling/official.ts";
+import { samplerOf } from "./sampling/sampler.ts";
 import type { Settings } from "./settings.ts";
 import { tell } from "./tell.ts";
 
@@ -19,7 +21,7 @@ interface Flushes {
 }
 
 export function startReference(settings: Settings): Engine {
-  const { logs, metrics, trace, ProxyTracerProvider } = load("@opentelemetry/api");
+  const { logs, metrics, trace } = load("@opentelemetry/api");
   const { NodeSDK } = load("@opentelemetry/sdk-node");
   const isScraped = settings.metrics.exporters.includes("prometheus");
   const sdk = new NodeSDK({
@@ -29,12 +31,14 @@ export function startReference(settings: Settings): Engine {
     ...(settings.propagators.some((name) => ["jaeger", "xray", "ottrace"].includes(name))
       ? { textMapPropagator: makePropagator(settings) }
       : {}),
-    ...(settings.sampler.endsWith("jaeger_remote") ? { sampler: makeSampler(settings) } : {}),
+    ...(settings.sampler.endsWith("jaeger_remote")
+      ? { sampler: officialSampler(samplerOf(settings)) }
+      : {}),
     ...(isScraped ? { metricReaders: [servePrometheus(settings)] } : {}),
   });
   sdk.start();
-  const proxy = trace.getTracerProvider();
-  const tracers = proxy instanceof ProxyTracerProvider ? proxy.getDelegate() : proxy;
+  const proxy: TracerProvider & Partial<ProxyTracerProvider> = trace.getTracerProvider();
+  const tracers = proxy.getDelegate?.() ?? proxy; // by its shape: it may be of another copy of the API
   const open = scrubFrom(tracers, logs.getLoggerProvider()).filter((signal) =>
     signal === "spans" ? settings.traces.exporters.length : settings.logs.exporters.length,
   );
@@ -52,6 +56,7 @@ export function startReference(settings: Settings): Engine {
     /** Its exporters send in the event loop or not at all. */
     gather: () => void flush(),
     gatherLast: () => {},
+    gatherThreads: () => {},
     sendLast: () => {},
     report: () => {},
     shutdown: () => sdk.shutdown(),

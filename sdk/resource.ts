@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { arch, hostname, platform, release } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { isMainThread, threadId } from "node:worker_threads";
 import type { Resource } from "@opentelemetry/resources";
 import { containerId } from "./container.ts";
@@ -18,18 +19,42 @@ export function resourceOf(settings: Settings): Resource {
   const { defaultResource, resourceFromAttributes } = load("@opentelemetry/resources");
   // OpenTelemetry's type for the values differs in what may be missing from a list.
   const attributes = describeResource(settings) as Parameters<typeof resourceFromAttributes>[0];
-  return defaultResource().merge(resourceFromAttributes(attributes));
+  const own = resourceFromAttributes(attributes);
+  return settings.engine === "sonde" ? own : defaultResource().merge(own);
 }
 
 export function describeResource(settings: Settings): Attributes {
   const attributes: Attributes = {
     "service.name": packageName() ?? "unknown_service:node",
-    "telemetry.distro.name": "sonde",
+    ...whoTells(settings.engine),
   };
   // In the order of the user; what is found later wins.
   for (const name of settings.detectors) Object.assign(attributes, detectors[name](settings));
   if (settings.serviceName !== undefined) attributes["service.name"] = settings.serviceName;
   return attributes;
+}
+
+/** The name "opentelemetry" is theirs alone by the conventions; who hands out their SDK is a distribution. */
+function whoTells(engine: Settings["engine"]): Attributes {
+  const version = ownVersion();
+  if (engine === "opentelemetry") {
+    return { "telemetry.distro.name": "sonde", "telemetry.distro.version": version };
+  }
+  return {
+    "telemetry.sdk.language": "nodejs",
+    "telemetry.sdk.name": "sonde",
+    "telemetry.sdk.version": version,
+  };
+}
+
+/** From source as well as from dist/. */
+function ownVersion(): string {
+  for (const path of ["../package.json", "../../package.json"]) {
+    const description = readJson(fileURLToPath(new URL(path, import.meta.url)));
+    const { name, version } = (description ?? {}) as { name?: unknown; version?: unknown };
+    if (name === "sonde" && typeof version === "string") return version;
+  }
+  return "unknown";
 }
 
 const detectors: Readonly<Record<DetectorName, (settings: Settings) => Attributes>> = {

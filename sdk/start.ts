@@ -9,9 +9,8 @@ import { knowMethods } from "./instrument/http-scope.ts";
 import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
 import { instrumentations } from "./instrument/table.ts";
 import { startEngine } from "./engine.ts";
-import { startReference } from "./reference.ts";
 import { keepDurations } from "./metrics/series.ts";
-import { load } from "./packages.ts";
+import { load, loadOwn } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
@@ -66,7 +65,9 @@ function startNow(): Sonde {
   complain([...complaints, ...otherProviders(), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
-    settings.engine === "opentelemetry" ? startReference(settings) : startEngine(settings);
+    settings.engine === "opentelemetry"
+      ? loadOwn("./reference").startReference(settings)
+      : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
   keepDurations(settings);

@@ -9,6 +9,7 @@ import type { BatchSettings } from "../settings.ts";
 import type { Fields } from "../trace/values.ts";
 import { Encoder } from "./encoder.ts";
 import type { Redactor } from "./encoder.ts";
+import type { Remains } from "./remains.ts";
 
 export interface Scope {
   readonly name: string;
@@ -40,6 +41,8 @@ export class Batch {
   readonly #settings: BatchSettings;
   readonly #sends: readonly Send[];
   readonly #sections: Section[] = [];
+  /** Of a thread that may be terminated: what is here, for another to find. */
+  readonly #remains: Remains | undefined;
   #last: Section | undefined;
   #items = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -52,10 +55,12 @@ export class Batch {
     readonly settings: BatchSettings;
     readonly sends: readonly Send[];
     readonly redactor?: Redactor;
+    readonly remains?: Remains | undefined;
   }) {
     this.encoder = new Encoder(options.redactor);
     this.#settings = options.settings;
     this.#sends = options.sends;
+    this.#remains = options.remains;
     const encoder = new Encoder();
     const start = encoder.begin(0x0a);
     encoder.attributes(0x0a, options.resource);
@@ -97,7 +102,8 @@ export class Batch {
     }
     section.sizeBytes += to - from;
     this.#items++;
-    if (this.#items >= this.#settings.maxBatch || to >= mostBytes) this.flush();
+    const isFull = this.#remains !== undefined && !this.#keep(section, encoder, from);
+    if (isFull || this.#items >= this.#settings.maxBatch || to >= mostBytes) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), this.#settings.delayMs).unref();
   }
 
@@ -116,6 +122,12 @@ export class Batch {
     this.#last = undefined;
     this.encoder.at = 0;
     if (this.encoder.bytes.length > keptBytes) this.encoder.bytes = Buffer.allocUnsafe(0);
+    this.pass(body, items);
+    this.#remains?.empty(); // not before: twice is better than never
+  }
+
+  /** A request that another thread has put together. */
+  pass(body: Uint8Array, items: number): void {
     for (const send of this.#sends) if (!send(body, items)) this.dropped += items;
   }
 
@@ -123,6 +135,10 @@ export class Batch {
   close(): void {
     this.flush();
     this.isClosed = true;
+  }
+
+  #keep({ head, tail }: Section, { bytes, at }: Encoder, from: number): boolean {
+    return this.#remains!.add(this.#resource, head, bytes.subarray(from, at), tail);
   }
 
   #request(): Uint8Array {

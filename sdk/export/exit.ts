@@ -10,7 +10,7 @@
 //                                                               instruments would tell asynchronously
 //   SIGKILL, abort, a crash of Node           nothing
 //
-// The last send is for OTLP/HTTP; what leaves over gRPC leaves in the event loop or not at all.
+// The last send is for OTLP, over HTTP and gRPC; what is served to Prometheus nobody fetches any more.
 
 import { isMainThread } from "node:worker_threads";
 
@@ -21,6 +21,8 @@ export interface Flushable {
   gather(): void;
   /** At the very end: what `gather` would only have in a later turn. */
   gatherLast(): void;
+  /** At the very end: what the threads have that this one has started. Blocks for a moment. */
+  gatherThreads(): void;
   /** Blocks. */
   sendLast(withinMs: number): void;
   /** Tells what was lost, if anything was. */
@@ -45,6 +47,7 @@ export function flushAtExit(engine: Flushable): () => void {
   };
   const onExit = (): void => {
     engine.gather();
+    engine.gatherThreads();
     if (!isDone) engine.gatherLast();
     engine.sendLast(exitDeadlineMs);
     engine.report();
@@ -58,6 +61,7 @@ export function flushAtExit(engine: Flushable): () => void {
     };
     if (isFlushed) return raise(); // asked twice
     isFlushed = true;
+    engine.gatherThreads();
     void within(exitDeadlineMs, engine.flush()).then(raise);
   };
 

@@ -1,11 +1,12 @@
 // OTLP over gRPC, by grpc-js, which is loaded when the first request is sent. The bytes are those of
-// OTLP/HTTP. What is under way when the app ends at once is lost: another process cannot send it.
+// OTLP/HTTP. What is under way when the app ends at once is sent again by the last send, since nobody says
+// how far it has come: it may arrive twice.
 
 import type { Client, Metadata, ServiceError } from "@grpc/grpc-js";
 import type { Signal } from "../../collector/wire/batch.ts";
 import { load } from "../packages.ts";
 import type { OtlpSettings } from "../settings.ts";
-import type { Answer, Transport } from "./sender.ts";
+import type { Answer, Transport, Unsent } from "./sender.ts";
 
 const paths: Readonly<Record<Signal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -30,8 +31,8 @@ export class GrpcTransport implements Transport {
     this.#otlp = otlp;
   }
 
-  unsent(): undefined {
-    return undefined;
+  unsent(body: Uint8Array): Unsent {
+    return { target: this.#otlp, method: this.#path, body };
   }
 
   post(body: Uint8Array): Promise<Answer> {

@@ -6,6 +6,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { messageOf, tell } from "../tell.ts";
 import type { Send } from "./batch.ts";
 import type { Target } from "./http.ts";
+import type { Parent } from "./threads.ts";
 
 /** A way to one receiver, used by one request at a time. */
 export interface Transport {
@@ -20,7 +21,9 @@ export interface Transport {
 
 /** A request that nobody has acknowledged. */
 export interface Unsent {
-  readonly target: Target;
+  readonly target: Pick<Target, "url" | "headers" | "tls">;
+  /** The path of the method, where it is a call over gRPC. */
+  readonly method?: string;
   readonly body: Uint8Array;
 }
 
@@ -38,9 +41,11 @@ interface Failure {
 
 export class Sender {
   readonly #lanes: Lane[] = [];
+  readonly #sends: Send[] = [];
   readonly #maxBytes: number;
   readonly #outside: (work: () => void) => void;
   #isHeld = false;
+  #parent: Pick<Parent, "take"> | undefined;
 
   /** `outside` runs what sends apart from the request of the app that has just filled a batch. */
   constructor(maxBytes = 16 * 1024 * 1024, outside = (work: () => void): void => work()) {
@@ -51,8 +56,9 @@ export class Sender {
   /** Gives what sends a request; of more than so many items none wait. */
   open(transport: Transport, maxItems = Infinity): Send {
     const lane = new Lane(transport);
-    this.#lanes.push(lane);
-    return (body, items) => {
+    const number = this.#lanes.push(lane) - 1;
+    const send: Send = (body, items) => {
+      if (this.#parent?.take(number, body, items)) return true;
       if (body.length + this.#waitingBytes() > this.#maxBytes) {
         tell(`${this.#maxBytes} bytes of telemetry wait to be sent, what comes now is dropped`);
         return false;
@@ -65,6 +71,18 @@ export class Sender {
       if (!this.#isHeld) this.#outside(() => lane.start());
       return true;
     };
+    this.#sends.push(send);
+    return send;
+  }
+
+  /** From now on another thread sends, if it can; it has the same lanes. */
+  sendBy(parent: Pick<Parent, "take">): void {
+    this.#parent = parent;
+  }
+
+  /** What a thread would send on that lane. */
+  push(lane: number, body: Uint8Array, items: number): void {
+    this.#sends[lane]?.(body, items);
   }
 
   /** Until all is delivered, or each target that still has something has failed once more. */

@@ -80,6 +80,11 @@ export function knownMethod(method: string): string {
   return knownMethods.has(method) ? method : "_OTHER";
 }
 
+/** It has an instrumentation of its own. */
+export function isGrpc(contentType: string | undefined): boolean {
+  return contentType?.startsWith("application/grpc") ?? false;
+}
+
 export function spanName(method: string): string {
   return method === "_OTHER" ? "HTTP" : method;
 }

@@ -9,6 +9,7 @@ import { messageOf, tell } from "../tell.ts";
 import { emitOn, hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
 import type { Emit, Marked } from "./http-events.ts";
 import { exchangeOf } from "./http-exchange.ts";
+import { isGrpc } from "./http-scope.ts";
 import { exchangeStarter } from "./http-server.ts";
 
 interface Begun {
@@ -23,7 +24,8 @@ export function traceHttp2Servers(): void {
       const { stream, headers } = message as Begun;
       const { session } = stream;
       // Even ids are what the server pushes; gRPC has an instrumentation of its own.
-      if (session === undefined || (stream.id ?? 0) % 2 === 0 || isGrpc(headers)) return;
+      if (session === undefined || (stream.id ?? 0) % 2 === 0 || isGrpc(headers["content-type"]))
+        return;
       runInContext(Object.getPrototypeOf(session) as object);
       hearEvents(Object.getPrototypeOf(stream) as object);
       stream[hearerKey] = begin({
@@ -40,10 +42,6 @@ export function traceHttp2Servers(): void {
       tell(`tracing a request failed: ${messageOf(error)}`);
     }
   });
-}
-
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  return headers["content-type"]?.startsWith("application/grpc") ?? false;
 }
 
 const patched = new WeakSet<object>();

@@ -6,6 +6,7 @@ import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
 import { patchBuiltins } from "./builtins.ts";
 import { traceHttpClients } from "./http-client.ts";
+import { traceHttp2Clients } from "./http2-client.ts";
 import { traceHttp2Servers } from "./http2-server.ts";
 import { traceHttpServers } from "./http-server.ts";
 import { libraries } from "./libraries.ts";
@@ -47,6 +48,7 @@ export const instrumentations: readonly Instrumentation[] = [
     start() {
       traceHttpServers();
       traceHttpClients();
+      traceHttp2Clients();
       traceHttp2Servers();
     },
   },

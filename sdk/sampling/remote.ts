@@ -2,11 +2,10 @@
 // again every minute. Spans never wait for it: until it has answered, and whenever it does not, what held
 // before goes on. The requests are not traced, and keep no app alive.
 
-import type { Attributes, Context, Link, SpanKind } from "@opentelemetry/api";
-import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace";
 import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
 import { printable } from "../values.ts";
+import type { Sampler } from "./sampler.ts";
 import type { JaegerSettings } from "./settings.ts";
 import { samplerOf } from "./strategy.ts";
 
@@ -19,35 +18,28 @@ const requestHttps = https.request;
 const mostBytes = 1024 * 1024;
 const timeoutMs = 10_000;
 
-export class RemoteSampler implements Sampler {
+export function remoteSampler(
+  settings: JaegerSettings,
+  serviceName: string,
+  initial: Sampler,
+): Sampler {
+  const strategies = new Strategies(settings, serviceName, initial);
+  return (span) => strategies.sampler(span);
+}
+
+class Strategies {
+  sampler: Sampler;
   readonly #url: URL;
   readonly #intervalMs: number;
-  #sampler: Sampler;
-  /** The text that #sampler was made of: what stays the same keeps its counters. */
+  /** The text that the sampler was made of: what stays the same keeps its counters. */
   #strategy = "";
 
   constructor({ url, intervalMs }: JaegerSettings, serviceName: string, initial: Sampler) {
     this.#url = new URL(`${url}/sampling`);
     this.#url.searchParams.set("service", serviceName);
     this.#intervalMs = intervalMs;
-    this.#sampler = initial;
+    this.sampler = initial;
     this.#ask();
-  }
-
-  // oxlint-disable-next-line max-params -- OpenTelemetry's interface
-  shouldSample(
-    context: Context,
-    traceId: string,
-    spanName: string,
-    spanKind: SpanKind,
-    attributes: Attributes,
-    links: Link[],
-  ): SamplingResult {
-    return this.#sampler.shouldSample(context, traceId, spanName, spanKind, attributes, links);
-  }
-
-  toString(): string {
-    return `JaegerRemoteSampler{${this.#sampler.toString()}}`;
   }
 
   #ask(): void {
@@ -107,7 +99,7 @@ export class RemoteSampler implements Sampler {
     if (strategy === this.#strategy) return undefined;
     const sampler = samplerOf(strategy);
     if (typeof sampler === "string") return sampler;
-    this.#sampler = sampler;
+    this.sampler = sampler;
     this.#strategy = strategy;
     return undefined;
   }

@@ -1,120 +1,98 @@
-// The samplers that the settings ask for, behind OpenTelemetry's interface. Theirs of the same names decide
-// the same; these load nothing, and give the same result object every time.
+// Which traces are kept. The samplers decide as OpenTelemetry's of the same names, on the span itself: what
+// they look at is there already, and there is no result to make.
 
-import type { Context, SpanContext } from "@opentelemetry/api";
-import type { Sampler, SamplingResult } from "@opentelemetry/sdk-trace";
-import { load, loadOwn } from "../packages.ts";
+import { loadOwn } from "../packages.ts";
 import { describeResource } from "../resource.ts";
 import type { Settings } from "../settings.ts";
-import type { SamplerTree } from "./settings.ts";
+import type { ParentCase, SamplerTree } from "./settings.ts";
 
-export function makeSampler(settings: Settings): Sampler {
-  return build(settings.samplerTree, () => String(describeResource(settings)["service.name"]));
+/** A span that starts, as far as a sampler looks at it. */
+export interface Starting {
+  readonly name: string;
+  /** The id in four parts. */
+  readonly trace: readonly [number, number, number, number];
+  readonly hasParent: boolean;
+  readonly isParentRemote: boolean;
+  readonly isParentSampled: boolean;
+  /** It is not kept. */
+  drop(): void;
 }
 
-function build(tree: SamplerTree, serviceName: () => string): Sampler {
+/** What it does not drop is recorded and sampled. */
+export type Sampler = (span: Starting) => void;
+
+export function samplerOf(settings: Settings): Sampler {
+  return build(settings.samplerTree, settings);
+}
+
+function build(tree: SamplerTree, settings: Settings): Sampler {
   switch (tree.kind) {
     case "on":
-      return always(recorded, "AlwaysOnSampler");
+      return alwaysOn;
     case "off":
-      return always(dropped, "AlwaysOffSampler");
+      return alwaysOff;
     case "ratio":
-      return byRatio(tree.ratio);
-    case "jaeger":
-      return new (loadOwn("./sampling/remote").RemoteSampler)(
-        tree,
-        serviceName(),
-        build(tree.initial, serviceName),
-      );
+      return ratioOf(tree.ratio);
+    case "jaeger": {
+      const serviceName = String(describeResource(settings)["service.name"]);
+      const initial = build(tree.initial, settings);
+      return loadOwn("./sampling/remote").remoteSampler(tree, serviceName, initial);
+    }
     case "parent":
       return byParent({
-        root: build(tree.root, serviceName),
-        remoteSampled: build(tree.remoteSampled, serviceName),
-        remoteNotSampled: build(tree.remoteNotSampled, serviceName),
-        localSampled: build(tree.localSampled, serviceName),
-        localNotSampled: build(tree.localNotSampled, serviceName),
+        root: build(tree.root, settings),
+        remoteSampled: build(tree.remoteSampled, settings),
+        remoteNotSampled: build(tree.remoteNotSampled, settings),
+        localSampled: build(tree.localSampled, settings),
+        localNotSampled: build(tree.localNotSampled, settings),
       });
     default:
       return tree satisfies never;
   }
 }
 
-// Numbers of SamplingDecision, an enum of a package that need not be loaded.
-export const recorded: SamplingResult = Object.freeze({ decision: 2 });
-export const dropped: SamplingResult = Object.freeze({ decision: 0 });
+function alwaysOn(): void {}
 
-function always(result: SamplingResult, name: string): Sampler {
-  return { shouldSample: () => result, toString: () => name };
+export function alwaysOff(span: Starting): void {
+  span.drop();
 }
 
-export function byRatio(ratio: number): Sampler {
-  const bound = ratio >= 1 ? 2 ** 32 : Math.floor(ratio * (2 ** 32 - 1));
-  return {
-    shouldSample: (_context, traceId) => (foldedOf(traceId) < bound ? recorded : dropped),
-    toString: () => `TraceIdRatioBased{${ratio}}`,
+/** As OpenTelemetry's: of one trace id all SDKs of JavaScript decide the same. */
+export function ratioOf(ratio: number): Sampler {
+  const isTaken = shareOf(ratio);
+  return (span) => {
+    if (!isTaken(span)) alwaysOff(span);
   };
 }
 
-/** As OpenTelemetry for JavaScript does it, so that services of both kinds sample the same traces. */
-function foldedOf(traceId: string): number {
-  let folded = 0;
-  let any = 0;
-  for (let at = 0; at < 32; at += 8) {
-    let part = 0;
-    for (let index = at; index < at + 8; index++) {
-      const digit = digitOf(traceId.charCodeAt(index));
-      if (digit === undefined) return invalid;
-      part = (part << 4) | digit;
-    }
-    folded ^= part;
-    any |= part;
-  }
-  return any === 0 || traceId.length !== 32 ? invalid : folded >>> 0;
+/** Whether a span is in that share of the traces. */
+export function shareOf(ratio: number): (span: Starting) => boolean {
+  const bounded = Math.min(Math.max(ratio, 0), 1) || 0; // 0 for NaN
+  const bound = bounded === 1 ? 0x1_0000_0000 : Math.floor(bounded * 0xffff_ffff);
+  return (span) => {
+    const [first, second, third, fourth] = span.trace;
+    return (first ^ second ^ third ^ fourth) >>> 0 < bound;
+  };
 }
 
-/** Above every bound. */
-const invalid = 2 ** 32;
-
-/** Of 0-9, a-f and A-F. */
-function digitOf(code: number): number | undefined {
-  if (code >= 48 && code <= 57) return code - 48;
-  const letter = code | 32;
-  return letter >= 97 && letter <= 102 ? letter - 87 : undefined;
-}
-
-interface ParentCases {
-  readonly root: Sampler;
-  readonly remoteSampled: Sampler;
-  readonly remoteNotSampled: Sampler;
-  readonly localSampled: Sampler;
-  readonly localNotSampled: Sampler;
-}
+type ParentCases = Readonly<Record<ParentCase | "root", Sampler>>;
 
 function byParent(cases: ParentCases): Sampler {
-  const { isSpanContextValid, trace } = load("@opentelemetry/api");
-  const parentOf = (context: Context): SpanContext | undefined => trace.getSpanContext(context);
-  return {
-    shouldSample(context, ...rest) {
-      const parent = parentOf(context);
-      const delegate =
-        parent === undefined || !isSpanContextValid(parent)
-          ? cases.root
-          : caseOf(cases, parent.isRemote === true, (parent.traceFlags & 1) === 1);
-      return delegate.shouldSample(context, ...rest);
-    },
-    toString() {
-      const { root, remoteSampled, remoteNotSampled, localSampled, localNotSampled } = cases;
-      return (
-        `ParentBased{root=${root.toString()}, remoteParentSampled=${remoteSampled.toString()}, ` +
-        `remoteParentNotSampled=${remoteNotSampled.toString()}, ` +
-        `localParentSampled=${localSampled.toString()}, ` +
-        `localParentNotSampled=${localNotSampled.toString()}}`
-      );
-    },
+  return (span) => {
+    if (!span.hasParent) cases.root(span);
+    else if (span.isParentRemote) {
+      (span.isParentSampled ? cases.remoteSampled : cases.remoteNotSampled)(span);
+    } else (span.isParentSampled ? cases.localSampled : cases.localNotSampled)(span);
   };
 }
 
-function caseOf(cases: ParentCases, isRemote: boolean, isSampled: boolean): Sampler {
-  if (isRemote) return isSampled ? cases.remoteSampled : cases.remoteNotSampled;
-  return isSampled ? cases.localSampled : cases.localNotSampled;
+/** As the parent was; without one, as `root` says. */
+export function parentBased(root: Sampler): Sampler {
+  return byParent({
+    root,
+    remoteSampled: alwaysOn,
+    remoteNotSampled: alwaysOff,
+    localSampled: alwaysOn,
+    localNotSampled: alwaysOff,
+  });
 }

@@ -67,7 +67,6 @@ export class Span implements ApiSpan {
   traceState: TraceState | undefined;
   /** What the trace state says, once the span has ended: the app's own code tells it, so not while encoding. */
   traceStateText = "";
-  isRecorded = true;
   isSampled = true;
   readonly anchorMs: number;
   startTime: HrTime;
@@ -129,16 +128,14 @@ export class Span implements ApiSpan {
     return this.#context;
   }
 
-  /** What the sampler says, as the span starts. */
-  decide(isRecorded: boolean, isSampled: boolean, traceState = this.traceState): void {
-    this.isRecorded = isRecorded;
-    this.isSampled = isSampled;
-    this.traceState = traceState;
+  /** Says the sampler, as the span starts. */
+  drop(): void {
+    this.isSampled = false;
     this.#context = undefined;
   }
 
   isRecording(): boolean {
-    return this.isRecorded && !this.ended;
+    return this.isSampled && !this.ended;
   }
 
   setAttribute(name: string, value: unknown): this {
@@ -214,11 +211,10 @@ export class Span implements ApiSpan {
   }
 
   end(endTime?: TimeInput): void {
-    if (this.ended || !this.isRecorded) return;
+    if (this.ended || !this.isSampled) return;
     this.endTime = this.#timeOf(endTime);
     if (isBefore(this.endTime, this.startTime)) this.endTime = this.startTime;
     this.ended = true;
-    if (!this.isSampled) return;
     if (this.traceState !== undefined) this.traceStateText = stateText(this.traceState);
     this.recorder.take(this);
   }

@@ -11,10 +11,10 @@ import type {
 } from "@opentelemetry/api";
 import type { Batch, Section } from "../export/batch.ts";
 import { load } from "../packages.ts";
+import type { Sampler } from "../sampling/sampler.ts";
 import { isSuppressed, spanIn, withSpan } from "./context.ts";
 import { encodeSpan } from "./encode.ts";
 import type { SpanLimits } from "./limits.ts";
-import type { Sampler } from "./sampler.ts";
 import { parentOf, Span } from "./span.ts";
 import type { Recorder } from "./span.ts";
 import { optionalText, textOf, valueAt } from "./values.ts";
@@ -115,7 +115,7 @@ class Tracer implements ApiTracer, Recorder {
     const span = new Span(this, name, options, parent);
     if (attributes !== undefined) span.setAttributes(attributes);
     if (links !== undefined) span.addLinks(links);
-    this.#tracing.sampler(span, context);
+    this.#tracing.sampler(span);
     return span;
   }
 }

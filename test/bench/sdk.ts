@@ -110,7 +110,10 @@ function agentsFor({ isQuick, only }: Options, main: string | undefined): readon
   const all =
     main === undefined
       ? ours(fileURLToPath(new URL("../../sdk/register.ts", import.meta.url)))
-      : [...ours(join(dirname(dirname(main)), "sdk", "register.js")), ...(isQuick ? [] : others())];
+      : [
+          ...ours(join(dirname(dirname(main)), "sdk", "register.cjs")),
+          ...(isQuick ? [] : others()),
+        ];
   const wanted = all.filter(
     ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
   );

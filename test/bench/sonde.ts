@@ -82,10 +82,12 @@ export async function build(): Promise<{ readonly main: string; readonly remove:
   const dist = join(folder, "dist");
   const main = join(dist, "collector/main.js");
   const args = ["-p", join(root, "tsconfig.build.json"), "--outDir", dist];
-  await promisify(execFile)(tsc, args).catch((error: Error & { readonly stdout?: string }) => {
+  const run = promisify(execFile);
+  await run(tsc, args).catch((error: Error & { readonly stdout?: string }) => {
     if (existsSync(main)) return; // what types are wrong, `npm run check` says
     remove();
     throw new Error(`sonde does not compile: ${error.stdout || error.message}`, { cause: error });
   });
+  await run(process.execPath, [join(root, "scripts/bundle.js"), dist]);
   return { main, remove };
 }

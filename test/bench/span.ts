@@ -13,7 +13,7 @@ import { redactorOf } from "../../sdk/instrument/scrub.ts";
 import { readSettings } from "../../sdk/settings.ts";
 import { AsyncContexts, rootContext } from "../../sdk/trace/context.ts";
 import { spanLimitsOf } from "../../sdk/trace/limits.ts";
-import { samplerOf } from "../../sdk/trace/sampler.ts";
+import { samplerOf } from "../../sdk/sampling/sampler.ts";
 import { TracerProvider } from "../../sdk/trace/tracer.ts";
 import { Attributes } from "../../sdk/trace/values.ts";
 

@@ -91,6 +91,60 @@ test.each(["--require", "--import"])("node %s sonde/register observes an app", a
   await sink.close();
 });
 
+/** Says what it had loaded when it listened, calls itself once and ends. */
+const counting = `
+  const http = require("node:http");
+  const server = http.createServer((request, response) => response.end("hello"));
+  server.listen(0, () => {
+    console.log(JSON.stringify(Object.keys(require("node:module")._cache)));
+    http.get({ port: server.address().port, agent: false }, (answer) => {
+      answer.resume().on("end", () => server.close());
+    });
+  });`;
+
+async function runCounting(env: Readonly<Record<string, string>>) {
+  const sink = await startSink();
+  writeFileSync(join(app, "counting.js"), counting);
+  const child = spawn(process.execPath, ["--require", "sonde/register", "counting.js"], {
+    cwd: app,
+    env: cleanEnv({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_METRICS_EXPORTER: "none", ...env }),
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  await until("it has ended", () => child.exitCode !== null || undefined);
+  await sink.close();
+  const loaded = JSON.parse(stdout.split("\n")[0] ?? "") as string[];
+  return { loaded, stderr, requests: sink.requests.filter(({ signal }) => signal === "traces") };
+}
+
+test("what is loaded at start is one file of ours", async () => {
+  const { loaded } = await runCounting({ OTEL_NODE_DISABLED_INSTRUMENTATIONS: "runtime-node" });
+  const files = loaded.map((file) => file.split(/[/\\]node_modules[/\\]/).at(-1));
+  expect(files.slice(0, -1)).toEqual(["sonde/dist/sdk/register.cjs", "sonde/dist/sdk/sonde.cjs"]);
+});
+
+// In files of their own from source, in the one file here.
+test.each([
+  { OTEL_PROPAGATORS: "jaeger,xray,ottrace" },
+  { OTEL_TRACES_SAMPLER: "jaeger_remote", OTEL_TRACES_SAMPLER_ARG: "initialSamplingRate=1" },
+  { OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" },
+  { OTEL_CONFIG_FILE: "telemetry.yaml" },
+  { SONDE_ENGINE: "opentelemetry" },
+])("what few ask for is in the package: %o", async (env) => {
+  writeFileSync(
+    join(app, "telemetry.yaml"),
+    `file_format: "1.0"
+tracer_provider:
+  processors:
+    - batch: { exporter: { otlp_http: { endpoint: "\${OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces" } } }
+`,
+  );
+  const { requests, stderr } = await runCounting(env);
+  expect(stderr.replace(/^sonde: (sampling strategies|OTEL_CONFIG_FILE): .*\n/, "")).toBe("");
+  expect(requests).toHaveLength(1);
+});
+
 test("npx sonde run observes an app, and npx sonde doctor says so", async () => {
   const sink = await startSink();
   writeFileSync(

@@ -38,16 +38,24 @@ describe.each(endings.flatMap(([ending, files]) => files.map((file) => ({ ending
   },
 );
 
-test("process.exit() in a request handler keeps the span of the request", async () => {
-  const sink = await startSink();
-  const ended = await runApp(appFile("exit/main.cjs"), {
-    args: ["http-exit"],
-    env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url },
-  });
-  await sink.close();
-  expect(ended.code).toBe(5);
-  expect(sink.spans.filter(({ kind }) => kind === 2)).toHaveLength(1);
-});
+test.each(["cumulative", "delta"])(
+  "process.exit() right after a request keeps its span and its duration (%s)",
+  async (temporality) => {
+    const sink = await startSink();
+    const ended = await runApp(appFile("exit/main.cjs"), {
+      args: ["http-exit"],
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: temporality,
+      },
+    });
+    await sink.close();
+    expect(ended.code).toBe(5);
+    expect(sink.spans.filter(({ kind }) => kind === 2)).toHaveLength(1);
+    const durations = sink.metrics.find(({ name }) => name === "http.server.request.duration");
+    expect(durations?.histogram?.dataPoints?.map(({ count }) => Number(count))).toEqual([1]);
+  },
+);
 
 test("the last send takes headers and protocol along", async () => {
   const sink = await startSink();

@@ -5,28 +5,23 @@ import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import type expressType from "express";
-import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { nameExpressRoutes } from "../../sdk/instrument/routes/express.ts";
-import { cleanups, closeAll } from "./support/http.ts";
-import { startTracing } from "./support/tracing.ts";
-import type { Tracing } from "./support/tracing.ts";
+import { cleanups } from "./support/http.ts";
+import { useTracing } from "./support/tracing.ts";
 
 const require = createRequire(import.meta.url);
 const copies = ["express", "express4"] as const;
 const load = (name: string) => require(name) as typeof expressType; // express 4 has the same names
 
-let tracing: Tracing;
-beforeAll(() => {
-  tracing = startTracing();
+const tracing = useTracing(() => {
   traceHttpServers();
   for (const name of copies) {
     nameExpressRoutes(load(name));
     nameExpressRoutes(load(name)); // as after a second require
   }
 });
-beforeEach(() => tracing.reset());
-afterEach(closeAll);
 
 async function routeOf(app: http.RequestListener, path: string): Promise<unknown> {
   const server = http.createServer(app).listen(0, "127.0.0.1");

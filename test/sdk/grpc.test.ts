@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { signals } from "../../collector/wire/batch.ts";
 import { startCollector } from "../support/collector-process.ts";
 import type { CollectorProcess } from "../support/collector-process.ts";
@@ -6,19 +6,25 @@ import { until } from "../support/until.ts";
 import { appFile, runApp } from "./support/app.ts";
 
 let collector: CollectorProcess;
-beforeAll(async () => void (collector = await startCollector()));
-afterAll(() => collector.kill("SIGTERM"));
+beforeEach(async () => void (collector = await startCollector()));
+afterEach(() => collector.kill("SIGTERM"));
 
-test("OTEL_EXPORTER_OTLP_PROTOCOL=grpc brings all three signals to the collector as the app ends", async () => {
+test.each([
+  ["natural", { code: 4, stderr: "" }],
+  ["exit", { code: 3, stderr: "" }],
+  ["throw", { code: 1 }],
+  ["sigterm", { signal: "SIGTERM", stderr: "" }],
+  ["sigterm-handled", { code: 7, stderr: "" }],
+])("all three signals arrive over gRPC when an app ends by %s", async (ending, expected) => {
   const ended = await runApp(appFile("exit/main.cjs"), {
-    args: ["natural"],
+    args: [ending],
     env: {
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpGrpc,
       OTEL_NODE_ENABLED_INSTRUMENTATIONS: "none",
     },
   });
-  expect(ended).toMatchObject({ code: 4, stderr: "" });
+  expect(ended).toMatchObject(expected);
   for (const signal of signals) {
     // One span, one log record, one metric of one data point.
     await until(`one of ${signal}`, async () => {

@@ -7,25 +7,19 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import * as undici from "undici";
 import { traceHttpClients } from "../../sdk/instrument/http-client.ts";
 import { traceUndici } from "../../sdk/instrument/undici.ts";
 import { markOwn } from "../../sdk/export/own.ts";
 import { clientDurations } from "../../sdk/metrics/durations.ts";
 import { cleanups, closeAll, serve as servePort } from "./support/http.ts";
-import { activeSpanId, startTracing } from "./support/tracing.ts";
-import type { Tracing } from "./support/tracing.ts";
+import { activeSpanId, useTracing } from "./support/tracing.ts";
 
-let tracing: Tracing;
-beforeAll(() => {
-  tracing = startTracing();
+const tracing = useTracing(() => {
   traceHttpClients();
   traceUndici();
 });
-
-beforeEach(() => tracing.reset());
-afterEach(closeAll);
 
 /** A server without instrumentation: in this file only clients have one. */
 const serve = async (handler: http.RequestListener): Promise<string> =>

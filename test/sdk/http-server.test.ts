@@ -9,25 +9,16 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SpanStatusCode } from "@opentelemetry/api";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { makeAuthority } from "../support/certificates.ts";
 import { until } from "../support/until.ts";
-import { cleanups, closeAll, head, listen, open, serve } from "./support/http.ts";
-import { activeSpanId, startTracing } from "./support/tracing.ts";
-import type { Tracing } from "./support/tracing.ts";
+import { cleanups, head, listen, open, serve } from "./support/http.ts";
+import { activeSpanId, statusOf, useTracing } from "./support/tracing.ts";
 
-let tracing: Tracing;
-beforeAll(() => {
-  tracing = startTracing();
+const tracing = useTracing(() => {
   traceHttpServers();
 });
-
-beforeEach(() => tracing.reset());
-afterEach(closeAll);
-
-const statusOf = (attributes: object): unknown =>
-  (attributes as Record<string, unknown>)["http.response.status_code"];
 
 describe("a span", () => {
   test("has what the conventions ask for, and the caller's trace", async () => {
@@ -271,7 +262,7 @@ describe("an answer", () => {
     const { socket } = await open(port);
     socket.write(head(`${method} /`));
     const [span] = await tracing.spans(1);
-    expect(statusOf(span!.attributes)).toBe(status);
+    expect(statusOf(span!)).toBe(status);
   });
 
   test("has the final status, not that of the hints before it", async () => {
@@ -283,7 +274,7 @@ describe("an answer", () => {
     const { socket } = await open(port);
     socket.write(head("GET /"));
     const [span] = await tracing.spans(1);
-    expect(statusOf(span!.attributes)).toBe(202);
+    expect(statusOf(span!)).toBe(202);
   });
 
   test("that waits behind another of its connection is not sent when the client goes", async () => {
@@ -298,11 +289,7 @@ describe("an answer", () => {
     await until("it has come", () => waiting.length === 3);
     socket.destroy();
     const spans = await tracing.spans(3);
-    expect(spans.map(({ attributes }) => statusOf(attributes))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    expect(spans.map(statusOf)).toEqual([undefined, undefined, undefined]);
     expect(new Set(spans.map(({ attributes }) => attributes["url.path"])).size).toBe(3);
   });
 
@@ -314,7 +301,7 @@ describe("an answer", () => {
     const { socket } = await open(port);
     socket.write(head("GET /1") + head("GET /2"));
     const spans = await tracing.spans(2);
-    expect(spans.map(({ attributes }) => [attributes["url.path"], statusOf(attributes)])).toEqual([
+    expect(spans.map((span) => [span.attributes["url.path"], statusOf(span)])).toEqual([
       ["/1", 201],
       ["/2", 202],
     ]);

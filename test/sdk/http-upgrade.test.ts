@@ -2,23 +2,15 @@
 
 import * as http from "node:http";
 import type { Socket } from "node:net";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { until } from "../support/until.ts";
-import { closeAll, head, listen, open, serve } from "./support/http.ts";
-import { activeSpanId, startTracing } from "./support/tracing.ts";
-import type { Tracing } from "./support/tracing.ts";
+import { head, listen, open, serve } from "./support/http.ts";
+import { activeSpanId, statusOf, useTracing } from "./support/tracing.ts";
 
-let tracing: Tracing;
-beforeAll(() => {
-  tracing = startTracing();
+const tracing = useTracing(() => {
   traceHttpServers();
 });
-beforeEach(() => tracing.reset());
-afterEach(closeAll);
-
-const statusOf = (attributes: object): unknown =>
-  (attributes as Record<string, unknown>)["http.response.status_code"];
 
 describe("one span", () => {
   test("for a request that waits for 100 Continue, and is emitted again by the app", async () => {
@@ -32,7 +24,7 @@ describe("one span", () => {
     await until("it has come", () => text().includes("100 Continue"));
     socket.write("a");
     const [span] = await tracing.spans(1);
-    expect(statusOf(span!.attributes)).toBe(200);
+    expect(statusOf(span!)).toBe(200);
   });
 
   test("for a request that one server hands to another", async () => {
@@ -60,7 +52,7 @@ describe("one span", () => {
     socket.write(head("GET /chat", "Connection: Upgrade", "Upgrade: websocket"));
     const [span] = await tracing.spans(1);
     expect(span?.spanContext().spanId).toBe(seen);
-    expect(statusOf(span!.attributes)).toBe(status);
+    expect(statusOf(span!)).toBe(status);
     expect(span?.attributes["error.type"]).toBe(status === undefined ? "aborted" : undefined);
     expect(Object.hasOwn(upgraded!, "write") || Object.hasOwn(upgraded!, "end")).toBe(false);
     upgraded?.destroy();
@@ -76,7 +68,7 @@ describe("one span", () => {
     socket.write(head("CONNECT shop.example:443"));
     const [span] = await tracing.spans(1);
     expect(span?.name).toBe("CONNECT");
-    expect(statusOf(span!.attributes)).toBe(200);
+    expect(statusOf(span!)).toBe(200);
     socket.write("echo");
     await until("it has come", () => text().endsWith("echo"));
   });

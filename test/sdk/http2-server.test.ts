@@ -1,54 +1,18 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as http2 from "node:http2";
 import { request as requestHttps } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { SpanStatusCode } from "@opentelemetry/api";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { traceHttp2Servers } from "../../sdk/instrument/http2-server.ts";
-import { makeAuthority } from "../support/certificates.ts";
-import { cleanups, closeAll } from "./support/http.ts";
-import { activeSpanId, startTracing } from "./support/tracing.ts";
-import type { Tracing } from "./support/tracing.ts";
+import { ask, certificate, connectTo } from "./support/http2.ts";
+import { activeSpanId, useTracing } from "./support/tracing.ts";
 
-let tracing: Tracing;
-beforeAll(() => {
-  tracing = startTracing();
+const tracing = useTracing(() => {
   traceHttpServers();
   traceHttp2Servers();
 });
-beforeEach(() => tracing.reset());
-afterEach(closeAll);
-
-async function connectTo(server: http2.Http2Server): Promise<http2.ClientHttp2Session> {
-  server.on("sessionError", () => {});
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // it listens on TCP
-  const client = http2.connect(`http://127.0.0.1:${port}`);
-  client.on("error", () => {});
-  cleanups.push(() => {
-    client.destroy();
-    server.close();
-  });
-  return client;
-}
-
-async function ask(
-  client: http2.ClientHttp2Session,
-  headers: http2.OutgoingHttpHeaders,
-  body = "",
-): Promise<number> {
-  const stream = client.request(headers);
-  if (headers[":method"] !== undefined) stream.end(body);
-  const [answer] = (await once(stream, "response")) as [http2.IncomingHttpHeaders];
-  stream.resume();
-  await once(stream, "close");
-  return Number(answer[":status"]);
-}
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -156,23 +120,14 @@ test("what a server pushes is no request, and gRPC is left to its own instrument
 });
 
 test("a server of HTTP/2 that takes HTTP/1, too, makes one span of each request of either", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sonde-"));
-  cleanups.push(() => rmSync(folder, { recursive: true }));
-  const pair = makeAuthority(folder, "authority").issue("server");
-  const options = { key: readFileSync(pair.key), cert: readFileSync(pair.cert), allowHTTP1: true };
+  const options = { ...certificate(), allowHTTP1: true };
   const seen: string[] = [];
   const server = http2.createSecureServer(options, (_request, response) => {
     seen.push(activeSpanId());
     response.end();
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  const client = await connectTo(server);
   const { port } = server.address() as AddressInfo; // it listens on TCP
-  const client = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
-  cleanups.push(() => {
-    client.destroy();
-    server.close();
-  });
   await ask(client, { ":path": "/2" });
   requestHttps({ port, host: "127.0.0.1", path: "/1", rejectUnauthorized: false }).end();
   const spans = await tracing.spans(2);

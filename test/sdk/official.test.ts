@@ -2,6 +2,7 @@
 // same, attribute by attribute, but for the differences listed here, each with its reason. One that is not
 // listed fails, and so does one that is listed and gone.
 
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../support/until.ts";
 import { appFile, startApp } from "./support/app.ts";
@@ -16,6 +17,10 @@ import {
 import type { Facts } from "./support/facts.ts";
 import { startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
+
+const { version } = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+) as { readonly version: string };
 
 type Difference = readonly [fact: string, official: string, ours: string, reason: string];
 
@@ -85,7 +90,7 @@ const ofLogs: readonly Difference[] = ["failed", "ordered"].map((body) => [
   isBridge,
 ]);
 
-const ofResources: readonly Difference[] = [
+const ofBothResources: readonly Difference[] = [
   [
     "resource: host.id",
     "string",
@@ -105,12 +110,21 @@ const ofResources: readonly Difference[] = [
     "OpenTelemetry's is the process title, a path here; the conventions ask for the file's name",
   ],
   ["resource: process.owner", "string", "absent", "the name of a person's account, in many places"],
-  [
-    "resource: telemetry.distro.name",
-    "absent",
-    '"sonde"',
-    "by the conventions for whoever distributes OpenTelemetry's SDK",
-  ],
+];
+
+const isReserved =
+  "by the conventions the name opentelemetry is reserved for OpenTelemetry's own SDK";
+const ofResources: readonly Difference[] = [
+  ...ofBothResources,
+  ["resource: telemetry.sdk.name", '"opentelemetry"', '"sonde"', isReserved],
+  ["resource: telemetry.sdk.version", '"3.0.0"', `"${version}"`, isReserved],
+];
+
+const isDistribution = "by the conventions for whoever distributes OpenTelemetry's SDK";
+const ofReferenceResources: readonly Difference[] = [
+  ...ofBothResources,
+  ["resource: telemetry.distro.name", "absent", '"sonde"', isDistribution],
+  ["resource: telemetry.distro.version", "absent", `"${version}"`, isDistribution],
 ];
 
 let official: Sink;
@@ -145,7 +159,7 @@ test("SONDE_ENGINE=opentelemetry sends what OpenTelemetry's own assembly sends, 
   expect(differencesOf(describeSpans, reference)).toEqual(withoutReasons(ofReferenceSpans));
   expect(differencesOf(describeLogs, reference)).toEqual(withoutReasons(ofLogs));
   expect(differencesOf(describeMetrics, reference)).toEqual([]);
-  expect(describeResources(reference)).toEqual(describeResources(ours));
+  expect(differencesOf(describeResources, reference)).toEqual(withoutReasons(ofReferenceResources));
 });
 
 async function runUnder(

@@ -22,7 +22,9 @@ test("only the detectors asked for look", () => {
   const found = describe({ OTEL_NODE_RESOURCE_DETECTORS: "host" });
   expect(Object.keys(found)).toEqual([
     "service.name",
-    "telemetry.distro.name",
+    "telemetry.sdk.language",
+    "telemetry.sdk.name",
+    "telemetry.sdk.version",
     "host.name",
     "host.arch",
   ]);

@@ -1,7 +1,10 @@
 // Each thread and each process of a cluster is observed by itself, and none loses what it told last.
 
 import { describe, expect, test } from "vitest";
+import { appFile, runApp } from "./support/app.ts";
+import type { Ended } from "./support/app.ts";
 import { launch } from "./support/launch.ts";
+import { plainValue, startSink } from "./support/sink.ts";
 
 const apps = "test/sdk/apps";
 const files = ["main.cjs", "main.mjs"];
@@ -37,19 +40,62 @@ describe.each(files)("worker_threads: %s", (file) => {
   });
 });
 
-test.each(files)("cluster: each process is an instance, and ends as ever: %s", async (file) => {
-  const app = await launch([process.execPath, `${apps}/cluster/${file}`], { env: late });
-  const url = await app.url();
-  const pids = new Set<number>();
-  let sent = 0;
-  for (; pids.size < 2 && sent < 50; sent++) {
-    pids.add(Number(await fetch(url).then((answer) => answer.text())));
-  }
-  app.child.kill("SIGTERM");
-  expect(await app.ended).toEqual({ code: 0, signal: null });
-  expect(app.output.stderr).toBe("");
-  const spans = await app.collector.spans({ kind: "server" }, { count: sent });
-  expect(spans).toHaveLength(sent);
-  expect(new Set(spans.map(({ resource }) => resource["process.pid"]))).toEqual(pids);
-  expect(new Set(spans.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
+const endings = ["natural", "exit in the thread", "throw in the thread", "exit", "throw"];
+const signals = ["SIGTERM", "SIGINT", "SIGTERM, handled"];
+/** Nothing runs in the thread any more that could tell its metrics. */
+const abrupt = ["terminate", "exit while the thread is busy"];
+
+test.each([
+  ...[...endings, ...signals, ...abrupt].map((ending) => [ending, "http/protobuf"] as const),
+  ...["exit", "terminate"].map((ending) => [ending, "http/json"] as const),
+])("what a thread has told last arrives once, and all ends as ever: %s (%s)", async (...args) => {
+  const [ending, protocol] = args;
+  const sink = await startSink();
+  const file = appFile("threads/last.cjs");
+  const env = {
+    ...late,
+    OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+  };
+  const [alone, ended] = await Promise.all([
+    runApp(file, { args: [ending], preload: "none" }),
+    runApp(file, { args: [ending], env }),
+  ]);
+  await sink.close();
+  const visible = ({ code, signal, stdout }: Ended): object => ({ code, signal, stdout });
+  expect(visible(ended)).toEqual(visible(alone));
+  expect(ended.stderr.replaceAll(/^ +at .*\n/gm, "")).toBe(
+    alone.stderr.replaceAll(/^ +at .*\n/gm, ""),
+  );
+  expect(sink.spans.map(({ name }) => name)).toEqual(["last"]);
+  expect(sink.logs.map(({ body }) => plainValue(body))).toEqual(["last words"]);
+  const counters = sink.metrics.filter(({ name }) => name === "endings");
+  if (abrupt.includes(ending)) expect(counters).toEqual([]);
+  else expect(counters.length).toBeGreaterThan(0);
 });
+
+test.each([
+  ["main.cjs", "SIGTERM", "disconnects its workers"],
+  ["main.mjs", "SIGTERM", "disconnects its workers"],
+  ["main.cjs", "SIGUSR2", "kills them by cluster's means"],
+  ["main.cjs", "SIGHUP", "sends them SIGTERM"],
+] as const)(
+  "cluster: each process is an instance and loses nothing: %s, %s %s",
+  async (...args) => {
+    const [file, signal] = args;
+    const app = await launch([process.execPath, `${apps}/cluster/${file}`], { env: late });
+    const url = await app.url();
+    const pids = new Set<number>();
+    let sent = 0;
+    for (; pids.size < 2 && sent < 50; sent++) {
+      pids.add(Number(await fetch(url).then((answer) => answer.text())));
+    }
+    app.child.kill(signal);
+    expect(await app.ended).toEqual({ code: 0, signal: null });
+    expect(app.output.stderr).toBe("");
+    const spans = await app.collector.spans({ kind: "server" }, { count: sent });
+    expect(spans).toHaveLength(sent);
+    expect(new Set(spans.map(({ resource }) => resource["process.pid"]))).toEqual(pids);
+    expect(new Set(spans.map(({ resource }) => resource["service.instance.id"])).size).toBe(2);
+  },
+);

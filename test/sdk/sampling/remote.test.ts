@@ -6,7 +6,8 @@ import type { AddressInfo } from "node:net";
 import { ROOT_CONTEXT, SpanKind } from "@opentelemetry/api";
 import { SamplingDecision } from "@opentelemetry/sdk-trace";
 import { afterEach, expect, test } from "vitest";
-import { makeSampler } from "../../../sdk/sampling/sampler.ts";
+import { officialSampler } from "../../../sdk/sampling/official.ts";
+import { samplerOf } from "../../../sdk/sampling/sampler.ts";
 import { readSettings } from "../../../sdk/settings.ts";
 import { appFile, runApp, startApp } from "../support/app.ts";
 import { until } from "../../support/until.ts";
@@ -39,7 +40,7 @@ const environment = (url: string, more = ""): Record<string, string> => ({
 });
 
 function samplerAt(url: string, more?: string): () => boolean {
-  const sampler = makeSampler(readSettings(environment(url, more)).settings);
+  const sampler = officialSampler(samplerOf(readSettings(environment(url, more)).settings));
   const attempt = () =>
     sampler.shouldSample(ROOT_CONTEXT, "1".padStart(32, "f"), "GET", SpanKind.SERVER, {}, []);
   return () => attempt().decision === SamplingDecision.RECORD_AND_SAMPLED;

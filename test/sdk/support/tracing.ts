@@ -13,7 +13,9 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
+import { afterEach, beforeAll, beforeEach } from "vitest";
 import { until } from "../../support/until.ts";
+import { closeAll } from "./http.ts";
 
 export interface Tracing {
   /** Those that ended, as soon as there are that many; fails if more have begun. */
@@ -21,7 +23,16 @@ export interface Tracing {
   reset(): void;
 }
 
-export function startTracing(): Tracing {
+/** For a file of tests: each begins without spans, and what it has opened is closed after it. */
+export function useTracing(instrument: () => void): Tracing {
+  const tracing = startTracing();
+  beforeAll(instrument);
+  beforeEach(() => tracing.reset());
+  afterEach(closeAll);
+  return tracing;
+}
+
+function startTracing(): Tracing {
   const exporter = new InMemorySpanExporter();
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(
@@ -53,6 +64,10 @@ export function startTracing(): Tracing {
       begun = 0;
     },
   };
+}
+
+export function statusOf({ attributes }: { readonly attributes: object }): unknown {
+  return (attributes as Readonly<Record<string, unknown>>)["http.response.status_code"];
 }
 
 /** The id of the span that is running; "" outside of any. */

@@ -8,7 +8,10 @@ if (cluster.isPrimary) {
   cluster.on("listening", (_worker, { port }) => {
     if (++listening === 2) process.stdout.write(`listening on http://127.0.0.1:${port}\n`);
   });
+  const workers = () => Object.values(cluster.workers);
   process.on("SIGTERM", () => cluster.disconnect());
+  process.on("SIGUSR2", () => workers().forEach((worker) => worker.kill()));
+  process.on("SIGHUP", () => workers().forEach((worker) => worker.process.kill()));
 } else {
   http
     .createServer((_request, response) => {

@@ -1,0 +1,1 @@
+require("./app.cjs")(require("node:http2"));
