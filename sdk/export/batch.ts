@@ -122,7 +122,7 @@ export class Batch {
     this.#last = undefined;
     this.encoder.at = 0;
     if (this.encoder.bytes.length > keptBytes) this.encoder.bytes = Buffer.allocUnsafe(0);
-    this.pass(body, items);
+    if (this.#remains?.isTaken !== true) this.pass(body, items);
     this.#remains?.empty(); // not before: twice is better than never
   }
 

@@ -2,20 +2,20 @@
 // when it is terminated, nothing of its own runs any more, but its parent can still read this. Each item
 // stands there as a request of its own, and requests one after the other are one request.
 //
-//   ┌──────────┬───────────┬─────────┬──────────────────────┐
-//   │ sets u32 │ items u32 │ size u32│ requests             │   for spans, and again for log records
-//   └──────────┴───────────┴─────────┴──────────────────────┘
+//   ┌──────────────────────────────────┬──────────┐
+//   │ emptied, items, size, taken: u32 │ requests │   for spans, and again for log records
+//   └──────────────────────────────────┴──────────┘
 
 import { Encoder } from "./encoder.ts";
 
-const heads = 3;
+const heads = 4;
 const headBytes = heads * Int32Array.BYTES_PER_ELEMENT;
 const roomBytes = 256 * 1024;
 /** Of tags and lengths around an item. */
 const frameBytes = 64;
 
-/** How often it was emptied, what is in it. */
-const [emptied, items, size] = [0, 1, 2] as const;
+/** How often it was emptied, what is in it, and whether the other thread sends it. */
+const [emptied, items, size, taken] = [0, 1, 2, 3] as const;
 
 export const remainsBytes = headBytes + roomBytes;
 
@@ -50,6 +50,11 @@ export class Remains {
     return true;
   }
 
+  /** The other thread has read it because this one ends: it is not to be sent from here. */
+  get isTaken(): boolean {
+    return Atomics.load(this.#heads, taken) !== 0;
+  }
+
   /** It is sent. */
   empty(): void {
     Atomics.add(this.#heads, emptied, 1);
@@ -60,6 +65,7 @@ export class Remains {
 
   /** By the other thread, what has come since; undefined if nothing has, or it is being emptied. */
   read(): { readonly body: Uint8Array; readonly items: number } | undefined {
+    Atomics.store(this.#heads, taken, 1);
     const before = Atomics.load(this.#heads, emptied);
     const length = Atomics.load(this.#heads, size);
     const from = this.#seen.emptied === before ? this.#seen.size : 0;
