@@ -9,6 +9,7 @@
 
 import type { Cursor } from "../wire/cursor.ts";
 import { ownRoom, type Room } from "../wire/room.ts";
+import { varintLength, writeVarint } from "../wire/varint.ts";
 
 /** An edit takes four numbers: the stretch of the batch, and what is there instead. */
 const slots = 4;
@@ -168,20 +169,3 @@ export class Edits {
 const maxKept = 1 << 20;
 const noBytes = new Uint8Array();
 const closed: Open = { fieldStart: 0, lengthStart: 0, start: 0, end: 0, growth: 0, edit: -1 };
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-  return length;
-}
-
-function writeVarint(to: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let next = at;
-  while (rest >= 0x80) {
-    to[next++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  to[next++] = rest;
-  return next;
-}

@@ -2,6 +2,7 @@
 // all messages are known; then every byte is, once.
 
 import { ownRoom, type Room } from "./room.ts";
+import { varintLength, writeVarint } from "./varint.ts";
 
 /** In place of the bytes: the head of a message. */
 const head = undefined;
@@ -66,21 +67,4 @@ export class Composition {
     this.#starts.push(start);
     this.#ends.push(end);
   }
-}
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-  return length;
-}
-
-function writeVarint(to: Uint8Array, at: number, value: number): number {
-  let rest = value;
-  let next = at;
-  while (rest >= 0x80) {
-    to[next++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
-  to[next++] = rest;
-  return next;
 }

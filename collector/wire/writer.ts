@@ -1,6 +1,8 @@
 // Builds protobuf bytes in one growing buffer. Nested messages are written in place: `begin` leaves one
 // byte for the length, `end` fills it in and moves the content only when the length needs more.
 
+import { varintLength, writeVarint } from "./varint.ts";
+
 const startBytes = 1024;
 
 export class Writer {
@@ -123,12 +125,7 @@ export class Writer {
 
   /** Where there is room for it. */
   #put(value: number): void {
-    let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#bytes[this.#length++] = rest;
+    this.#length = writeVarint(this.#bytes, this.#length, value);
   }
 
   #reserve(count: number): void {
@@ -137,10 +134,4 @@ export class Writer {
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
-}
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-  return length;
 }
