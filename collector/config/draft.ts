@@ -12,7 +12,7 @@ import {
 } from "../components.ts";
 import { type FileValue, readText } from "./file.ts";
 import { describe, showName } from "./problem.ts";
-import { general, isForeign, unavailable, unavailableOfOutputs } from "./schema.ts";
+import { general, isForeign, unavailable } from "./schema.ts";
 import { closest, suggestion } from "./spelling.ts";
 import { fromText, type Name, namesOf, prefix, variableOf } from "./variables.ts";
 
@@ -312,8 +312,7 @@ function placeIn(file: string, entry: FileValue, name: string): Given["place"] {
 
 /** Whether a name of the file was promised for a later version. */
 function isUnavailable(name: string, section?: Section): boolean {
-  if (section?.output) return unavailableOfOutputs.includes(name);
-  if (section?.step) return false;
+  if (section?.output || section?.step) return false;
   return unavailable.some((promised) => name === promised || name.startsWith(`${promised}_`));
 }
 
@@ -328,10 +327,7 @@ function wordsForType(wanted: string, more: string): string {
 }
 
 function wordsForUnknown(variable: string, known: Iterable<string>): string {
-  const ofOutputs = Object.keys(outputTypes).flatMap((type) =>
-    unavailableOfOutputs.map((setting) => yamlName(type, setting)),
-  );
-  const promised = [...unavailable, ...ofOutputs].map(variableOf);
+  const promised = unavailable.map(variableOf);
   if (promised.some((name) => variable === name || variable.startsWith(`${name}_`))) {
     return "this setting is not available in this version";
   }

@@ -142,9 +142,6 @@ export const unavailable = [
   "store",
 ] as const;
 
-/** Of those outputs that do not have them. */
-export const unavailableOfOutputs = ["certificate", "client_certificate", "client_key"];
-
 /** Variables with our prefix that are not for the collector: the SDK's, the tests', Kubernetes'. */
 export function isForeign(variable: string, value: string): boolean {
   if (/^SONDE_(CONFIG|ENGINE|IMAGE|PEERS|SETTINGS_TOLD|(BENCH|FUZZ|TEST)_.*)$/.test(variable)) {

@@ -5,6 +5,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import type { OutputContext } from "./output.ts";
 
 /** As the OTEL_EXPORTER_OTLP_… variables have them: paths of PEM files. */
 export interface TlsSettings {
@@ -18,6 +19,17 @@ export interface TlsMaterial {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+}
+
+/** Those of an output; undefined where its address has no TLS. */
+export function tlsFilesOf(
+  settings: TlsSettings & { readonly url: string },
+  { name, incidents }: Pick<OutputContext, "name" | "incidents">,
+): TlsFiles | undefined {
+  if (!/^(http|grpc)s:/.test(settings.url)) return undefined;
+  return new TlsFiles(settings, (error) =>
+    incidents.credentialsNotReplaced(`outputs.${name}`, String(error)),
+  );
 }
 
 export class TlsFiles {

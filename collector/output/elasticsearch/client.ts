@@ -1,11 +1,14 @@
 // Requests to one server. What could not be read to its end is no answer; and no message holds a credential.
 
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import {
   type Answer as HttpAnswer,
   HttpClient,
   type HttpRequest,
   type NoAnswer,
 } from "../http-client.ts";
+import type { TlsFiles } from "../tls-files.ts";
 import type { Settings } from "./settings.ts";
 
 export type { NoAnswer } from "../http-client.ts";
@@ -23,23 +26,29 @@ export interface Request {
 const longestAnswerBytes = 8 * 1024 * 1024;
 const maxConnections = 4;
 
+const zip = promisify(gzip);
+const zipOptions = { level: constants.Z_BEST_SPEED };
+
 export class Client {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #http: HttpClient;
+  readonly #isCompressed: boolean;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, tls?: TlsFiles) {
     const url = new URL(settings.url);
     const authorization = authorizationOf(settings, url);
     url.username = url.password = "";
     url.pathname = url.pathname.replace(/\/*$/, "/");
     this.#base = url.href;
-    this.#headers = authorization === undefined ? {} : { authorization };
+    this.#headers = { ...settings.headers, ...(authorization ? { authorization } : {}) };
+    this.#isCompressed = settings.compression === "gzip";
     this.#http = new HttpClient({
       isTls: url.protocol === "https:",
       maxConnections,
       timeoutMs: settings.timeout_ms,
       longestAnswerBytes,
+      tls,
     });
   }
 
@@ -49,9 +58,11 @@ export class Client {
     const headers = {
       ...this.#headers,
       ...(contentType === undefined ? {} : { "content-type": contentType }),
+      ...(body && this.#isCompressed ? { "content-encoding": "gzip" } : {}),
     };
+    const sent = body && (this.#isCompressed ? await zip(body, zipOptions) : body);
     const answer = await this.#http.send(
-      { method, url, headers, body: body ? [body] : [] },
+      { method, url, headers, body: sent ? [sent] : [] },
       signal,
     );
     return answer.kind === "answer" ? (answer.cutBy ?? answer) : answer;
@@ -63,7 +74,8 @@ export class Client {
 }
 
 function authorizationOf(settings: Settings, url: URL): string | undefined {
-  const { api_key: apiKey } = settings;
+  const { api_key: apiKey, token } = settings;
+  if (token !== undefined) return `Bearer ${token}`;
   if (apiKey !== undefined) return `ApiKey ${apiKey.includes(":") ? base64(apiKey) : apiKey}`;
   const username = settings.username ?? decodeURIComponent(url.username);
   const password = settings.password ?? decodeURIComponent(url.password);

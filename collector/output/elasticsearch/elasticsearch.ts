@@ -2,6 +2,7 @@
 // a verdict for each; those that shall be tried again go, alone, when the delivery is handed over again.
 
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
+import { tlsFilesOf } from "../tls-files.ts";
 import { type ItemVerdict, judge, type Retry, type Verdict, wantedOfAnswer } from "./answer.ts";
 import { Bulk, Progress, Remaining } from "./bulk.ts";
 import { Client } from "./client.ts";
@@ -37,7 +38,7 @@ class Elasticsearch implements Output {
 
   constructor(settings: Settings, context: OutputContext) {
     this.#settings = settings;
-    this.#client = new Client(settings);
+    this.#client = new Client(settings, tlsFilesOf(settings, context));
     this.#destinations = destinationsOf(settings);
     this.#context = context;
   }

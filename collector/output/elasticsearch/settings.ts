@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { secret } from "../../config/fields.ts";
+import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
 
 /** What goes into a header as it is. */
 const token = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
@@ -16,6 +17,12 @@ export const settings = z
     password: secret(z.string()).optional(),
     /** Encoded as Elasticsearch shows it, or id:key. */
     api_key: secret(token).optional(),
+    /** Sent as Bearer. */
+    token: secret(token).optional(),
+    headers: headers(),
+    ...tlsFields,
+    /** Worth it where the line is slow: compressing costs more than all else here. */
+    compression: z.enum(["none", "gzip"]).default("none"),
     /** A name may have %Y %m %d %H, which are filled from the time of the event in UTC. */
     index: z.string().superRefine(refineBy(problemOfIndex)).default("data-stream"),
     /** An event older than that when it comes goes by the time it was observed, or when it came. */
@@ -31,7 +38,13 @@ export const settings = z
   })
   .superRefine((given, context) => {
     const problem = problemOfCredentials(given);
-    if (problem) context.addIssue({ code: "custom", path: [problem.at], message: problem.message });
+    const address = { isTls: given.url.startsWith("https:"), schemes: "https://", where: "url" };
+    for (const { at, message } of [
+      ...(problem ? [problem] : []),
+      ...problemsOfTls(given, address),
+    ]) {
+      context.addIssue({ code: "custom", path: [at], message });
+    }
   });
 
 export type Settings = z.output<typeof settings>;
@@ -73,15 +86,18 @@ interface Credentials {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly api_key?: string | undefined;
+  readonly token?: string | undefined;
 }
 
 function problemOfCredentials(given: Credentials): { at: string; message: string } | undefined {
   const url = URL.parse(given.url);
   const inUrl = Boolean(url && (url.username || url.password));
   const basic = given.username !== undefined || given.password !== undefined;
-  if (Number(inUrl) + Number(basic) + Number(given.api_key !== undefined) > 1) {
-    const message = "give one of api_key, username with password, or a user in url, not several";
-    return { at: given.api_key === undefined ? "username" : "api_key", message };
+  const keys = (["api_key", "token"] as const).filter((name) => given[name] !== undefined);
+  if (Number(inUrl) + Number(basic) + keys.length > 1) {
+    const message =
+      "give one of api_key, token, username with password, or a user in url, not several";
+    return { at: keys[0] ?? "username", message };
   }
   if (basic && given.username === undefined) return { at: "username", message: "is missing" };
   if (basic && given.password === undefined) return { at: "password", message: "is missing" };

@@ -9,7 +9,7 @@ import { type Answer, HttpClient } from "../http-client.ts";
 import { messageOf, outcomeOfRefusal, reject, retry } from "../http-outcome.ts";
 import { bodyOf } from "../otlp-body.ts";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
-import { TlsFiles } from "../tls-files.ts";
+import { tlsFilesOf } from "../tls-files.ts";
 import { pushBody } from "./push.ts";
 import type { Settings } from "./settings.ts";
 
@@ -18,15 +18,12 @@ const longestAnswerBytes = 64 << 10;
 export async function open(settings: Settings, context: OutputContext): Promise<Output> {
   const { protocol, max_in_flight: maxInFlight } = settings;
   const { memory = new Memory() } = context;
-  const isTls = settings.url.startsWith("https:");
-  const failed = (error: unknown): void =>
-    context.incidents.credentialsNotReplaced(`outputs.${context.name}`, String(error));
   const client = new HttpClient({
-    isTls,
+    isTls: settings.url.startsWith("https:"),
     maxConnections: maxInFlight,
     timeoutMs: settings.timeout_ms,
     longestAnswerBytes,
-    tls: isTls ? new TlsFiles(settings, failed) : undefined,
+    tls: tlsFilesOf(settings, context),
   });
   const url = urlOf(settings);
   const headers = headersOf(settings);

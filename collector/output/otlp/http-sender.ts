@@ -22,7 +22,7 @@ export interface SenderSettings {
   /** How many requests there are at a time; 1 if not given. */
   readonly maxInFlight?: number;
   /** For a server that is not known to everybody, or wants to know us. */
-  readonly tls?: TlsFiles;
+  readonly tls?: TlsFiles | undefined;
   /** For bodies that have to be put together. */
   readonly memory?: Memory;
 }

@@ -3,7 +3,7 @@
 
 import { Memory } from "../../memory/memory.ts";
 import type { Output, OutputContext } from "../output.ts";
-import { TlsFiles } from "../tls-files.ts";
+import { tlsFilesOf } from "../tls-files.ts";
 import type { Sender } from "./http-sender.ts";
 import type { OtlpSettings } from "./settings.ts";
 
@@ -24,12 +24,9 @@ export async function open(settings: OtlpSettings, context: OutputContext): Prom
 async function senderFor(settings: OtlpSettings, context: OutputContext): Promise<Sender> {
   const { endpoint, headers, compression } = settings;
   const { timeout_ms: timeoutMs, max_in_flight: maxInFlight } = settings;
-  const isTls = /^(http|grpc)s:/.test(endpoint);
-  const failed = (error: unknown): void =>
-    context.incidents.credentialsNotReplaced(`outputs.${context.name}`, String(error));
-  const tls = isTls ? { tls: new TlsFiles(settings, failed) } : {};
+  const tls = tlsFilesOf({ url: endpoint, ...settings }, context);
   const { memory = new Memory() } = context;
-  const senderSettings = { endpoint, headers, compression, timeoutMs, maxInFlight, memory, ...tls };
+  const senderSettings = { endpoint, headers, compression, timeoutMs, maxInFlight, memory, tls };
   if (endpoint.startsWith("grpc")) {
     return (await import("./grpc-sender.ts")).grpcSender(senderSettings);
   }

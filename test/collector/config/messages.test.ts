@@ -29,7 +29,6 @@ describe("a mistake in a variable", () => {
     "SONDE_STORE_RETENTION",
     "SONDE_STORE_MAX_BYTES",
     "SONDE_REMOTE_WRITE_URL",
-    "SONDE_ELASTICSEARCH_CERTIFICATE",
   ])("%s is said not to be available yet", async (name) => {
     expect(await problems({ env: { [name]: "x" } })).toEqual([
       `${name}: this setting is not available in this version`,

@@ -2,6 +2,7 @@
 // misbehave.
 
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { gunzipSync } from "node:zlib";
 import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import { open } from "../../../collector/output/elasticsearch/elasticsearch.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
@@ -44,8 +45,10 @@ export async function startServer(): Promise<Server> {
     incoming.on("error", () => {});
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
-      const body = Buffer.concat(chunks).toString();
       const { method = "", url: path = "", headers } = incoming;
+      const bytes = Buffer.concat(chunks);
+      const isZipped = headers["content-encoding"] === "gzip";
+      const body = (isZipped ? gunzipSync(bytes) : bytes).toString();
       const isBulk = path.includes("/_bulk?");
       const request = { method, path, headers, body, documents: isBulk ? parse(body) : new Map() };
       (isBulk ? server.bulks : server.others).push(request);

@@ -1,6 +1,5 @@
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import type { Output } from "../../../collector/output/output.ts";
 import type { Batch } from "../../../collector/wire/batch.ts";
 import { listenLocally } from "../../support/listen.ts";
@@ -367,6 +366,7 @@ describe("credentials", () => {
     ["a user in the address", "me:p%40%C3%9F@", {}, basic],
     ["a name and a password", "", { username: "me", password: "p@ß" }, basic],
     ["an encoded API key", "", { api_key: "aWQ6a2V5" }, "ApiKey aWQ6a2V5"],
+    ["a token", "", { token: "abc.def" }, "Bearer abc.def"],
     ["the two parts of an API key", "", { api_key: "id:key" }, "ApiKey aWQ6a2V5"],
   ])("%s are sent, under the address's path", async (_what, user, more, header) => {
     await output.close();
@@ -376,6 +376,16 @@ describe("credentials", () => {
     expect(server.bulks[0]!.path).toMatch(/^\/es\/_bulk\?/);
   });
 
+  test("go beside headers of one's own, and with requests that are compressed", async () => {
+    await output.close();
+    const given = { compression: "gzip", headers: { "x-proxy": "a" }, token: "t" };
+    output = await openOutput(server.url, given);
+    expect(await output.deliver(deliveryOf([three()]), never)).toEqual({ kind: "delivered" });
+    const headers = { authorization: "Bearer t", "x-proxy": "a", "content-encoding": "gzip" };
+    expect(server.bulks[0]!.headers).toMatchObject(headers);
+    expect(server.stored.size).toBe(3);
+  });
+
   test("are in no detail of what went wrong", async () => {
     await output.close();
     output = await openOutput(server.url.replace("//", "//me:hunter2@"));
@@ -383,38 +393,6 @@ describe("credentials", () => {
     expect(JSON.stringify(await output.deliver(deliveryOf([three()]), never))).not.toMatch(
       /hunter2|me:/,
     );
-  });
-});
-
-describe("settings", () => {
-  const url = "http://localhost:9200";
-  test.each<[object, RegExp]>([
-    [{}, /url/],
-    [{ url: "ftp://me:hunter2@host" }, /must be an http/],
-    [{ url: "http://me:hunter2@host/?a" }, /the address ends with the path/],
-    [{ url: "http://me:hunter2%zz@host" }, /%25/],
-    [{ url, username: "me" }, /password[^]*is missing|is missing[^]*password/],
-    [{ url, password: "hunter2" }, /is missing/],
-    [{ url, username: "me:x", password: "hunter2" }, /colon/],
-    [{ url, api_key: "hunter2\n" }, /printable ASCII/],
-    [{ url, api_key: "hunter2", username: "me", password: "hunter2" }, /give one of/],
-    [{ url: "http://me:hunter2@host", api_key: "hunter2" }, /give one of/],
-    [{ url, index: "Logs-%Y" }, /lower case/],
-    [{ url, index: "-logs" }, /lower case/],
-    [{ url, index: "logs-%y" }, /%Y, %m, %d and %H only/],
-    [{ url, index: "" }, /lower case/],
-    [{ url, index: "x".repeat(256) }, /at most 255 bytes/],
-    [{ url, signals: ["traces"] }, /logs/],
-    [{ url, indx: "logs" }, /indx/],
-  ])("%j is told what is wrong, without a secret", (given, message) => {
-    const { error } = settings.safeParse(given);
-    expect(error?.message).toMatch(message);
-    expect(error?.message).not.toContain("hunter2");
-  });
-
-  test("have defaults for everything but the address", () => {
-    expect(settings.parse({ url })).toMatchObject({ index: "data-stream", signals: ["logs"] });
-    expect(settings.parse({ url, index: "%Y-%m-%d.%H" }).index).toBe("%Y-%m-%d.%H");
   });
 });
 

@@ -1,4 +1,4 @@
-// OTLP over HTTPS: whom the output trusts, who it says that it is, and files that change.
+// Outputs over HTTPS: whom they trust, who they say that they are, and files that change.
 
 import { mkdtempSync, renameSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
@@ -7,6 +7,10 @@ import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { open as openElasticsearch } from "../../../collector/output/elasticsearch/elasticsearch.ts";
+import { settings as elasticsearchSettings } from "../../../collector/output/elasticsearch/settings.ts";
+import { open as openLoki } from "../../../collector/output/loki/loki.ts";
+import { settings as lokiSettings } from "../../../collector/output/loki/settings.ts";
 import { open } from "../../../collector/output/otlp/otlp.ts";
 import { settings } from "../../../collector/output/otlp/settings.ts";
 import type { Outcome, Output } from "../../../collector/output/output.ts";
@@ -79,6 +83,33 @@ test("it shows its own certificate to a server that asks", async () => {
   const given = { certificate: authority.cert, client_certificate, client_key };
   expect(await send(await openTo(await listen(true), given))).toEqual({ kind: "delivered" });
   expect(seen).toEqual(["client-one"]);
+});
+
+test("the outputs to Elasticsearch and Loki do the same", async () => {
+  const url = await listen(true);
+  const { cert: client_certificate, key: client_key } = clients.one;
+  const trusting = { url, certificate: authority.cert, client_certificate, client_key };
+  for (const [given, outcome] of [
+    [
+      { url, certificate: stranger.cert },
+      { kind: "retry", reason: "unreachable" },
+    ],
+    [trusting, { kind: "delivered" }],
+  ] as const) {
+    seen.length = 0;
+    const loki = await openLoki(lokiSettings.parse(given), outputContext());
+    const elasticsearch = await openElasticsearch(
+      elasticsearchSettings.parse(given),
+      outputContext(),
+    );
+    outputs.push(loki, elasticsearch);
+    const abort = new AbortController().signal;
+    expect(await loki.deliver(deliveryOf("logs", [3]), abort)).toMatchObject(outcome);
+    await elasticsearch.deliver(deliveryOf("logs", [3]), abort); // what it is answered is no _bulk
+    const isDelivered = outcome.kind === "delivered";
+    expect(new Set(seen)).toEqual(new Set(isDelivered ? ["client-one"] : []));
+    expect(seen.length).toBeGreaterThanOrEqual(isDelivered ? 2 : 0);
+  }
 });
 
 test("files that have changed are used from the next connection on, broken ones never", async () => {
