@@ -134,11 +134,14 @@ describe("for Prometheus", () => {
     expect(seriesIn(newer.text).length).toBeGreaterThan(30);
   });
 
-  /** Without those of garbage collections, of which there may be one between two scrapes. */
+  /**
+   * Without those of garbage collections, of which there may be one between two scrapes, and of delays,
+   * of which there may be none.
+   */
   function seriesIn(text: string): readonly string[] {
     return text
       .split("\n")
-      .filter((line) => line !== "" && !/^(#|target_info|v8js_gc)/.test(line))
+      .filter((line) => line !== "" && !/^(#|target_info|v8js_gc|nodejs_eventloop_delay)/.test(line))
       .map((line) => line.replace(/ # .*/, "").replace(/ \S+$/, ""))
       .toSorted();
   }
