@@ -141,7 +141,9 @@ describe("for Prometheus", () => {
   function seriesIn(text: string): readonly string[] {
     return text
       .split("\n")
-      .filter((line) => line !== "" && !/^(#|target_info|v8js_gc|nodejs_eventloop_delay)/.test(line))
+      .filter(
+        (line) => line !== "" && !/^(#|target_info|v8js_gc|nodejs_eventloop_delay)/.test(line),
+      )
       .map((line) => line.replace(/ # .*/, "").replace(/ \S+$/, ""))
       .toSorted();
   }
