@@ -22,6 +22,7 @@ test.each([
       OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.otlpGrpc,
       OTEL_NODE_ENABLED_INSTRUMENTATIONS: "none",
+      SONDE_PROCESS_METRICS: "false",
     },
   });
   expect(ended).toMatchObject(expected);
