@@ -2,7 +2,7 @@
 // A schema says with `secret` that its value is never to be printed.
 
 import { z } from "zod";
-import { signals as all } from "../wire/batch.ts";
+import { signals as all, type Signal } from "../wire/batch.ts";
 
 /** Of listeners: 0 is any free port. */
 export function port(): z.ZodUnion<readonly [z.ZodInt, z.ZodLiteral<"off">]> {
@@ -41,9 +41,16 @@ export function path(): z.ZodString {
   return z.string().min(1).meta({ secret: false });
 }
 
+type Signals<Taken extends Signal> = z.ZodArray<z.ZodEnum<{ [S in Taken]: S }>>;
+
 /** What an output takes. */
-export function signals(): z.ZodArray<z.ZodEnum<{ [S in (typeof all)[number]]: S }>> {
-  return z.array(z.enum(all)).min(1, "is empty; leave it out for the default");
+export function signals(): Signals<Signal> {
+  return signalsOf(...all);
+}
+
+/** The same for one that cannot take all. */
+export function signalsOf<const Taken extends Signal>(...taken: readonly Taken[]): Signals<Taken> {
+  return z.array(z.enum(taken)).min(1, "is empty; leave it out for the default");
 }
 
 const stepNames = z.array(z.string()).max(100).default([]);

@@ -25,6 +25,35 @@ function ofType({ code }: { readonly code?: string }): string | undefined {
   return code === "invalid_type" ? notHeaders : undefined;
 }
 
+/** For a schema's superRefine: what is wrong with a text, in words that follow it. */
+export function refineBy(problemOf: (text: string) => string | undefined) {
+  return (text: string, context: z.RefinementCtx<string>): void => {
+    const message = problemOf(text);
+    if (message) context.addIssue({ code: "custom", message });
+  };
+}
+
+/** Of an HTTP server's address, to which paths are added; it may have a path and a user. */
+export function problemOfUrl(text: string, example: string): string | undefined {
+  const url = URL.parse(text);
+  if (!url || !/^https?:\/\/[^/\s]/.test(text)) {
+    return `must be an http:// or https:// address such as ${example}`;
+  }
+  if (/[?#]/.test(text)) return "has a ? or #; the address ends with the path";
+  return problemOfUser(url);
+}
+
+/** They are decoded for each request, which throws where it cannot be done. */
+export function problemOfUser({ username, password }: URL): string | undefined {
+  try {
+    decodeURIComponent(username);
+    decodeURIComponent(password);
+    return undefined;
+  } catch {
+    return "has a % in its user or password that must be written as %25";
+  }
+}
+
 export const tlsFields = {
   /** Whom to trust, in place of the well-known authorities. */
   certificate: path().optional(),

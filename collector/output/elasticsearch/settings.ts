@@ -2,8 +2,8 @@
 // never the value: it may hold a password.
 
 import { z } from "zod";
-import { secret } from "../../config/fields.ts";
-import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
+import { secret, signalsOf } from "../../config/fields.ts";
+import { headers, problemOfUrl, problemsOfTls, refineBy, tlsFields } from "../client-settings.ts";
 
 /** What goes into a header as it is. */
 const token = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
@@ -12,7 +12,7 @@ const days = z.int().min(0).max(3650);
 export const settings = z
   .strictObject({
     /** A path is kept, and so is a user. */
-    url: z.string().superRefine(refineBy(problemOfUrl)),
+    url: z.string().superRefine(refineBy((url) => problemOfUrl(url, "http://localhost:9200"))),
     username: z.string().min(1, "must not be empty").optional(),
     password: secret(z.string()).optional(),
     /** Encoded as Elasticsearch shows it, or id:key. */
@@ -31,10 +31,7 @@ export const settings = z
     index_days_ahead: days.default(1),
     /** For one request. */
     timeout_ms: z.int().min(100).max(600_000).default(60_000),
-    signals: z
-      .array(z.enum(["logs"]))
-      .min(1, "is empty; leave it out for the default")
-      .default(["logs"]),
+    signals: signalsOf("logs").default(["logs"]),
   })
   .superRefine((given, context) => {
     const problem = problemOfCredentials(given);
@@ -48,27 +45,6 @@ export const settings = z
   });
 
 export type Settings = z.output<typeof settings>;
-
-function refineBy(problemOf: (text: string) => string | undefined) {
-  return (text: string, context: z.RefinementCtx<string>): void => {
-    const message = problemOf(text);
-    if (message) context.addIssue({ code: "custom", message });
-  };
-}
-
-function problemOfUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol)) {
-    return "must be an http:// or https:// address such as http://localhost:9200";
-  }
-  if (url.search || url.hash) return "has a ? or #; the address ends with the path";
-  try {
-    decodeURIComponent(url.username + url.password);
-  } catch {
-    return "has a % in its user or password that must be written as %25";
-  }
-  return undefined;
-}
 
 function problemOfIndex(text: string): string | undefined {
   const unknown = text.replaceAll(/%[YmdH]/g, "").includes("%");

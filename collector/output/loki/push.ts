@@ -8,7 +8,7 @@ import { Leaves, type Range } from "../../wire/leaves.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { Piece } from "../output.ts";
 import { mostLabels } from "./settings.ts";
-import { kindOf, textOfValue, valueKinds } from "./text.ts";
+import { kindOf, textOfKind, textOfValue, valueKinds } from "./text.ts";
 
 /** A PushRequest, in Snappy's block format. */
 export function pushBody(entries: readonly Piece[], labels: readonly string[]): Uint8Array {
@@ -23,12 +23,7 @@ export function pushBody(entries: readonly Piece[], labels: readonly string[]): 
 
 const fields = { streams: 1, labels: 1, entries: 2, timestamp: 1, line: 2, metadata: 3 } as const;
 const pair = { name: 1, value: 2 } as const;
-
-/** Of a KeyValue, and where its value stands. */
-interface Attribute {
-  readonly key: string;
-  readonly value: Range;
-}
+const service = "service.name";
 
 class Streams {
   readonly #isLabel: ReadonlySet<string>;
@@ -43,8 +38,9 @@ class Streams {
   #ofScope: Uint8Array = nothing;
 
   constructor(labels: readonly string[]) {
-    this.#order = labels;
-    this.#isLabel = new Set(labels);
+    // Whoever looks for a service must find it, whatever else streams are told apart by.
+    this.#isLabel = new Set(labels.includes(service) ? labels : [service, ...labels]);
+    this.#order = [...this.#isLabel];
   }
 
   /** Of another batch. */
@@ -58,11 +54,9 @@ class Streams {
     if (leaves.scopeNumber !== this.#scopeNumber) this.#enterScope(leaves);
     const writer = this.#stream;
     const record = this.#record;
-    record.read(leaves.start, leaves.end);
     writer.begin(fields.entries);
+    record.write(writer, leaves);
     writeTime(writer, record.time || record.observed || BigInt(Math.round(atMs * 1e6)));
-    record.writeLine(writer);
-    record.writeMetadata(writer);
     writer.raw(this.#ofScope);
     writer.raw(this.#ofResource);
     writer.end();
@@ -83,14 +77,16 @@ class Streams {
     this.#resourceNumber = resourceNumber;
     const found = new Map<string, string>();
     const metadata = new Writer();
-    for (const { key, value } of attributesOf(new Cursor(bytes, resource.start, resource.end), 1)) {
+    const cursor = new Cursor(bytes, resource.start, resource.end);
+    while (cursor.next()) {
+      if (cursor.number !== 1) continue;
+      const { key, value } = attributeAt(cursor);
       if (this.#isLabel.has(key)) found.set(key, textOfValue(bytes, value));
       else writeAttribute(metadata, nameOf(key), { bytes, ...value });
     }
-    const labels = this.#order.filter((key) => found.get(key)).slice(0, mostLabels);
-    const texts = labels.map((key) => `${nameOf(key)}=${JSON.stringify(found.get(key))}`);
-    if (!found.get("service.name")) texts.unshift('service_name="unknown_service"');
-    const stream = `{${texts.join(", ")}}`;
+    const keys = this.#order.filter((key) => found.get(key));
+    for (const key of keys.splice(mostLabels)) writePair(metadata, nameOf(key), found.get(key)!);
+    const stream = labelsOf(keys, found);
     this.#ofResource = metadata.finish();
     this.#stream = this.#streams.get(stream) ?? new Writer();
     this.#streams.set(stream, this.#stream);
@@ -104,8 +100,8 @@ class Streams {
       if (cursor.start === cursor.end) continue;
       if (cursor.number === 1) writePair(metadata, "scope_name", cursor.text());
       if (cursor.number === 2) writePair(metadata, "scope_version", cursor.text());
-    }
-    for (const { key, value } of attributesOf(new Cursor(bytes, scope.start, scope.end), 3)) {
+      if (cursor.number !== 3) continue;
+      const { key, value } = attributeAt(cursor);
       writeAttribute(metadata, `scope_${nameOf(key)}`, { bytes, ...value });
     }
     this.#ofScope = metadata.finish();
@@ -114,57 +110,53 @@ class Streams {
 
 const nothing = new Uint8Array();
 
-/** The record that is being written. */
+/** Loki takes no record at all of a stream that has too many. */
+function labelsOf(keys: readonly string[], found: ReadonlyMap<string, string>): string {
+  const texts = keys.map((key) => `${nameOf(key)}=${JSON.stringify(found.get(key))}`);
+  const isUnknown = !found.get(service) && keys.length < mostLabels;
+  if (isUnknown) texts.unshift('service_name="unknown_service"');
+  return `{${texts.join(", ")}}`;
+}
+
+/** Written field by field as they come: where the time and the line stand in an entry is all the same. */
 class LogRecord {
+  /** Of the one that was written last; 0 for none. */
   time = 0n;
   observed = 0n;
   #cursor = new Cursor(nothing);
-  #start = 0;
-  #end = 0;
-  readonly #body: Range = { start: 0, end: 0 };
 
   over(bytes: Uint8Array): void {
     this.#cursor = new Cursor(bytes);
   }
 
-  read(start: number, end: number): void {
-    this.#start = start;
-    this.#end = end;
+  write(writer: Writer, { start, end }: Range): void {
     this.time = this.observed = 0n;
-    this.#body.start = this.#body.end = 0;
     const cursor = this.#cursor.over(start, end);
+    let line = "";
     while (cursor.next()) {
-      if (cursor.number === 1) this.time = cursor.uint64();
-      else if (cursor.number === 11) this.observed = cursor.uint64();
-      else if (cursor.number === 5) {
-        this.#body.start = cursor.start;
-        this.#body.end = cursor.end;
-      }
+      if (cursor.number === 5) line = textOfValue(cursor.bytes, cursor);
+      else this.#writeField(writer, cursor);
     }
-  }
-
-  writeLine(writer: Writer): void {
-    writer.text(fields.line, textOfValue(this.#cursor.bytes, this.#body));
-  }
-
-  writeMetadata(writer: Writer): void {
-    const cursor = this.#cursor.over(this.#start, this.#end);
-    while (cursor.next()) this.#writeField(writer, cursor);
-    const { bytes } = cursor;
-    for (const { key, value } of attributesOf(new Cursor(bytes, this.#start, this.#end), 6)) {
-      writeAttribute(writer, nameOf(key), { bytes, ...value });
-    }
+    writer.text(fields.line, line);
   }
 
   #writeField(writer: Writer, cursor: Cursor): void {
     const isEmpty = cursor.start === cursor.end;
     switch (cursor.number) {
+      case 1:
+        this.time = cursor.uint64();
+        break;
       case 2:
         if (cursor.int32() !== 0) writePair(writer, "severity_number", String(cursor.int32()));
         break;
       case 3:
         if (!isEmpty) writePair(writer, "severity_text", cursor.text());
         break;
+      case 6: {
+        const { key, value } = attributeAt(cursor);
+        writeAttribute(writer, nameOf(key), { bytes: cursor.bytes, ...value });
+        break;
+      }
       case 8:
         if (cursor.fixed32() !== 0) writePair(writer, "flags", String(cursor.fixed32()));
         break;
@@ -175,33 +167,34 @@ class LogRecord {
         if (!isEmpty) writePair(writer, "span_id", cursor.hex());
         break;
       case 11:
-        if (this.observed !== 0n) {
-          writePair(writer, "observed_timestamp", String(this.observed));
-        }
+        this.observed = cursor.uint64();
+        if (this.observed !== 0n) writePair(writer, "observed_timestamp", String(this.observed));
         break;
       case 12:
         if (!isEmpty) writePair(writer, "event_name", cursor.text());
         break;
-      default: // time and body have a place of their own, and attributes come as a list
+      default:
     }
   }
 }
 
-function* attributesOf(message: Cursor, field: number): Generator<Attribute> {
-  const entry = new Cursor(message.bytes);
-  while (message.next()) {
-    if (message.number !== field) continue;
-    let key = "";
-    const value: Range = { start: 0, end: 0 };
-    entry.over(message.start, message.end);
-    while (entry.next()) {
-      if (entry.number === 1) key = entry.text();
-      if (entry.number !== 2) continue;
-      value.start = entry.start;
-      value.end = entry.end;
-    }
-    yield { key, value };
+interface Attribute {
+  readonly key: string;
+  readonly value: Range;
+}
+
+/** The KeyValue that the cursor stands on. */
+function attributeAt({ bytes, start, end }: Cursor): Attribute {
+  let key = "";
+  const value: Range = { start: 0, end: 0 };
+  const entry = new Cursor(bytes, start, end);
+  while (entry.next()) {
+    if (entry.number === 1) key = entry.text();
+    if (entry.number !== 2) continue;
+    value.start = entry.start;
+    value.end = entry.end;
   }
+  return { key, value };
 }
 
 interface Value extends Range {
@@ -212,10 +205,13 @@ interface Value extends Range {
 function writeAttribute(writer: Writer, name: string, { bytes, start, end }: Value): void {
   const kind = kindOf(bytes, { start, end });
   if (kind?.number !== valueKinds.map) {
-    writePair(writer, name, textOfValue(bytes, { start, end }));
+    writePair(writer, name, textOfKind(kind));
     return;
   }
-  for (const { key, value } of attributesOf(new Cursor(bytes, kind.start, kind.end), 1)) {
+  const inner = new Cursor(bytes, kind.start, kind.end);
+  while (inner.next()) {
+    if (inner.number !== 1) continue;
+    const { key, value } = attributeAt(inner);
     writeAttribute(writer, `${name}_${nameOf(key)}`, { bytes, ...value });
   }
 }

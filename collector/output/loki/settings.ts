@@ -2,8 +2,8 @@
 // hold a password.
 
 import { z } from "zod";
-import { bytes } from "../../config/fields.ts";
-import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
+import { bytes, signalsOf } from "../../config/fields.ts";
+import { headers, problemOfUrl, problemsOfTls, refineBy, tlsFields } from "../client-settings.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -41,10 +41,7 @@ const label = z
 export const settings = z
   .strictObject({
     /** What comes before /otlp or /loki. */
-    url: z.string().superRefine((given, context) => {
-      const message = problemOfUrl(given);
-      if (message) context.addIssue({ code: "custom", message });
-    }),
+    url: z.string().superRefine(refineBy(problemOfAddress)),
     /** `push` is what Loki had before it took OTLP, and older ones have; which labels there are is then ours to say. */
     protocol: z.enum(["otlp", "push"]).default("otlp"),
     /** Of several in one Loki; sent as X-Scope-OrgID. */
@@ -68,10 +65,7 @@ export const settings = z
     /** Before compression. Above 4 MiB a usual Loki takes none. */
     max_request_bytes: bytes({ min: 64 * KiB, max: 64 * MiB }).default(MiB),
     max_request_items: z.int().min(1).max(1_000_000).default(10_000),
-    signals: z
-      .array(z.enum(["logs"]))
-      .min(1, "is empty; leave it out for the default")
-      .default(["logs"]),
+    signals: signalsOf("logs").default(["logs"]),
   })
   .superRefine((given, context) => {
     const isTls = given.url.startsWith("https:");
@@ -83,12 +77,10 @@ export const settings = z
 
 export type Settings = z.output<typeof settings>;
 
-function problemOfUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  if (!url || !/^https?:\/\/[^/\s]/.test(text)) {
-    return "must be an http:// or https:// address such as http://localhost:3100";
-  }
-  if (/[?#]/.test(text)) return "has a ? or #; the address ends with the path";
-  if (/\/(otlp|loki)(\/|$)/.test(url.pathname)) return "must end before /otlp or /loki";
-  return undefined;
+function problemOfAddress(text: string): string | undefined {
+  const isWhole = /\/(otlp|loki)(\/|$)/.test(URL.parse(text)?.pathname ?? "");
+  return (
+    problemOfUrl(text, "http://localhost:3100") ??
+    (isWhole ? "must end before /otlp or /loki" : undefined)
+  );
 }

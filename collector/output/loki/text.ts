@@ -27,7 +27,11 @@ export function kindOf(bytes: Uint8Array, { start, end }: Range): Cursor | undef
 }
 
 export function textOfValue(bytes: Uint8Array, range: Range): string {
-  const kind = kindOf(bytes, range);
+  return textOfKind(kindOf(bytes, range));
+}
+
+/** Of what `kindOf` has found. */
+export function textOfKind(kind: Cursor | undefined): string {
   if (kind === undefined) return "";
   if (kind.number === valueKinds.text) return kind.text();
   return kind.number === valueKinds.bytes ? base64(kind) : jsonOf(kind);

@@ -2,17 +2,14 @@
 
 import { z } from "zod";
 import { bytes, signals } from "../../config/fields.ts";
-import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
+import { headers, problemOfUser, problemsOfTls, refineBy, tlsFields } from "../client-settings.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 const fields = z.strictObject({
   /** http(s):// is OTLP/HTTP, to which /v1/traces and so on are added; grpc(s):// is OTLP/gRPC. */
-  endpoint: z.string().superRefine((given, context) => {
-    const problem = problemOfEndpoint(given);
-    if (problem) context.addIssue({ code: "custom", message: problem });
-  }),
+  endpoint: z.string().superRefine(refineBy(problemOfEndpoint)),
   headers: headers(),
   compression: z.enum(["none", "gzip", "zstd"]).default("none"),
   ...tlsFields,
@@ -49,7 +46,7 @@ function problemOfEndpoint(endpoint: string): string | undefined {
   if (/[?#]/.test(endpoint)) return "has a ? or #; an OTLP address ends with the path";
   if (url.protocol.startsWith("http")) {
     const isWhole = /\/v1\/(traces|metrics|logs)\/*$/.test(url.pathname);
-    return isWhole ? "must end before /v1/…, which is added for each signal" : undefined;
+    return isWhole ? "must end before /v1/…, which is added for each signal" : problemOfUser(url);
   }
   if (url.port === "") return "must have a port, for gRPC usually :4317";
   if (!["", "/"].includes(url.pathname)) return "must end with the port: gRPC has no path";

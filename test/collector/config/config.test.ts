@@ -302,6 +302,7 @@ describe("OTLP endpoints", () => {
     ["HTTP://h", "is not an OTLP address"],
     ["grpc://", "is not an OTLP address"],
     ["http://h ", "is not an OTLP address"],
+    ["http://me:hunter2%zz@h", "has a % in its user or password that must be written as %25"],
     ["http://h:70000", "is not an OTLP address"],
     ["http://h/v1/traces", "must end before /v1/…"],
     ["http://h?a=b", "has a ? or #"],

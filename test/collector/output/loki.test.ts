@@ -141,12 +141,42 @@ describe("pushed", () => {
     ]);
   });
 
-  test("labels are those that are asked for, and a service is always told", async () => {
-    const resource = { region: "north", "service.name": "shop" };
+  test("labels are those that are asked for, and the service always", async () => {
+    const group = (resource: Group["resource"]): Group => ({
+      ...(resource ? { resource } : {}),
+      records: [line("x")],
+    });
+    const named = group({ region: "north", "service.name": "shop" });
     const given = { labels: ["region"] };
-    const streams = await pushed(deliveryFrom([{ resource, records: [line("x")] }]), given);
-    expect(Object.keys(streams)).toEqual(['{service_name="unknown_service", region="north"}']);
-    expect(Object.values(streams)[0]![0]!.metadata).toMatchObject({ service_name: "shop" });
+    const streams = await pushed(deliveryFrom([named, group({ region: "south" })]), given);
+    expect(Object.keys(streams)).toEqual([
+      '{service_name="shop", region="north"}',
+      '{service_name="unknown_service", region="south"}',
+    ]);
+    expect(Object.values(streams)[0]![0]!.metadata).toEqual({});
+  });
+
+  test.each([
+    [14, 15, "unknown_service"],
+    [15, 15, undefined],
+  ])("%i labels without a service are %i", async (count, expected, service) => {
+    const names = Array.from({ length: count }, (_, index) => `l${index}`);
+    const resource = Object.fromEntries(names.map((name) => [name, "x"]));
+    const delivery = deliveryFrom([{ resource, records: [line("x")] }]);
+    const streams = await pushed(delivery, { labels: names });
+    const labels = Object.keys(streams)[0]!.match(/\w+="[^"]*"/g)!;
+    expect(labels).toHaveLength(expected);
+    expect(labels.includes(`service_name="${service}"`)).toBe(service !== undefined);
+  });
+
+  test("the service is a label also where as many others are asked for as there may be", async () => {
+    const labels = Array.from({ length: 15 }, (_, index) => `l${index}`);
+    const resource = Object.fromEntries([...labels, "service.name"].map((name) => [name, "x"]));
+    const delivery = deliveryFrom([{ resource, records: [line("x")] }]);
+    const [[stream, entries] = ["", []]] = Object.entries(await pushed(delivery, { labels }));
+    expect(stream.match(/\w+="x"/g)).toHaveLength(15);
+    expect(stream).toContain('{service_name="x", l0="x",');
+    expect(entries[0]!.metadata).toEqual({ l14: "x" });
   });
 
   test.each([
@@ -219,6 +249,8 @@ describe("settings", () => {
   test.each([
     ["url", "localhost:3100", "must be an http:// or https:// address"],
     ["url", "http://localhost:3100/loki/api/v1/push", "must end before /otlp or /loki"],
+    ["url", "http://me:hunter2%zz@localhost:3100", "must be written as %25"],
+    ["url", "http://localhost:3100/?x", "the address ends with the path"],
     ["labels", ["trace_id"], "would make a stream of each value"],
     ["labels", ["user.id"], "would make a stream of each value"],
     ["labels", Array.from({ length: 16 }, (_, index) => `l${index}`), "15"],
@@ -228,5 +260,6 @@ describe("settings", () => {
   ])("%s %s: refused", (name, value, message) => {
     const result = settings.safeParse({ url: "http://localhost:3100", [name]: value });
     expect(JSON.stringify(result.error?.issues)).toContain(message);
+    expect(result.error?.message).not.toContain("hunter2");
   });
 });
