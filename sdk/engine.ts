@@ -1,6 +1,8 @@
 // The engine that runs unless another is asked for. Context, tracer and logger are ours: a span or a log
-// record is encoded as it ends, into the request that it leaves in. Metrics are OpenTelemetry's. All are
-// registered with the API, so whatever is written against it works, from any copy of the package.
+// record is encoded as it ends, into the request that it leaves in. Of metrics ours are those that the SDK
+// itself tells, and how all are encoded and sent; the instruments that an app makes, and when they are
+// collected, are sdk-metrics'. All are registered with the API, so whatever is written against it works,
+// from any copy of the package.
 
 import { isMainThread } from "node:worker_threads";
 import type { ContextManager } from "@opentelemetry/api";

@@ -1,6 +1,7 @@
 // What the machine is doing, by OpenTelemetry's conventions, for those who run no agent on it. Off unless
 // asked for, since all processes of a machine would tell the same; of a cluster only the primary does.
 
+import type { CpuInfo } from "node:os";
 import type { MetricData } from "@opentelemetry/sdk-metrics";
 import type { Instrument, Measured, Reader } from "./reader.ts";
 
@@ -69,10 +70,11 @@ const mostDevices = 16;
 
 export function watchHost(reader: Reader): () => MetricData[] {
   const os = process.getBuiltinModule("node:os");
-  let last = cpuTimes();
+  let last = cpuTimes(os.cpus());
 
   const readCpu = (): MetricData[] => {
-    const now = cpuTimes();
+    const cpus = os.cpus();
+    const now = cpuTimes(cpus);
     const passed = sumOf(now) - sumOf(last);
     const shares = Object.entries(now).map(([mode, seconds]): Measured => {
       const share = passed > 0 ? (seconds - (last[mode] ?? 0)) / passed : 0;
@@ -85,7 +87,7 @@ export function watchHost(reader: Reader): () => MetricData[] {
         Object.entries(now).map(([mode, seconds]) => [seconds, { "cpu.mode": mode }]),
       ),
       reader.gauge(all.cpuUtilization, shares),
-      reader.level(all.cpuCount, [[os.cpus().length]]),
+      reader.level(all.cpuCount, [[cpus.length]]),
     ];
   };
   const readMemory = (): MetricData[] => {
@@ -120,10 +122,9 @@ function counted(reader: Reader, instrument: Instrument, values: readonly Measur
   return values.length > 0 ? [reader.counter(instrument, values)] : [];
 }
 
-function cpuTimes(): Record<string, number> {
-  const { cpus } = process.getBuiltinModule("node:os");
+function cpuTimes(cpus: readonly CpuInfo[]): Record<string, number> {
   const times: Record<string, number> = { user: 0, system: 0, idle: 0, nice: 0, interrupt: 0 };
-  for (const { times: one } of cpus()) {
+  for (const { times: one } of cpus) {
     times["user"]! += one.user / 1000;
     times["system"]! += one.sys / 1000;
     times["idle"]! += one.idle / 1000;

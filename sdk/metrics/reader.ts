@@ -63,25 +63,15 @@ export class Reader {
   }
 
   gauge(instrument: Instrument, values: readonly Measured[]): MetricData {
-    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
-    return {
-      descriptor: descriptorOf(instrument),
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.GAUGE,
-      dataPoints: values.map((measured) => this.#point(measured)),
-    };
+    const { DataPointType } = load("@opentelemetry/sdk-metrics");
+    return { ...this.#read(instrument, values), dataPointType: DataPointType.GAUGE };
   }
 
   /** What goes up and down, and is a sum over all that has it. */
   level(instrument: Instrument, values: readonly Measured[]): MetricData {
-    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
-    return {
-      descriptor: descriptorOf(instrument),
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.SUM,
-      isMonotonic: false,
-      dataPoints: values.map((measured) => this.#point(measured)),
-    };
+    const { DataPointType } = load("@opentelemetry/sdk-metrics");
+    const dataPointType = DataPointType.SUM;
+    return { ...this.#read(instrument, values), dataPointType, isMonotonic: false };
   }
 
   counter(instrument: Instrument, values: readonly Measured[]): MetricData {
@@ -122,6 +112,16 @@ export class Reader {
     const dataPoints = changed.map((one) => this.#explicit(one));
     const dataPointType = DataPointType.HISTOGRAM;
     return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
+  }
+
+  /** As it is now, which has no beginning. */
+  #read(instrument: Instrument, values: readonly Measured[]) {
+    const { AggregationTemporality } = load("@opentelemetry/sdk-metrics");
+    return {
+      descriptor: descriptorOf(instrument),
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPoints: values.map((measured) => this.#point(measured)),
+    };
   }
 
   #point([value, attributes = {}]: Measured): DataPoint<number> {
