@@ -2,7 +2,14 @@
 
 import { readFileSync } from "node:fs";
 
+let known: string | undefined;
+
 export function packageVersion(): string {
+  known ??= read();
+  return known;
+}
+
+function read(): string {
   for (const path of ["../package.json", "../../package.json"]) {
     try {
       const { name, version } = JSON.parse(

@@ -24,7 +24,8 @@ import {
 import { printable } from "./printable.ts";
 import { mostFaults } from "./salvage.ts";
 import { type Field, leafOf, type Message, requests } from "./schema.ts";
-import { maxDepth, validate } from "./validate.ts";
+import { validate } from "./validate.ts";
+import { maxDepth } from "./walk-rules.ts";
 import { Writer } from "./writer.ts";
 
 /** The text is no OTLP/JSON; the message says where and why, for the sender to read. */

@@ -5,7 +5,24 @@
 import type { Batch, Signal } from "./batch.ts";
 import { joinParts } from "./join-parts.ts";
 import { pathTo } from "./path.ts";
-import { type Field, KeyValue, type Message, requests } from "./schema.ts";
+import { actionsOfUnknown, type Plan, planOf, planOfAttribute } from "./plan.ts";
+import { quickCount } from "./quick-walk.ts";
+import { type Message, requests } from "./schema.ts";
+import {
+  attribute,
+  description,
+  eightBytes,
+  fourBytes,
+  maxDepth,
+  nested,
+  noWireType,
+  packedEightBytes,
+  packedVarints,
+  spanId,
+  text,
+  traceId,
+  varint,
+} from "./walk-rules.ts";
 
 export type Validation =
   /** Its bytes are those that were given, but for a resource or a scope in several parts: see joinParts. */
@@ -20,10 +37,14 @@ export interface WireProblem {
   readonly why: string;
 }
 
-/** Messages within messages, the request being the first. */
-export const maxDepth = 64;
-
 export function validate(signal: Signal, bytes: Uint8Array): Validation {
+  const items = quickCount(signal, bytes);
+  if (items === undefined) return validateThoroughly(signal, bytes);
+  return { kind: "valid", batch: { signal, bytes, items } };
+}
+
+/** Whatever the quick walk leaves: rare forms, large requests, and what is wrong with the others. */
+export function validateThoroughly(signal: Signal, bytes: Uint8Array): Validation {
   const whole = { start: 0, end: bytes.length, depth: 1 };
   const { items, isParted, fault } = check(requests[signal], bytes, whole);
   if (!fault) {
@@ -69,89 +90,6 @@ export interface Checked {
 export function describeProblem({ path, offset, why }: WireProblem): string {
   return `${path ? `${path}: ` : ""}${why} (at byte ${offset})`;
 }
-
-// ── what the walk knows of a message, laid out for speed ─────────────────────────────────────────
-
-// What is to be done with a value, by the tag before it: field and wire type in one look-up.
-const misplaced = 0; // the field is known, the wire type is not its own
-const varint = 1;
-const eightBytes = 2;
-const fourBytes = 3;
-const text = 4;
-const bytesOfAnyKind = 5;
-const traceId = 6;
-const spanId = 7;
-const nested = 8;
-const attribute = 9;
-const packedVarints = 10;
-const packedEightBytes = 11;
-const description = 12; // a resource or a scope
-const noWireType = 13; // of the two that protobuf has given up, and the two it never had
-
-interface Plan {
-  readonly isItem: boolean;
-  /** By tag, for all fields that the message has. */
-  readonly actions: Uint8Array;
-  /** By field number. */
-  readonly children: readonly (Plan | undefined)[];
-}
-
-const made = new Map<Message, Plan>();
-
-function planOf(message: Message): Plan {
-  const known = made.get(message);
-  if (known) return known;
-  const children: (Plan | undefined)[] = [];
-  const actions = Uint8Array.from({ length: message.fields.length * 8 }, (_, tag) =>
-    actionOf(message.fields[tag >>> 3], tag & 7),
-  );
-  const plan = { isItem: message.isItem, actions, children };
-  made.set(message, plan); // before its children: AnyValue holds itself
-  for (const field of message.fields) {
-    children.push(field && typeof field.type === "object" ? planOf(field.type) : undefined);
-  }
-  return plan;
-}
-
-/** Of any field that we do not know, by wire type. */
-const actionsOfUnknown = Uint8Array.from({ length: 8 }, (_, tag) => actionOf(undefined, tag));
-
-function actionOf(field: Field | undefined, wireType: number): number {
-  switch (wireType) {
-    case 0:
-      return !field || isVarint(field) ? varint : misplaced;
-    case 1:
-      return !field || isEightBytes(field) ? eightBytes : misplaced;
-    case 2:
-      return field ? delimited(field) : bytesOfAnyKind;
-    case 5:
-      return !field || field.type === "fixed32" ? fourBytes : misplaced;
-    default:
-      return noWireType;
-  }
-}
-
-function delimited(field: Field): number {
-  const { name, type, repeated, idLength } = field;
-  if (name === "resource" || name === "scope") return description;
-  if (typeof type === "object") return type === KeyValue ? attribute : nested;
-  if (type === "string") return text;
-  if (type === "bytes") return idLength === 16 ? traceId : idLength === 8 ? spanId : bytesOfAnyKind;
-  if (repeated && isEightBytes(field)) return packedEightBytes;
-  return repeated && isVarint(field) ? packedVarints : misplaced;
-}
-
-function isEightBytes({ type }: Field): boolean {
-  return type === "double" || type === "fixed64" || type === "sfixed64";
-}
-
-function isVarint(field: Field): boolean {
-  const { type } = field;
-  const isDelimited = typeof type === "object" || type === "string" || type === "bytes";
-  return !isDelimited && type !== "fixed32" && !isEightBytes(field);
-}
-
-const planOfAttribute = planOf(KeyValue);
 
 // ── the walk ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@
 
 import { Cursor } from "../../collector/wire/cursor.ts";
 import type { Field, Message } from "../../collector/wire/schema.ts";
-import { maxDepth } from "../../collector/wire/validate.ts";
+import { maxDepth } from "../../collector/wire/walk-rules.ts";
 import type { Place } from "./place.ts";
 import type { Reading, Value } from "./read-message.ts";
 

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
-import { describeProblem, maxDepth, validate } from "../../../collector/wire/validate.ts";
+import { describeProblem, validate } from "../../../collector/wire/validate.ts";
+import { maxDepth } from "../../../collector/wire/walk-rules.ts";
 import { decodeRequest, encodeRequest, sampleBatch, sampleRequest } from "../../support/otlp.ts";
 
 const problemOf = (bytes: Uint8Array, signal: Signal = "traces"): string => {

@@ -2,10 +2,11 @@
 
 import { deepStrictEqual } from "node:assert";
 import { judge } from "../../../collector/output/elasticsearch/answer.ts";
-import { messageOf } from "../../../collector/output/http-outcome.ts";
+import { longestMessage, messageOf } from "../../../collector/output/http-outcome.ts";
 import { outcomeOfSuccess } from "../../../collector/output/otlp/answer.ts";
 import { retryAfterMs } from "../../../collector/output/retry-after.ts";
 import { encodeStatus } from "../../../collector/receive/rpc-status.ts";
+import { printable } from "../../../collector/wire/printable.ts";
 import { decodeMessage, encodeResponse } from "../../support/otlp.ts";
 import type { Random } from "../random.ts";
 import { demand, type Target } from "../target.ts";
@@ -68,7 +69,7 @@ function compareOtlp(input: Uint8Array, isTaken: boolean): void {
   deepStrictEqual(outcomeOfSuccess(input), {
     kind: "rejected",
     reason: "partial_success",
-    detail: partialSuccess?.errorMessage ?? "",
+    detail: printable(partialSuccess?.errorMessage ?? "").slice(0, longestMessage),
     items: Number(partialSuccess?.rejectedSpans),
   });
 }

@@ -2,7 +2,12 @@
 
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
 import { Leaves } from "../../../collector/wire/leaves.ts";
-import { describeProblem, validate, type WireProblem } from "../../../collector/wire/validate.ts";
+import { quickCount } from "../../../collector/wire/quick-walk.ts";
+import {
+  describeProblem,
+  validateThoroughly,
+  type WireProblem,
+} from "../../../collector/wire/validate.ts";
 import { protobufSeeds } from "../seeds.ts";
 import { demand, type Target } from "../target.ts";
 
@@ -15,13 +20,19 @@ export const targets: readonly Target[] = signals.map((signal) => ({
 }));
 
 function walk(signal: Signal, input: Uint8Array): boolean {
-  const result = validate(signal, input);
+  const result = validateThoroughly(signal, input);
   demand(result.kind === "valid" || isSane(result.problem, input), () => JSON.stringify(result));
   const items = result.kind === "valid" ? result.batch.items : result.items;
   demand(items >= 0 && items <= input.length, () => `${items} items in ${input.length} bytes`);
+  const quick = quickCount(signal, input);
+  const isTakenAsGiven = result.kind === "valid" && result.batch.bytes === input;
+  demand(
+    quick === undefined || (isTakenAsGiven && quick === items),
+    () => `quickly ${quick} items`,
+  );
   if (result.kind === "invalid") return false;
   const { bytes } = result.batch;
-  const again = bytes === input ? result : validate(signal, bytes);
+  const again = bytes === input ? result : validateThoroughly(signal, bytes);
   const isSame = again.kind === "valid" && again.batch.bytes === bytes;
   demand(isSame && again.batch.items === items, () => "what was joined is not what it was");
   const leaves = new Leaves({ bytes: input });
