@@ -1,11 +1,12 @@
 // Feeds one output from its reader: read, apply the steps, deliver, commit. Several slices may be on
-// their way at a time, but they are committed in order, each with the books as they stand with it: what
+// their way at a time, but they are committed in order, with the books as they stand behind them: what
 // a crash finds is always a beginning of the log that has been dealt with, and its exact account. Only a
-// final answer moves the cursor; shutdown, time and errors are none.
+// final answer moves the cursor; shutdown, time and errors are none. Nothing waits for a commit: what has
+// its answers meanwhile is committed together by the next one.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { minus } from "../log/limit.ts";
-import type { Log, Reader, Slice } from "../log/log.ts";
+import type { Log, Position, Reader, Slice } from "../log/log.ts";
 import { Memory } from "../memory/memory.ts";
 import { Scratch } from "../memory/scratch.ts";
 import type { Step } from "../step/step.ts";
@@ -46,8 +47,8 @@ export interface Failure {
 interface Flight {
   readonly slice: Slice;
   readonly bytes: number;
-  /** Whether it was committed; false if it was stopped before. */
-  readonly isCommitted: Promise<boolean>;
+  /** What became of it; undefined until there is a final answer for all. */
+  account: Account | undefined;
 }
 
 /**
@@ -71,8 +72,15 @@ export class Feed {
   readonly #onDisk: InsistOptions;
   /** The books that a memo holds, not to read them again. */
   #known: { readonly memo: string | undefined; readonly books: Books };
-  /** In the order of the log. */
+  /** What is not committed, in the order of the log. */
   readonly #flights: Flight[] = [];
+  /** For each flight until it has landed, and what it then committed is. */
+  readonly #landings = new Set<Promise<void>>();
+  /** When a flight has its answers, or some were committed. */
+  #change = Promise.withResolvers<void>();
+  #isCommitting = false;
+  /** Set when a flight has ended without a final answer, or could not be committed. */
+  #isOver = false;
   /** Ends waiting: for data, for the next try. */
   readonly #stop = new AbortController();
   /** Ends a delivery under way. */
@@ -138,7 +146,7 @@ export class Feed {
       if (this.#isSmall(slice)) await this.#pause(lingerMs);
       if (!(await this.#hasRoom())) break;
     }
-    await Promise.all(this.#flights.map(({ isCommitted }) => isCommitted));
+    await Promise.all(this.#landings);
     if (this.#mistake) throw this.#mistake.error;
   }
 
@@ -176,41 +184,82 @@ export class Feed {
   }
 
   /**
-   * Waits until one more slice may be read: what has been read and is not committed stays below
-   * `maxInFlight` slices of the usual size. False when it is time to stop.
+   * Waits until one more slice may be read: less than `maxInFlight` are on their way, and what is not
+   * committed stays below so many of the usual size. False when it is time to stop.
    */
   async #hasRoom(): Promise<boolean> {
     const { maxBytes, maxInFlight = 1 } = this.#options.output;
-    for (let first = this.#flights[0]; first; first = this.#flights[0]) {
+    const isRoom = (): boolean => {
+      const flying = this.#flights.filter(({ account }) => !account);
       const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0);
-      const isRoom = this.#flights.length < maxInFlight && bytes <= maxBytes * (maxInFlight - 1);
-      if (isRoom) return true;
-      if (!(await first.isCommitted)) return false;
-    }
-    return true;
+      return flying.length < maxInFlight && bytes <= maxBytes * (maxInFlight - 1);
+    };
+    while (!this.#isOver && !isRoom()) await this.#change.promise;
+    return !this.#isOver;
   }
 
   #launch(slice: Slice): void {
-    const before = this.#flights.at(-1)?.isCommitted ?? Promise.resolve(true);
-    const isCommitted = this.#fly(slice, before).catch((error: unknown) => {
-      this.#mistake ??= { error };
-      this.#stop.abort();
-      return false;
-    });
     const bytes = bytesOf(slice.entries);
     // What the steps make of them is in memory, too.
     const held = this.#options.steps.length > 0 ? bytes * 2 : bytes;
-    this.#flights.push({ slice, bytes: held, isCommitted });
+    const flight: Flight = { slice, bytes: held, account: undefined };
+    this.#flights.push(flight);
+    const landing = this.#land(flight)
+      .catch((error: unknown) => {
+        this.#mistake ??= { error };
+        this.#isOver = true;
+        this.#stop.abort();
+      })
+      .finally(() => {
+        this.#landings.delete(landing);
+        this.#changed();
+      });
+    this.#landings.add(landing);
   }
 
-  async #fly(slice: Slice, before: Promise<boolean>): Promise<boolean> {
-    const account = await this.#settle(slice);
-    if (!(await before) || !account) return false;
-    // In the order of the log, so that letters without their commit are the last ones of the file.
-    if (!(await this.#keep(account.letters))) return false;
-    if (!(await this.#commit(slice, account.lines))) return false;
-    this.#flights.shift();
-    return true;
+  #changed(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  async #land(flight: Flight): Promise<void> {
+    flight.account = await this.#settle(flight.slice);
+    if (!flight.account) this.#isOver = true;
+    this.#changed();
+    if (this.#isCommitting) return; // what is under way there takes this along
+    this.#isCommitting = true;
+    try {
+      await this.#commitSettled();
+    } finally {
+      this.#isCommitting = false;
+    }
+  }
+
+  async #commitSettled(): Promise<void> {
+    for (let count = this.#settled; count > 0; count = this.#settled) {
+      const flights = this.#flights.slice(0, count);
+      const accounts = flights.flatMap(({ account }) => account ?? []);
+      const upTo = flights.at(-1)!.slice.upTo; // there is one at least
+      // In the order of the log, so that letters without their commit are the last ones of the file.
+      const isDone =
+        (await this.#keep(accounts.flatMap(({ letters }) => letters))) &&
+        (await this.#commit(
+          upTo,
+          accounts.flatMap(({ lines }) => lines),
+        ));
+      if (!isDone) {
+        this.#isOver = true;
+        return;
+      }
+      this.#flights.splice(0, count);
+      this.#changed();
+    }
+  }
+
+  /** How many at the front have their answers. */
+  get #settled(): number {
+    const flying = this.#flights.findIndex(({ account }) => !account);
+    return flying < 0 ? this.#flights.length : flying;
   }
 
   /** What became of each item; undefined if it was stopped before there was a final answer for all. */
@@ -249,12 +298,12 @@ export class Feed {
     return true;
   }
 
-  async #commit(slice: Slice, lines: readonly Line[]): Promise<boolean> {
+  async #commit(upTo: Position, lines: readonly Line[]): Promise<boolean> {
     const books = this.#memoBooks.copy();
     for (const line of lines) books.add(line);
     const memo = books.toMemo();
     const isDone = await insist(async () => {
-      await this.reader.commit(slice.upTo, memo);
+      await this.reader.commit(upTo, memo);
       return true;
     }, this.#onDisk);
     if (!isDone) return false;
