@@ -3,7 +3,7 @@
 
 import type { Attributes } from "@opentelemetry/api";
 import type { DataPoint, Histogram, MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
-import { load } from "../packages.ts";
+import { exponentialPoint, gaugePoint, histogramPoint, sumPoint } from "./kinds.ts";
 import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
 
@@ -78,15 +78,14 @@ function exemplarOf({ span, value, time: [seconds, nanos] }: Exemplar): string {
 
 /** Undefined for what the format has not. */
 function typeOf(metric: MetricData): Type | undefined {
-  const { DataPointType } = load("@opentelemetry/sdk-metrics");
   switch (metric.dataPointType) {
-    case DataPointType.SUM:
+    case sumPoint:
       return metric.isMonotonic ? "counter" : "gauge";
-    case DataPointType.GAUGE:
+    case gaugePoint:
       return "gauge";
-    case DataPointType.HISTOGRAM:
+    case histogramPoint:
       return "histogram";
-    case DataPointType.EXPONENTIAL_HISTOGRAM:
+    case exponentialPoint:
       return undefined;
     default:
       return metric satisfies never;
