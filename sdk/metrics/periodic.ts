@@ -12,6 +12,7 @@ import type {
 } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
+import { withExemplars } from "./exemplars.ts";
 import { maxSeries } from "./overflow.ts";
 import type { OwnMetrics } from "./own.ts";
 import type { ReaderForm } from "./reader.ts";
@@ -32,6 +33,7 @@ export class Periodic implements IMetricReader {
   readonly #options: PeriodicOptions;
   readonly #timer: NodeJS.Timeout;
   #producer: MetricProducer | undefined;
+  #exportedMs = 0;
   #running: Promise<void> | undefined;
 
   constructor(options: PeriodicOptions) {
@@ -74,7 +76,10 @@ export class Periodic implements IMetricReader {
 
   /** At the end of a process, with what sdk-metrics can tell without waiting. */
   export(made: readonly ScopeMetrics[]): void {
-    const metrics = [...made, ...this.own.collectNow()];
+    const isDelta = this.#options.form.histograms === "delta";
+    const sinceMs = isDelta ? this.#exportedMs : 0;
+    this.#exportedMs = performance.now();
+    const metrics = [...withExemplars(made, sinceMs), ...this.own.collectNow()];
     if (metrics.length > 0 && !this.#options.send(metrics)) {
       tell("metrics are lost for lack of room", "room for metrics");
     }

@@ -61,7 +61,12 @@ export function startPipeline(start: MetricsStart): MetricsPipeline | undefined 
     const { MeterProvider } = load("@opentelemetry/sdk-metrics");
     return new MeterProvider({ resource: resourceFrom(start.resource()), readers });
   };
-  const provider = new MeterProvider({ make, flush: gather, stop });
+  const provider = new MeterProvider({
+    make,
+    flush: gather,
+    stop,
+    exemplarFilter: settings.exemplarFilter,
+  });
   if (pushing.length < readers.length) provider.makeNow(); // Prometheus' exporter is sdk-metrics' own
   return {
     provider,

@@ -9,13 +9,16 @@ import type {
 } from "@opentelemetry/api";
 import type { MeterProvider as SdkProvider } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
+import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
+import { rememberRecordings } from "./exemplars.ts";
 
 export interface Making {
   /** Makes sdk-metrics' provider, which is then the one that has all instruments. */
   readonly make: () => SdkProvider;
   readonly flush: () => Promise<void>;
   readonly stop: () => Promise<void>;
+  readonly exemplarFilter: Settings["exemplarFilter"];
 }
 
 export class MeterProvider implements ApiMeterProvider {
@@ -28,7 +31,13 @@ export class MeterProvider implements ApiMeterProvider {
   }
 
   getMeter(name: string, version?: string, options?: MeterOptions): ApiMeter {
-    return new Meter(() => this.#meter(name, version, options));
+    return new Meter(
+      () => this.#meter(name, version, options),
+      (histogram, called) => {
+        const scope = { name, version, schemaUrl: options?.schemaUrl };
+        rememberRecordings(histogram, { scope, name: called }, this.#making.exemplarFilter);
+      },
+    );
   }
 
   /** Undefined as long as there is no instrument. */
@@ -62,10 +71,12 @@ export class MeterProvider implements ApiMeterProvider {
 
 class Meter implements ApiMeter {
   readonly #find: () => ApiMeter;
+  readonly #remember: (histogram: Histogram, name: string) => void;
   #found: ApiMeter | undefined;
 
-  constructor(find: () => ApiMeter) {
+  constructor(find: () => ApiMeter, remember: (histogram: Histogram, name: string) => void) {
     this.#find = find;
+    this.#remember = remember;
   }
 
   get #meter(): ApiMeter {
@@ -77,7 +88,13 @@ class Meter implements ApiMeter {
   }
 
   createHistogram(...args: Parameters<ApiMeter["createHistogram"]>): Histogram {
-    return this.#meter.createHistogram(...args);
+    const histogram = this.#meter.createHistogram(...args);
+    try {
+      this.#remember(histogram, args[0]);
+    } catch {
+      // Without exemplars, then: what was given is no name.
+    }
+    return histogram;
   }
 
   createCounter(...args: Parameters<ApiMeter["createCounter"]>) {
