@@ -76,7 +76,7 @@ function readQueues(reader: Reader): MetricData[] {
     }
     for (const state of known.counts ? states : []) {
       const attributes = { "bullmq.queue.name": name, "bullmq.queue.jobs.state": state };
-      values.push([Number(known.counts?.[state] ?? 0), attributes]);
+      values.push([known.counts?.[state] ?? 0, attributes]);
     }
     known.counts = undefined; // what is not asked again is not told again
     if (!known.isAsked) void ask(queue, known);

@@ -75,8 +75,14 @@ test.skipIf(!bullmq || isAbsent("redis"))(
     expect(jobsIn(unasked)).toBeUndefined();
     const asked = await told({ SONDE_QUEUE_METRICS: "true" });
     expect(jobsIn(asked)).toEqual([
-      ...["mails waiting 6", "mails active 0", "mails delayed 0", "mails failed 0"],
-      ...["bills waiting 0", "bills active 0", "bills delayed 2", "bills failed 0"],
+      "mails waiting 6",
+      "mails active 0",
+      "mails delayed 0",
+      "mails failed 0",
+      "bills waiting 0",
+      "bills active 0",
+      "bills delayed 2",
+      "bills failed 0",
     ]);
     // Asking Redis is nobody's request.
     expect(asked.spans).toHaveLength(unasked.spans.length);
