@@ -5,10 +5,10 @@ import type { Settings } from "./settings.ts";
 import { messageOf, writeLine } from "./tell.ts";
 
 export function setDiagnostics({ logLevel }: Settings): void {
+  if (logLevel === undefined || logLevel === "none") return;
   const { setGlobalErrorHandler } = load("@opentelemetry/core");
   const { diag, DiagLogLevel } = load("@opentelemetry/api");
   setGlobalErrorHandler((error) => diag.error(messageOf(error)));
-  if (logLevel === undefined || logLevel === "none") return;
   const level = logLevel.toUpperCase() as Uppercase<typeof logLevel>; // DiagLogLevel's keys
   diag.setLogger(
     {

@@ -6,27 +6,21 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { ContextManager } from "@opentelemetry/api";
-import type { Resource } from "@opentelemetry/resources";
-import type { IMetricReader, InstrumentType, PushMetricExporter } from "@opentelemetry/sdk-metrics";
 import { setDiagnostics } from "./diagnostics.ts";
 import { Batch } from "./export/batch.ts";
 import type { Send } from "./export/batch.ts";
 import type { Flushable } from "./export/exit.ts";
 import { sendAndWait } from "./export/last-send.ts";
-import { logSends, otlpMetrics, spanSends } from "./export/otlp.ts";
-import { servePrometheus } from "./export/prometheus.ts";
+import { logSends, spanSends } from "./export/otlp.ts";
 import { Sender } from "./export/sender.ts";
 import { Children, parentOf } from "./export/threads.ts";
 import type { Parent } from "./export/threads.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
-import type { OwnMetrics } from "./metrics/own.ts";
-import type { ReaderForm } from "./metrics/reader.ts";
-import { printMetrics } from "./export/stdout.ts";
-import { collectNow } from "./metrics/collect-now.ts";
-import { load, loadOwn } from "./packages.ts";
+import { startPipeline } from "./metrics/pipeline.ts";
+import { load } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
-import { resourceOf } from "./resource.ts";
+import { type Resource, resourceLater } from "./resource.ts";
 import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
@@ -52,7 +46,8 @@ interface Running {
 
 interface Start {
   readonly settings: Settings;
-  readonly resource: Resource;
+  /** Found out when there is something to send. */
+  readonly resource: () => Resource;
   readonly sender: Sender;
   readonly contexts: Pick<ContextManager, "active" | "with">;
   readonly flush: () => Promise<void>;
@@ -83,7 +78,7 @@ export function startEngine(settings: Settings): Engine {
   if (parent) sender.sendBy(parent);
   const start: Start = {
     settings,
-    resource: resourceOf(settings),
+    resource: resourceLater(settings),
     sender,
     contexts: isOurs ? contexts : context,
     flush,
@@ -187,10 +182,13 @@ function batchOf(
   batch: BatchSettings,
   sends: readonly Send[],
 ): Batch {
-  const attributes = new Attributes();
-  attributes.setAll(resource.attributes, { count: Infinity, length: Infinity });
+  const fields = (): Attributes => {
+    const attributes = new Attributes();
+    attributes.setAll(resource(), { count: Infinity, length: Infinity });
+    return attributes;
+  };
   return (batches[signal] = new Batch({
-    resource: attributes,
+    resource: fields,
     settings: batchSettings(settings[signal], batch),
     sends,
     redactor: redactorOf,
@@ -223,77 +221,10 @@ function runningOf(batch: Batch): Running {
   };
 }
 
-function startMetrics({ settings, resource, sender }: Start): Running | undefined {
-  const pushed: Pushed[] = [];
-  const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
-    switch (exporter) {
-      case "prometheus":
-        return servePrometheus(settings, [ownMetrics(settings)]);
-      case "console":
-        return push(new (load("@opentelemetry/sdk-metrics").ConsoleMetricExporter)(), settings)
-          .reader;
-      case "otlp/stdout":
-        return push(printMetrics(), settings).reader;
-      case "otlp": {
-        const one = push(otlpMetrics(settings, sender), settings);
-        pushed.push(one);
-        return one.reader;
-      }
-      default:
-        return exporter satisfies never;
-    }
-  });
-  if (readers.length === 0) return undefined;
-  const { MeterProvider } = load("@opentelemetry/sdk-metrics");
-  const provider = new MeterProvider({ resource, readers });
-  registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(provider));
-  return {
-    gather: () => provider.forceFlush(),
-    gatherNow() {
-      for (const { reader, exporter, own } of pushed) {
-        const collected = collectNow(provider, reader, own.collectNow());
-        if (collected) exporter.export(collected, () => {});
-      }
-    },
-    stop: () => provider.shutdown(),
-  };
-}
-
-interface Pushed {
-  readonly reader: IMetricReader;
-  readonly exporter: PushMetricExporter;
-  readonly own: OwnMetrics;
-}
-
-function push(exporter: PushMetricExporter, settings: Settings): Pushed {
-  const { PeriodicExportingMetricReader } = load("@opentelemetry/sdk-metrics");
-  const own = ownMetrics(settings, formOf(exporter));
-  const reader = new PeriodicExportingMetricReader({
-    exporter,
-    metricProducers: [own],
-    exportIntervalMillis: settings.metricIntervalMs,
-    exportTimeoutMillis: settings.metricTimeoutMs,
-  });
-  return { reader, exporter, own };
-}
-
-function ownMetrics(settings: Settings, form?: ReaderForm): OwnMetrics {
-  return loadOwn("./metrics/own").ownMetricsFor(settings, form);
-}
-
-/** What sdk-metrics makes for this exporter, ours is made like. */
-function formOf(exporter: PushMetricExporter): ReaderForm {
-  const { AggregationTemporality, AggregationType, InstrumentType } = load(
-    "@opentelemetry/sdk-metrics",
-  );
-  const temporalityOf = (type: InstrumentType) =>
-    exporter.selectAggregationTemporality?.(type) === AggregationTemporality.DELTA
-      ? "delta"
-      : "cumulative";
-  const { type } = exporter.selectAggregation?.(InstrumentType.HISTOGRAM) ?? {};
-  return {
-    histograms: temporalityOf(InstrumentType.HISTOGRAM),
-    counters: temporalityOf(InstrumentType.OBSERVABLE_COUNTER),
-    isExponential: type === AggregationType.EXPONENTIAL_HISTOGRAM,
-  };
+function startMetrics(start: Start): Running | undefined {
+  const pipeline = startPipeline(start);
+  if (pipeline) {
+    registered(load("@opentelemetry/api").metrics.setGlobalMeterProvider(pipeline.provider));
+  }
+  return pipeline;
 }

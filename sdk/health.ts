@@ -7,6 +7,7 @@ import { scrubText } from "./instrument/scrub.ts";
 import { metrics } from "./metrics/helpers.ts";
 import { load } from "./packages.ts";
 import { messageOf, tell } from "./tell.ts";
+import { suppressed } from "./trace/context.ts";
 import { printable } from "./values.ts";
 
 export interface CheckOptions {
@@ -232,8 +233,7 @@ async function outcomeOf(one: Registered, nowMs: number): Promise<string | undef
 async function attempt(check: Check, signal: AbortSignal): Promise<string | undefined> {
   try {
     const { context } = load("@opentelemetry/api");
-    const { suppressTracing } = load("@opentelemetry/core");
-    const result = await context.with(suppressTracing(context.active()), check, undefined, signal);
+    const result = await context.with(suppressed(context.active()), check, undefined, signal);
     return result === false ? "said no" : undefined;
   } catch (error) {
     return describe(error);

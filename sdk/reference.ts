@@ -9,7 +9,7 @@ import { servePrometheus } from "./export/prometheus.ts";
 import { scrubFrom } from "./instrument/scrubbers.ts";
 import { load } from "./packages.ts";
 import { makePropagator } from "./propagate/propagator.ts";
-import { resourceOf } from "./resource.ts";
+import { describeResource, resourceFrom } from "./resource.ts";
 import { officialSampler } from "./sampling/official.ts";
 import { samplerOf } from "./sampling/sampler.ts";
 import type { Settings } from "./settings.ts";
@@ -22,11 +22,12 @@ interface Flushes {
 
 export function startReference(settings: Settings): Engine {
   const { logs, metrics, trace } = load("@opentelemetry/api");
+  const { defaultResource } = load("@opentelemetry/resources");
   const { NodeSDK } = load("@opentelemetry/sdk-node");
   const isScraped = settings.metrics.exporters.includes("prometheus");
   const sdk = new NodeSDK({
     autoDetectResources: false,
-    resource: resourceOf(settings),
+    resource: defaultResource().merge(resourceFrom(describeResource(settings))),
     // What the environment asks for and `sdk-node` does not know.
     ...(settings.propagators.some((name) => ["jaeger", "xray", "ottrace"].includes(name))
       ? { textMapPropagator: makePropagator(settings) }

@@ -2,29 +2,42 @@
 // those read files and start programs in the background, and until they are done nothing can be sent,
 // not even at exit; and they tell the command line, where people put secrets.
 
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { arch, hostname, platform, release } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread, threadId } from "node:worker_threads";
-import type { Resource } from "@opentelemetry/resources";
+import type { Resource as OfficialResource } from "@opentelemetry/resources";
 import { containerId } from "./container.ts";
 import { load } from "./packages.ts";
+import { messageOf, tell } from "./tell.ts";
+import { hexOf, randomPart } from "./trace/ids.ts";
 import type { DetectorName, ResourceValue, Settings } from "./settings.ts";
 
-type Attributes = Record<string, ResourceValue>;
+export type Resource = Readonly<Record<string, ResourceValue>>;
 
-export function resourceOf(settings: Settings): Resource {
-  const { defaultResource, resourceFromAttributes } = load("@opentelemetry/resources");
-  // OpenTelemetry's type for the values differs in what may be missing from a list.
-  const attributes = describeResource(settings) as Parameters<typeof resourceFromAttributes>[0];
-  const own = resourceFromAttributes(attributes);
-  return settings.engine === "sonde" ? own : defaultResource().merge(own);
+/** As OpenTelemetry's packages have it. */
+export function resourceFrom(attributes: Resource): OfficialResource {
+  const { resourceFromAttributes } = load("@opentelemetry/resources");
+  return resourceFromAttributes(attributes);
 }
 
-export function describeResource(settings: Settings): Attributes {
-  const attributes: Attributes = {
+/** Once, and when it is asked for. Never throws: the app would. */
+export function resourceLater(settings: Settings): () => Resource {
+  let found: Resource | undefined;
+  return () => {
+    try {
+      found ??= describeResource(settings);
+    } catch (error) {
+      tell(`what tells of the service is incomplete: ${messageOf(error)}`);
+      found = { "service.name": settings.serviceName ?? "unknown_service:node" };
+    }
+    return found;
+  };
+}
+
+export function describeResource(settings: Settings): Resource {
+  const attributes: Record<string, ResourceValue> = {
     "service.name": packageName() ?? "unknown_service:node",
     ...whoTells(settings.engine),
   };
@@ -35,7 +48,7 @@ export function describeResource(settings: Settings): Attributes {
 }
 
 /** The name "opentelemetry" is theirs alone by the conventions; who hands out their SDK is a distribution. */
-function whoTells(engine: Settings["engine"]): Attributes {
+function whoTells(engine: Settings["engine"]): Resource {
   const version = ownVersion();
   if (engine === "opentelemetry") {
     return { "telemetry.distro.name": "sonde", "telemetry.distro.version": version };
@@ -57,7 +70,7 @@ function ownVersion(): string {
   return "unknown";
 }
 
-const detectors: Readonly<Record<DetectorName, (settings: Settings) => Attributes>> = {
+const detectors: Readonly<Record<DetectorName, (settings: Settings) => Resource>> = {
   env: ({ resourceAttributes }) => resourceAttributes,
   host: () => ({ "host.name": hostname(), "host.arch": archNames[arch()] ?? arch() }),
   os: () => ({
@@ -79,8 +92,16 @@ const detectors: Readonly<Record<DetectorName, (settings: Settings) => Attribute
     return id === undefined ? {} : { "container.id": id };
   },
   // Of this process and thread alone, so that the series of two of them never collide.
-  serviceinstance: () => ({ "service.instance.id": randomUUID() }),
+  serviceinstance: () => ({ "service.instance.id": randomId() }),
 };
+
+/** A UUID, as random as the ids of traces: to load node:crypto is a seventh of the whole start. */
+function randomId(): string {
+  const variant = ((randomPart() & 0x3fff_ffff) | 0x8000_0000) >>> 0;
+  const [first, second, third] = [hexOf(randomPart()), hexOf(randomPart()), hexOf(variant)];
+  const rest = third.slice(4) + hexOf(randomPart());
+  return [first, second.slice(0, 4), `4${second.slice(5)}`, third.slice(0, 4), rest].join("-");
+}
 
 const archNames: Readonly<Record<string, string>> = {
   x64: "amd64",

@@ -36,6 +36,7 @@ export const instrumentationNames = [
   "amqplib",
   "socket.io",
   "ws",
+  "bullmq",
   "grpc",
   "graphql",
   "aws-sdk",
@@ -111,6 +112,8 @@ export interface Settings extends SamplerSettings {
   readonly processMetrics: boolean;
   /** Those of the machine. */
   readonly hostMetrics: boolean;
+  /** Whether Redis is asked how many jobs the app's queues hold. */
+  readonly queueMetrics: boolean;
   readonly prometheusHost: string;
   readonly prometheusPort: number;
   readonly limits: Limits;
@@ -198,6 +201,7 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
     activeRequests: read.isTrue(["SONDE_HTTP_ACTIVE_REQUESTS"]),
     processMetrics: read.choice(["SONDE_PROCESS_METRICS"], ["true", "false"]) !== "false",
     hostMetrics: read.isTrue(["SONDE_HOST_METRICS"]),
+    queueMetrics: read.isTrue(["SONDE_QUEUE_METRICS"]),
     // Not "localhost", which is ::1 or 127.0.0.1 as the resolver likes.
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),

@@ -49,6 +49,7 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["SONDE_LOG_IDS", ["true", "false"]],
   ["SONDE_PROCESS_METRICS", ["true", "false"]],
   ["SONDE_HOST_METRICS", "boolean"],
+  ["SONDE_QUEUE_METRICS", "boolean"],
   ["OTEL_SDK_DISABLED", "boolean"],
   ["OTEL_CONFIG_FILE", "text"],
   ["OTEL_SERVICE_NAME", "text"],

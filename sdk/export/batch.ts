@@ -37,7 +37,8 @@ const keptBytes = 2 * mostBytes;
 
 export class Batch {
   readonly encoder: Encoder;
-  readonly #resource: Uint8Array;
+  readonly #fieldsOf: () => Fields;
+  #encodedResource: Uint8Array | undefined;
   readonly #settings: BatchSettings;
   readonly #sends: readonly Send[];
   readonly #sections: Section[] = [];
@@ -51,7 +52,8 @@ export class Batch {
   dropped = 0;
 
   constructor(options: {
-    readonly resource: Fields;
+    /** Asked for when there is something to send. */
+    readonly resource: () => Fields;
     readonly settings: BatchSettings;
     readonly sends: readonly Send[];
     readonly redactor?: Redactor;
@@ -61,11 +63,7 @@ export class Batch {
     this.#settings = options.settings;
     this.#sends = options.sends;
     this.#remains = options.remains;
-    const encoder = new Encoder();
-    const start = encoder.begin(0x0a);
-    encoder.attributes(0x0a, options.resource);
-    encoder.end(start);
-    this.#resource = encoder.take();
+    this.#fieldsOf = options.resource;
   }
 
   section({ name, version, schemaUrl, attributes }: Scope): Section {
@@ -137,6 +135,15 @@ export class Batch {
     this.isClosed = true;
   }
 
+  get #resource(): Uint8Array {
+    if (this.#encodedResource) return this.#encodedResource;
+    const encoder = new Encoder();
+    const start = encoder.begin(0x0a);
+    encoder.attributes(0x0a, this.#fieldsOf());
+    encoder.end(start);
+    return (this.#encodedResource = encoder.take());
+  }
+
   #keep({ head, tail }: Section, { bytes, at }: Encoder, from: number): boolean {
     return this.#remains!.add(this.#resource, head, bytes.subarray(from, at), tail);
   }
@@ -145,14 +152,12 @@ export class Batch {
     const scopes = this.#sections.map(
       ({ head, tail, sizeBytes }) => head.length + sizeBytes + tail.length,
     );
-    const size = scopes.reduce(
-      (sum, scope) => sum + headSize(scope) + scope,
-      this.#resource.length,
-    );
+    const resource = this.#resource;
+    const size = scopes.reduce((sum, scope) => sum + headSize(scope) + scope, resource.length);
     const request = new Encoder();
     request.bytes = Buffer.allocUnsafe(headSize(size) + size + 16); // some room to reserve
     request.head(0x0a, size);
-    request.raw(this.#resource);
+    request.raw(resource);
     for (const [index, section] of this.#sections.entries()) {
       request.head(0x12, scopes[index]!);
       request.raw(section.head);

@@ -1,8 +1,9 @@
 // Where the requests of a signal go: over HTTP or gRPC through our sender, or to the console.
 
-import type { PushMetricExporter } from "@opentelemetry/sdk-metrics";
+import type { Attributes } from "@opentelemetry/api";
 import type { Signal } from "../../collector/wire/batch.ts";
-import { load, loadOwn } from "../packages.ts";
+import type { ExportMetrics } from "../metrics/periodic.ts";
+import { loadOwn } from "../packages.ts";
 import type { BatchSettings, OtlpSettings, Settings } from "../settings.ts";
 import type { Send } from "./batch.ts";
 import { GrpcTransport } from "./grpc.ts";
@@ -41,38 +42,17 @@ function mostWaiting(batch: BatchSettings | undefined): number {
   return batch === undefined || batch.maxQueue === defaultQueue ? Infinity : batch.maxQueue;
 }
 
+/** An export is over once the sender has the bytes; what happens to them then is its affair. */
 export function otlpMetrics(
-  { metrics, temporality, histogramAggregation }: Settings,
+  { metrics }: Settings,
   sender: Sender,
-): PushMetricExporter {
-  const { AggregationTemporality, AggregationType, InstrumentType } = load(
-    "@opentelemetry/sdk-metrics",
-  );
-  const deltas: Readonly<Record<typeof temporality, readonly unknown[]>> = {
-    cumulative: [],
-    lowmemory: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM],
-    delta: [InstrumentType.COUNTER, InstrumentType.HISTOGRAM, InstrumentType.OBSERVABLE_COUNTER],
-  };
+  resource: () => Attributes,
+): ExportMetrics {
   const send = otlp("metrics", metrics.otlp, sender);
-  return {
-    /** An export is over once the sender has the bytes; what happens to them then is its affair. */
-    export(items, done) {
-      // Loaded when there is something to send.
-      const { encodeMetrics } = loadOwn("./metrics/encode");
-      if (send(encodeMetrics(items), 1)) done({ code: 0 });
-      else done({ code: 1, error: new Error("not taken for sending") });
-    },
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-    selectAggregationTemporality: (type) =>
-      deltas[temporality].includes(type)
-        ? AggregationTemporality.DELTA
-        : AggregationTemporality.CUMULATIVE,
-    selectAggregation: (type) =>
-      type === InstrumentType.HISTOGRAM &&
-      histogramAggregation === "base2_exponential_bucket_histogram"
-        ? { type: AggregationType.EXPONENTIAL_HISTOGRAM }
-        : { type: AggregationType.DEFAULT },
+  return (items) => {
+    // Loaded when there is something to send.
+    const { encodeMetrics } = loadOwn("./metrics/encode");
+    return send(encodeMetrics({ resource: { attributes: resource() }, scopeMetrics: items }), 1);
   };
 }
 

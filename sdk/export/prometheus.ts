@@ -4,6 +4,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { IMetricReader, MetricProducer } from "@opentelemetry/sdk-metrics";
+import { withExemplars } from "../metrics/exemplars.ts";
 import { load, loadOwn } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
@@ -44,7 +45,9 @@ export function servePrometheus(
 async function answerInOpenMetrics(reader: IMetricReader, response: ServerResponse): Promise<void> {
   try {
     const { resourceMetrics } = await reader.collect();
-    const text = loadOwn("./metrics/open-metrics").openMetricsOf(resourceMetrics);
+    const { resource, scopeMetrics } = resourceMetrics;
+    const collected = { resource, scopeMetrics: withExemplars(scopeMetrics, 0) };
+    const text = loadOwn("./metrics/open-metrics").openMetricsOf(collected);
     const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     response.writeHead(200, { "content-type": type }).end(text);
   } catch (error) {

@@ -132,6 +132,16 @@ export const libraries: readonly Instrumentation[] = [
     loaded: (exports) => loadOwn("./instrument/sockets").countWebSockets(exports),
   },
   {
+    name: "bullmq",
+    engine: "sonde",
+    libraries: ["bullmq"],
+    versions: ">=3.0.0",
+    start() {},
+    loaded(exports, { queueMetrics }) {
+      if (queueMetrics) loadOwn("./instrument/queues").countJobs(exports);
+    },
+  },
+  {
     name: "grpc",
     libraries: ["@grpc/grpc-js"],
     start() {

@@ -41,16 +41,22 @@ function maskParameter(whole: string, before: string, name: string): string {
 /** Any text: a message, an error's stack, a command. */
 export function scrubText(given: string): string {
   const text = given.length > mostRead ? given.slice(0, mostRead) : given;
-  if (!mayHoldSecret(text)) return text;
-  const unnamed = text
-    .replaceAll(/(:\/\/)[^\s/?#"'<>\\]{1,1000}@/g, `$1${mask}:${mask}@`)
-    .replaceAll(privateKeys, mask)
-    .replaceAll(cookies, `$1${mask}`)
-    .replaceAll(schemes, (whole, scheme: string, credentials: string) =>
-      /\d/.test(credentials) ? `${scheme}${mask}` : whole,
-    )
-    .replaceAll(looks, mask);
-  return maskNamed(unnamed);
+  const signs = signsOf(text);
+  if (signs === 0) return text;
+  let scrubbed = text;
+  if (signs & atSign) {
+    scrubbed = scrubbed.replaceAll(/(:\/\/)[^\s/?#"'<>\\]{1,1000}@/g, `$1${mask}:${mask}@`);
+  }
+  if (signs & keySign) scrubbed = scrubbed.replaceAll(privateKeys, mask);
+  if (signs & colonSign) scrubbed = scrubbed.replaceAll(cookies, `$1${mask}`);
+  if (signs & tokenSign) {
+    scrubbed = scrubbed
+      .replaceAll(schemes, (whole, scheme: string, credentials: string) =>
+        /\d/.test(credentials) ? `${scheme}${mask}` : whole,
+      )
+      .replaceAll(looks, mask);
+  }
+  return signs & (colonSign | equalsSign) ? maskNamed(scrubbed) : scrubbed;
 }
 
 /** A name and what stands between it and its value: `name=`, `name: `, `"name": `. */
@@ -97,28 +103,34 @@ export function scrubArguments(given: readonly string[]): string[] {
   });
 }
 
-/** Most texts have none of the signs of a secret in them and are not looked at any further. */
-function mayHoldSecret(text: string): boolean {
+const [equalsSign, atSign, colonSign, keySign, tokenSign] = [1, 2, 4, 8, 16];
+
+/**
+ * Which signs of secrets a text has: most have none and are not looked at any further, and most others only one,
+ * of a name before a value. Each sign costs as much to follow as a span does to encode.
+ */
+function signsOf(text: string): number {
+  let signs = 0;
   let isInWord = false;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code === equalsSign || code === at) return true;
-    if (code === colon) {
-      const next = text.charCodeAt(index + 1);
-      if (next === space || next === tab) return true;
-      if (isQuote(text.charCodeAt(index - 1)) || text.charCodeAt(index - 1) === space) return true;
+    if (code === equals) signs |= equalsSign;
+    else if (code === at) signs |= atSign;
+    else if (code === colon) {
+      const [before, next] = [text.charCodeAt(index - 1), text.charCodeAt(index + 1)];
+      if (next === space || next === tab || isQuote(before) || before <= space) signs |= colonSign;
     } else if (code === dash) {
-      if (text.startsWith("-----BEGIN", index)) return true;
+      if (text.startsWith("-----BEGIN", index)) signs |= keySign;
     } else if (!isInWord && code < 128) {
       const next = text.charCodeAt(index + 1);
-      if (next < 128 && beginnings[code * 128 + next] === 1) return true;
+      if (next < 128 && beginnings[code * 128 + next] === 1) signs |= tokenSign;
     }
     isInWord = code < 128 ? isWord[code] === 1 : false;
   }
-  return false;
+  return signs;
 }
 
-const [equalsSign, at, colon, dash, space, tab] = [0x3d, 0x40, 0x3a, 0x2d, 0x20, 0x09];
+const [equals, at, colon, dash, space, tab] = [0x3d, 0x40, 0x3a, 0x2d, 0x20, 0x09];
 
 function isQuote(code: number): boolean {
   return code === 0x22 || code === 0x27;

@@ -4,6 +4,7 @@
 import type { InstrumentationName, Settings } from "../settings.ts";
 import { isScrape } from "../export/prometheus.ts";
 import { load } from "../packages.ts";
+import { isSuppressed } from "../trace/context.ts";
 import { patchBuiltins } from "./builtins.ts";
 import { traceHttpClients } from "./http-client.ts";
 import { traceHttp2Clients } from "./http2-client.ts";
@@ -58,12 +59,11 @@ export const instrumentations: readonly Instrumentation[] = [
     engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
-      const { isTracingSuppressed } = load("@opentelemetry/core");
       const { HttpInstrumentation } = load("@opentelemetry/instrumentation-http");
       const instrumentation = new HttpInstrumentation({
         ignoreIncomingRequestHook: isScrape,
         // Without it a request that is not traced would still be counted.
-        ignoreOutgoingRequestHook: () => isTracingSuppressed(context.active()),
+        ignoreOutgoingRequestHook: () => isSuppressed(context.active()),
       });
       patchBuiltins();
       return instrumentation;
@@ -74,10 +74,9 @@ export const instrumentations: readonly Instrumentation[] = [
     engine: "opentelemetry",
     start() {
       const { context } = load("@opentelemetry/api");
-      const { isTracingSuppressed } = load("@opentelemetry/core");
       const { UndiciInstrumentation } = load("@opentelemetry/instrumentation-undici");
       return new UndiciInstrumentation({
-        ignoreRequestHook: () => isTracingSuppressed(context.active()),
+        ignoreRequestHook: () => isSuppressed(context.active()),
       });
     },
   },

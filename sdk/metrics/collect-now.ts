@@ -1,14 +1,13 @@
 // What counters, histograms and gauges hold, at once. sdk-metrics collects asynchronously for the sake of the
 // callbacks of observable instruments, and at process.exit() nothing asynchronous happens any more; those
 // are left out. This reads what sdk-metrics keeps to itself: its version is pinned, a test would tell, and
-// where it is built otherwise there is nothing to collect. `more` is what others than sdk-metrics have.
+// where it is built otherwise there is nothing to collect.
 
 import type { HrTime } from "@opentelemetry/api";
 import type {
   IMetricReader,
   MeterProvider,
   MetricData,
-  ResourceMetrics,
   ScopeMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { hrTimeOf } from "../trace/clock.ts";
@@ -16,7 +15,6 @@ import { hrTimeOf } from "../trace/clock.ts";
 /** The parts of a MeterProvider that matter here, by their names in sdk-metrics 3.0. */
 interface Inside {
   readonly _sharedState: {
-    readonly resource: ResourceMetrics["resource"];
     readonly metricCollectors: readonly Collector[];
     readonly meterSharedStates: ReadonlyMap<string, Meter>;
   };
@@ -34,22 +32,19 @@ interface Storage {
 }
 
 export function collectNow(
-  provider: MeterProvider,
+  provider: MeterProvider | undefined,
   reader: IMetricReader,
-  more: readonly ScopeMetrics[] = [],
-): ResourceMetrics | undefined {
-  const { resource, metricCollectors, meterSharedStates } = (provider as unknown as Inside)
-    ._sharedState;
+): readonly ScopeMetrics[] {
+  if (provider === undefined) return [];
+  const { metricCollectors, meterSharedStates } = (provider as unknown as Inside)._sharedState;
   const collector = metricCollectors.find(({ _metricReader }) => _metricReader === reader);
-  if (collector === undefined) return undefined;
+  if (collector === undefined) return [];
   const time = hrTimeOf(Date.now());
-  const scopeMetrics = [...meterSharedStates.values()].flatMap((meter): ScopeMetrics[] => {
+  return [...meterSharedStates.values()].flatMap((meter): ScopeMetrics[] => {
     const metrics = meter.metricStorageRegistry
       .getStorages(collector)
       .filter((storage) => !storage.getInstrumentDescriptor().type.startsWith("OBSERVABLE"))
       .flatMap((storage) => storage.collect(collector, time) ?? []);
     return metrics.length > 0 ? [{ scope: meter._instrumentationScope, metrics }] : [];
   });
-  const all = [...scopeMetrics, ...more];
-  return all.length > 0 ? { resource, scopeMetrics: all } : undefined;
 }

@@ -7,17 +7,24 @@ import type {
   ExponentialHistogram,
   Histogram,
   MetricData,
-  ResourceMetrics,
+  ScopeMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { Encoder } from "../export/encoder.ts";
 import { load } from "../packages.ts";
 import { partAt } from "../trace/ids.ts";
 import { Attributes } from "../trace/values.ts";
+import { delta, exponentialPoint, gaugePoint, histogramPoint, sumPoint } from "./kinds.ts";
 import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
 
+/** What is needed of sdk-metrics' ResourceMetrics. */
+export interface Collected {
+  readonly resource: { readonly attributes: ApiAttributes; readonly schemaUrl?: string };
+  readonly scopeMetrics: readonly ScopeMetrics[];
+}
+
 /** An ExportMetricsServiceRequest. */
-export function encodeMetrics({ resource, scopeMetrics }: ResourceMetrics): Uint8Array {
+export function encodeMetrics({ resource, scopeMetrics }: Collected): Uint8Array {
   const encoder = new Encoder();
   const all = encoder.begin(0x0a);
   const described = encoder.begin(0x0a);
@@ -39,7 +46,6 @@ export function encodeMetrics({ resource, scopeMetrics }: ResourceMetrics): Uint
 }
 
 function encodeMetric(encoder: Encoder, metric: MetricData): void {
-  const { DataPointType } = load("@opentelemetry/sdk-metrics");
   const { name, description, unit } = metric.descriptor;
   tellOfOverflow(metric);
   const start = encoder.begin(0x12);
@@ -47,13 +53,13 @@ function encodeMetric(encoder: Encoder, metric: MetricData): void {
   if (description !== "") encoder.text(0x12, description);
   if (unit !== "") encoder.text(0x1a, unit);
   switch (metric.dataPointType) {
-    case DataPointType.GAUGE: {
+    case gaugePoint: {
       const gauge = encoder.begin(0x2a);
       encodeNumbers(encoder, metric);
       encoder.end(gauge);
       break;
     }
-    case DataPointType.SUM: {
+    case sumPoint: {
       const sum = encoder.begin(0x3a);
       encodeNumbers(encoder, metric);
       encoder.uint(0x10, temporalityOf(metric));
@@ -61,14 +67,14 @@ function encodeMetric(encoder: Encoder, metric: MetricData): void {
       encoder.end(sum);
       break;
     }
-    case DataPointType.HISTOGRAM: {
+    case histogramPoint: {
       const histogram = encoder.begin(0x4a);
       for (const point of metric.dataPoints) encodeHistogram(encoder, point);
       encoder.uint(0x10, temporalityOf(metric));
       encoder.end(histogram);
       break;
     }
-    case DataPointType.EXPONENTIAL_HISTOGRAM: {
+    case exponentialPoint: {
       const histogram = encoder.begin(0x52);
       for (const point of metric.dataPoints) encodeExponential(encoder, point);
       encoder.uint(0x10, temporalityOf(metric));
@@ -82,8 +88,7 @@ function encodeMetric(encoder: Encoder, metric: MetricData): void {
 }
 
 function temporalityOf({ aggregationTemporality }: MetricData): number {
-  const { AggregationTemporality } = load("@opentelemetry/sdk-metrics");
-  return aggregationTemporality === AggregationTemporality.DELTA ? 1 : 2;
+  return aggregationTemporality === delta ? 1 : 2;
 }
 
 interface Numbers {

@@ -2,8 +2,9 @@
 // OpenTelemetry's exporter gives them in the older format, so that one series stays the same whoever asks.
 
 import type { Attributes } from "@opentelemetry/api";
-import type { DataPoint, Histogram, MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
-import { load } from "../packages.ts";
+import type { DataPoint, Histogram, MetricData } from "@opentelemetry/sdk-metrics";
+import { exponentialPoint, gaugePoint, histogramPoint, sumPoint } from "./kinds.ts";
+import type { Collected } from "./encode.ts";
 import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
 
@@ -16,7 +17,7 @@ interface Family {
   readonly lines: string[];
 }
 
-export function openMetricsOf({ resource, scopeMetrics }: ResourceMetrics): string {
+export function openMetricsOf({ resource, scopeMetrics }: Collected): string {
   const families = new Map<string, Family>();
   for (const { scope, metrics } of scopeMetrics) {
     const ofScope: Attributes = { otel_scope_name: scope.name };
@@ -78,15 +79,14 @@ function exemplarOf({ span, value, time: [seconds, nanos] }: Exemplar): string {
 
 /** Undefined for what the format has not. */
 function typeOf(metric: MetricData): Type | undefined {
-  const { DataPointType } = load("@opentelemetry/sdk-metrics");
   switch (metric.dataPointType) {
-    case DataPointType.SUM:
+    case sumPoint:
       return metric.isMonotonic ? "counter" : "gauge";
-    case DataPointType.GAUGE:
+    case gaugePoint:
       return "gauge";
-    case DataPointType.HISTOGRAM:
+    case histogramPoint:
       return "histogram";
-    case DataPointType.EXPONENTIAL_HISTOGRAM:
+    case exponentialPoint:
       return undefined;
     default:
       return metric satisfies never;

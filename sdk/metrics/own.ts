@@ -7,7 +7,7 @@ import { load, loadOwn } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import { clientDurations, serverDurations } from "./durations.ts";
-import { cumulative, Reader } from "./reader.ts";
+import { cumulativeForm, Reader } from "./reader.ts";
 import type { Measured, ReaderForm } from "./reader.ts";
 import { lateSources } from "./sources.ts";
 
@@ -22,7 +22,10 @@ type OwnSettings = Pick<
 >;
 
 /** What a reader has been given is its own affair, so each has one of its own. */
-export function ownMetricsFor(settings: OwnSettings, form: ReaderForm = cumulative): OwnMetrics {
+export function ownMetricsFor(
+  settings: OwnSettings,
+  form: ReaderForm = cumulativeForm,
+): OwnMetrics {
   const reader = new Reader(form);
   const sources = Object.entries(sourcesFor(reader, settings));
   const collectNow = (): ScopeMetrics[] =>

@@ -6,6 +6,14 @@ import type { DataPoint, MetricData } from "@opentelemetry/sdk-metrics";
 import { load } from "../packages.ts";
 import { hrTimeOf } from "../trace/clock.ts";
 import type { ExponentialCounts } from "./exponential.ts";
+import {
+  cumulative,
+  delta,
+  exponentialPoint,
+  gaugePoint,
+  histogramPoint,
+  sumPoint,
+} from "./kinds.ts";
 import { bounds } from "./series.ts";
 import type { DurationPoint, Exemplary, ExponentialPoint, Series } from "./series.ts";
 
@@ -17,7 +25,7 @@ export interface ReaderForm {
 }
 
 /** As Prometheus has it. */
-export const cumulative: ReaderForm = {
+export const cumulativeForm: ReaderForm = {
   histograms: "cumulative",
   counters: "cumulative",
   isExponential: false,
@@ -63,26 +71,21 @@ export class Reader {
   }
 
   gauge(instrument: Instrument, values: readonly Measured[]): MetricData {
-    const { DataPointType } = load("@opentelemetry/sdk-metrics");
-    return { ...this.#read(instrument, values), dataPointType: DataPointType.GAUGE };
+    return { ...this.#read(instrument, values), dataPointType: gaugePoint };
   }
 
   /** What goes up and down, and is a sum over all that has it. */
   level(instrument: Instrument, values: readonly Measured[]): MetricData {
-    const { DataPointType } = load("@opentelemetry/sdk-metrics");
-    const dataPointType = DataPointType.SUM;
+    const dataPointType = sumPoint;
     return { ...this.#read(instrument, values), dataPointType, isMonotonic: false };
   }
 
   counter(instrument: Instrument, values: readonly Measured[]): MetricData {
-    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
     const isDelta = this.#form.counters === "delta";
     return {
       descriptor: descriptorOf(instrument),
-      aggregationTemporality: isDelta
-        ? AggregationTemporality.DELTA
-        : AggregationTemporality.CUMULATIVE,
-      dataPointType: DataPointType.SUM,
+      aggregationTemporality: isDelta ? delta : cumulative,
+      dataPointType: sumPoint,
       isMonotonic: true,
       dataPoints: values.map(([value, attributes = {}]) => {
         if (!isDelta) return this.#point([value, attributes]);
@@ -96,30 +99,26 @@ export class Reader {
 
   /** Nothing where there is nothing new. */
   histogram(instrument: Instrument, series: readonly Series[]): readonly MetricData[] {
-    const { AggregationTemporality, DataPointType } = load("@opentelemetry/sdk-metrics");
     const isDelta = this.#form.histograms === "delta";
-    const aggregationTemporality = isDelta
-      ? AggregationTemporality.DELTA
-      : AggregationTemporality.CUMULATIVE;
+    const aggregationTemporality = isDelta ? delta : cumulative;
     const descriptor = descriptorOf(instrument);
     const changed = series.filter((one) => !isDelta || this.#given.get(one)?.count !== one.count);
     if (changed.length === 0) return [];
     if (this.#form.isExponential) {
-      const dataPointType = DataPointType.EXPONENTIAL_HISTOGRAM;
+      const dataPointType = exponentialPoint;
       const dataPoints = changed.map((one) => this.#exponential(one));
       return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
     }
     const dataPoints = changed.map((one) => this.#explicit(one));
-    const dataPointType = DataPointType.HISTOGRAM;
+    const dataPointType = histogramPoint;
     return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
   }
 
   /** As it is now, which has no beginning. */
   #read(instrument: Instrument, values: readonly Measured[]) {
-    const { AggregationTemporality } = load("@opentelemetry/sdk-metrics");
     return {
       descriptor: descriptorOf(instrument),
-      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      aggregationTemporality: cumulative,
       dataPoints: values.map((measured) => this.#point(measured)),
     };
   }

@@ -2,9 +2,10 @@
 // conventions. Read when a reader asks; what cannot be read then is a histogram of Node's own, fed by a
 // timer in C++, and an observer that is called after collections.
 
+import { setImmediate } from "node:timers";
 import type { monitorEventLoopDelay, PerformanceEntry } from "node:perf_hooks";
 import type { MetricData } from "@opentelemetry/sdk-metrics";
-import { tell } from "../tell.ts";
+import { messageOf, tell } from "../tell.ts";
 import type { Instrument, Measured, Reader } from "./reader.ts";
 import { Series } from "./series.ts";
 
@@ -74,12 +75,20 @@ const all = runtimeInstruments;
 
 /** One reader's view: what has been since it asked last. */
 export function watchRuntime(reader: Reader): () => MetricData[] {
-  const { monitorEventLoopDelay } = process.getBuiltinModule("node:perf_hooks");
-  const { getHeapSpaceStatistics } = process.getBuiltinModule("node:v8");
-  const delays = monitorEventLoopDelay({ resolution: delayResolutionMs });
-  delays.enable();
+  let delays: Delays | undefined;
+  let collections: readonly Series[] = [];
   let last = performance.eventLoopUtilization();
-  const collections = watchCollections();
+  // Once the app has got going: what measures these takes longer to load than all settings to be read.
+  setImmediate(() => {
+    try {
+      const { monitorEventLoopDelay } = process.getBuiltinModule("node:perf_hooks");
+      delays = monitorEventLoopDelay({ resolution: delayResolutionMs });
+      delays.enable();
+      collections = watchCollections();
+    } catch (error) {
+      tell(`metrics of runtime are missing: ${messageOf(error)}`);
+    }
+  }).unref();
   const kinds = new Set<string>();
 
   const readLoop = (): MetricData[] => {
@@ -95,6 +104,7 @@ export function watchRuntime(reader: Reader): () => MetricData[] {
     ];
   };
   const readHeap = (): MetricData[] => {
+    const { getHeapSpaceStatistics } = process.getBuiltinModule("node:v8");
     const spaces = getHeapSpaceStatistics();
     const of = (pick: (space: (typeof spaces)[number]) => number): Measured[] =>
       spaces.map((space) => [pick(space), { "v8js.heap.space.name": space.space_name }]);
@@ -126,11 +136,10 @@ export function watchRuntime(reader: Reader): () => MetricData[] {
   ];
 }
 
-function readDelays(
-  reader: Reader,
-  delays: ReturnType<typeof monitorEventLoopDelay>,
-): MetricData[] {
-  if (delays.count < 2) return [];
+type Delays = ReturnType<typeof monitorEventLoopDelay>;
+
+function readDelays(reader: Reader, delays: Delays | undefined): MetricData[] {
+  if (delays === undefined || delays.count < 2) return [];
   const nanos: readonly (readonly [Instrument, number])[] = [
     [all.delayMin, delays.min],
     [all.delayMax, delays.max],

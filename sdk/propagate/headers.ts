@@ -3,6 +3,7 @@
 import type { Baggage, Context, TextMapGetter, TextMapSetter } from "@opentelemetry/api";
 import type { SpanContext } from "@opentelemetry/api";
 import { load } from "../packages.ts";
+import { isSuppressed } from "../trace/context.ts";
 
 /** No format has a longer one; what is longer is not read at all. */
 const longestHeader = 1024;
@@ -40,7 +41,7 @@ export function withParent(
 /** Undefined where nothing is to be passed on. */
 export function spanToInject(context: Context): SpanContext | undefined {
   const { isSpanContextValid, trace } = load("@opentelemetry/api");
-  if (load("@opentelemetry/core").isTracingSuppressed(context)) return undefined;
+  if (isSuppressed(context)) return undefined;
   const span = trace.getSpanContext(context);
   return span !== undefined && isSpanContextValid(span) ? span : undefined;
 }
@@ -89,7 +90,7 @@ export function injectBaggage(
   { prefix, encode }: { readonly prefix: string; readonly encode: (value: string) => string },
 ): void {
   const { propagation } = load("@opentelemetry/api");
-  if (load("@opentelemetry/core").isTracingSuppressed(context)) return;
+  if (isSuppressed(context)) return;
   let bytes = 0;
   for (const [key, { value }] of propagation.getBaggage(context)?.getAllEntries() ?? []) {
     const text = encoded(value, encode);

@@ -6,6 +6,7 @@ import { load, loadOwn } from "../packages.ts";
 import type { PropagatorName, Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import { rootContext } from "../trace/context.ts";
+import { W3CBaggagePropagator, W3CTraceContextPropagator } from "./w3c.ts";
 
 export function makePropagator({ propagators }: Pick<Settings, "propagators">): TextMapPropagator {
   return new GuardedPropagators([...new Set(propagators)].map(propagatorOf));
@@ -14,9 +15,9 @@ export function makePropagator({ propagators }: Pick<Settings, "propagators">): 
 function propagatorOf(name: PropagatorName): TextMapPropagator {
   switch (name) {
     case "tracecontext":
-      return new (load("@opentelemetry/core").W3CTraceContextPropagator)();
+      return new W3CTraceContextPropagator();
     case "baggage":
-      return new (load("@opentelemetry/core").W3CBaggagePropagator)();
+      return new W3CBaggagePropagator();
     case "b3":
       return new (load("@opentelemetry/propagator-b3").B3Propagator)();
     case "b3multi": {

@@ -4,6 +4,7 @@
 
 import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
+import { suppressed } from "../trace/context.ts";
 import { printable } from "../values.ts";
 import type { Sampler } from "./sampler.ts";
 import type { JaegerSettings } from "./settings.ts";
@@ -56,8 +57,7 @@ class Strategies {
     };
     try {
       const { context } = load("@opentelemetry/api");
-      const { suppressTracing } = load("@opentelemetry/core");
-      context.with(suppressTracing(context.active()), () => this.#request(done));
+      context.with(suppressed(context.active()), () => this.#request(done));
     } catch (error) {
       done(messageOf(error));
     }

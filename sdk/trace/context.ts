@@ -65,6 +65,10 @@ export function isSuppressed(context: Context): boolean {
   }
 }
 
+export function suppressed(context: Context): Context {
+  return context.setValue(suppressKey, true);
+}
+
 /** What is no context would throw at whoever asks for what is active. */
 function usable(context: Context): Context {
   try {
@@ -123,9 +127,7 @@ export class AsyncContexts implements ContextManager {
    * it is called later, the app's own storages included, and without tracing.
    */
   outside(): <Result>(work: () => Result) => Result {
-    return this.#storage.run(rootContext.setValue(suppressKey, true), () =>
-      AsyncLocalStorage.snapshot(),
-    );
+    return this.#storage.run(suppressed(rootContext), () => AsyncLocalStorage.snapshot());
   }
 
   enable(): this {

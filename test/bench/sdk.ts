@@ -61,7 +61,8 @@ async function main(): Promise<void> {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
   const load = startChild(new URL("sdk-load.ts", import.meta.url), interrupted.signal);
-  const built = options.isQuick ? undefined : await build();
+  // In the built file there is nothing to be seen of whose a function is.
+  const built = options.isQuick || options.isProfile ? undefined : await build();
   try {
     const { url: loadUrl } = await ask<{ url: string }>(load, { kind: "listen" });
     const machine = { node: options.node, load, loadUrl, signal: interrupted.signal };
@@ -107,13 +108,11 @@ function parse(): Options | undefined {
 }
 
 function agentsFor({ isQuick, only }: Options, main: string | undefined): readonly Agent[] {
-  const all =
+  const register =
     main === undefined
-      ? ours(fileURLToPath(new URL("../../sdk/register.ts", import.meta.url)))
-      : [
-          ...ours(join(dirname(dirname(main)), "sdk", "register.cjs")),
-          ...(isQuick ? [] : others()),
-        ];
+      ? fileURLToPath(new URL("../../sdk/register.ts", import.meta.url))
+      : join(dirname(dirname(main)), "sdk", "register.cjs");
+  const all = [...ours(register), ...(isQuick ? [] : others())];
   const wanted = all.filter(
     ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
   );

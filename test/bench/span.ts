@@ -61,7 +61,7 @@ function official(): Engine {
 function own(): Engine {
   const { settings } = readSettings({});
   const batch = new Batch({
-    resource: new Attributes(),
+    resource: () => new Attributes(),
     settings: settings.spanBatch,
     redactor: redactorOf,
     sends: [(body) => (engine.bytes += body.length) > 0],

@@ -119,13 +119,40 @@ async function runCounting(env: Readonly<Record<string, string>>) {
 }
 
 test("what is loaded at start is one file of ours", async () => {
-  const { loaded } = await runCounting({ OTEL_NODE_DISABLED_INSTRUMENTATIONS: "runtime-node" });
+  const { loaded } = await runCounting({ OTEL_METRICS_EXPORTER: "otlp" });
   const files = loaded.map((file) => file.split(/[/\\]node_modules[/\\]/).at(-1));
   expect(files.slice(0, -1)).toEqual(["sonde/dist/sdk/register.cjs", "sonde/dist/sdk/sonde.cjs"]);
 });
 
-// In files of their own from source, in the one file here.
+test("an app's own instruments and its helpers are in the package", async () => {
+  const sink = await startSink();
+  writeFileSync(
+    join(app, "measuring.js"),
+    `const { metrics } = require("sonde");
+     metrics.increment("orders", 3);
+     metrics.timing("render", 12);`,
+  );
+  const child = spawn(process.execPath, ["--require", "sonde/register", "measuring.js"], {
+    cwd: app,
+    env: cleanEnv({ OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }),
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  await until("it has ended", () => child.exitCode !== null || undefined);
+  expect(stderr).toBe("");
+  const told = sink.requests
+    .filter(({ signal }) => signal === "metrics")
+    .flatMap(({ bytes }) => decodeRequest("metrics", bytes).resourceMetrics ?? [])
+    .flatMap(({ scopeMetrics = [] }) => scopeMetrics.flatMap(({ metrics = [] }) => metrics));
+  const names = told.map(({ name }) => name);
+  for (const name of ["orders", "render", "process.uptime", "v8js.memory.heap.used"])
+    expect(names).toContain(name);
+  await sink.close();
+});
+
+// In files of their own from source, in a few files here.
 test.each([
+  { OTEL_METRICS_EXPORTER: "prometheus", OTEL_EXPORTER_PROMETHEUS_PORT: "0" },
   { OTEL_PROPAGATORS: "jaeger,xray,ottrace" },
   { OTEL_TRACES_SAMPLER: "jaeger_remote", OTEL_TRACES_SAMPLER_ARG: "initialSamplingRate=1" },
   { OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" },

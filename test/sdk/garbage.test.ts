@@ -111,7 +111,7 @@ function startEngine() {
   const counts = { requests: 0, sent: 0, read: 0, problems: [] as unknown[] };
   const batchOf = (signal: "traces" | "logs"): Batch =>
     new Batch({
-      resource: new Attributes(),
+      resource: () => new Attributes(),
       settings: { maxBatch: 512, delayMs: 1e9, timeoutMs: 0, maxQueue: 0 },
       redactor: redactorOf,
       sends: [

@@ -3,8 +3,9 @@
 import { expect, test } from "vitest";
 import { onDemand } from "../support/on-demand.ts";
 import { isAbsent, startPeer } from "../support/peers.ts";
-import { appFile, runApp } from "./support/app.ts";
-import { startSink } from "./support/sink.ts";
+import { until } from "../support/until.ts";
+import { appFile, runApp, startApp } from "./support/app.ts";
+import { plain, startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
 
 const nest = onDemand("nest-fastify-12.5.1", [
@@ -36,6 +37,58 @@ test.skipIf(!bullmq || isAbsent("redis"))(
     expect(spans.map(({ attributes }) => attributes["db.system.name"])).toContain("redis");
     expect(JSON.stringify(spans)).not.toContain("secret");
   },
+);
+
+test.skipIf(!bullmq || isAbsent("redis"))(
+  "how many jobs BullMQ's queues hold is told where it is asked for, and nowhere else",
+  async () => {
+    const peer = await startPeer("redis");
+    const told = async (env: Readonly<Record<string, string>>): Promise<Sink> => {
+      const sink = await startSink();
+      const app = startApp(appFile("on-demand/bullmq-counts.cjs"), {
+        args: [bullmq!],
+        env: {
+          OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+          OTEL_METRIC_EXPORT_INTERVAL: "100",
+          REDIS: peer.url,
+          ...env,
+        },
+      });
+      await app.url();
+      const before = sink.metrics.length;
+      await until("it has been exported a few times", () => {
+        const since = sink.metrics.slice(before);
+        return since.filter(({ name }) => name === "process.uptime").length > 3;
+      });
+      const { stderr } = await app.stop();
+      expect(stderr).toBe("");
+      await sink.close();
+      return sink;
+    };
+    const jobsIn = ({ metrics }: Sink) => {
+      const found = metrics.findLast(({ name }) => name === "bullmq.queue.jobs");
+      return found?.gauge?.dataPoints?.map(({ attributes, asInt }) =>
+        [...Object.values(plain(attributes)), asInt].join(" "),
+      );
+    };
+    const unasked = await told({});
+    expect(jobsIn(unasked)).toBeUndefined();
+    const asked = await told({ SONDE_QUEUE_METRICS: "true" });
+    expect(jobsIn(asked)).toEqual([
+      "mails waiting 6",
+      "mails active 0",
+      "mails delayed 0",
+      "mails failed 0",
+      "bills waiting 0",
+      "bills active 0",
+      "bills delayed 2",
+      "bills failed 0",
+    ]);
+    // Asking Redis is nobody's request.
+    expect(asked.spans).toHaveLength(unasked.spans.length);
+    await peer.stop();
+  },
+  30_000,
 );
 
 async function run(

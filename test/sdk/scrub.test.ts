@@ -34,6 +34,7 @@ test.each([
   ["AKIAABCDEFGHIJKLMNOP!", "REDACTED!"],
   ["GET /x?token=abc&b=1 200", "GET /x?token=REDACTED&b=1 200"],
   ["-----BEGIN PRIVATE KEY-----\nabc", "REDACTED"],
+  ['{"password"\t:"x"}', '{"password"\t:"REDACTED"}'],
 ])("the text %s is sent as %s", (text, scrubbed) => {
   expect(scrubText(text)).toBe(scrubbed);
 });

@@ -2,6 +2,7 @@
 
 import { format } from "node:util";
 import { load } from "../../packages.ts";
+import { isSuppressed } from "../../trace/context.ts";
 import { isInsideLogger } from "./depth.ts";
 import { thrownOf } from "./record.ts";
 
@@ -48,8 +49,7 @@ let isOff: (() => boolean) | undefined;
 /** Once: even a `require` of what is loaded costs more than the answer. */
 function tracingOff(): () => boolean {
   const { context } = load("@opentelemetry/api");
-  const { isTracingSuppressed } = load("@opentelemetry/core");
-  return () => isTracingSuppressed(context.active());
+  return () => isSuppressed(context.active());
 }
 
 function wrap(

@@ -1,8 +1,10 @@
 // The ids of the active span, for lines of JSON that loggers write: whoever collects these lines finds the
 // trace. A line that names a trace already, and one that is not JSON, stays as it is.
 
-import type * as Api from "@opentelemetry/api";
+import type { Context } from "@opentelemetry/api";
 import { load } from "../../packages.ts";
+import { spanIn } from "../../trace/context.ts";
+import { parentOf, Span } from "../../trace/span.ts";
 
 export interface Ids {
   readonly trace_id: string;
@@ -10,17 +12,20 @@ export interface Ids {
   readonly trace_flags: string;
 }
 
-let api: typeof Api | undefined;
+let active: (() => Context) | undefined;
+
+function activeNow(): () => Context {
+  const { context } = load("@opentelemetry/api");
+  return () => context.active();
+}
 
 export function activeIds(): Ids | undefined {
-  const { isSpanContextValid, trace } = (api ??= load("@opentelemetry/api"));
-  const span = trace.getActiveSpan()?.spanContext();
-  if (span === undefined || !isSpanContextValid(span)) return undefined;
-  return {
-    trace_id: span.traceId,
-    span_id: span.spanId,
-    trace_flags: span.traceFlags.toString(16).padStart(2, "0"),
-  };
+  active ??= activeNow();
+  const found = parentOf(spanIn(active()));
+  if (found === undefined) return undefined;
+  const { traceId, spanId, traceFlags } = found instanceof Span ? found.spanContext() : found;
+  const flags = traceFlags === 1 ? "01" : traceFlags.toString(16).padStart(2, "0");
+  return { trace_id: traceId, span_id: spanId, trace_flags: flags };
 }
 
 /** `end` is how the line ends, brace and all. */

@@ -16,7 +16,7 @@ function start(settings: { maxBatch?: number; delayMs?: number } = {}, isTaken =
   const resource = new Attributes();
   resource.set("service.name", "shop", { count: 1, length: 100 });
   const batch = new Batch({
-    resource,
+    resource: () => resource,
     settings: { maxBatch: 100, delayMs: 60_000, timeoutMs: 0, maxQueue: 0, ...settings },
     sends: [
       (body, items) => {

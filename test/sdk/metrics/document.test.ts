@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { healthMetrics } from "../../../sdk/health.ts";
 import { metrics } from "../../../sdk/index.ts";
+import { queueInstruments } from "../../../sdk/instrument/queues.ts";
 import { countWebSockets, socketInstruments } from "../../../sdk/instrument/sockets.ts";
 import { clientDurations, serverDurations } from "../../../sdk/metrics/durations.ts";
 import { hostInstruments } from "../../../sdk/metrics/host.ts";
@@ -33,6 +34,7 @@ const instruments = [
   processInstruments,
   hostInstruments,
   socketInstruments,
+  queueInstruments,
   healthMetrics,
 ].flatMap((group) => Object.values<{ readonly name: string; readonly unit: string }>(group));
 
