@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Outcome } from "../../collector/output/output.ts";
 import { Metrics } from "../../collector/output/prometheus/prometheus.ts";
+import { formatFor } from "../../collector/output/prometheus/negotiate.ts";
 import { settings } from "../../collector/output/prometheus/settings.ts";
 import { validate } from "../../collector/wire/validate.ts";
 import {
@@ -33,8 +34,13 @@ export class Bench {
     return this.metrics.deliver({ entries });
   }
 
-  text(): string {
-    return [...this.metrics.scrape()].join("");
+  /** As a scraper gets it that accepts this. */
+  text(accept?: string): string {
+    return Buffer.concat(this.bytes(accept)).toString();
+  }
+
+  bytes(accept?: string): Uint8Array[] {
+    return Array.from(this.metrics.scrape(formatFor(accept)), (piece) => Buffer.from(piece));
   }
 
   scrape(): Scraped {
@@ -119,4 +125,38 @@ export function histogram(
     explicitBounds: bounds,
   };
   return { name, histogram: { aggregationTemporality: temporality, dataPoints: [point] } };
+}
+
+export const traceId = "0af7651916cd43dd8448eb211c80319c";
+export const spanId = "b7ad6b7169203331";
+
+export const exemplar = (value: number, time = 5, more: Record<string, string> = {}) => ({
+  timeUnixNano: at(time),
+  asDouble: value,
+  traceId,
+  spanId,
+  filteredAttributes: attributes(more),
+});
+
+/** The first point of a metric with these. */
+export function withExemplars(metric: Metric, ...exemplars: object[]): Metric {
+  const data = metric.sum ?? metric.histogram ?? metric.exponentialHistogram;
+  Object.assign(data!.dataPoints![0]!, { exemplars });
+  return metric;
+}
+
+export const quantileValues = [{ quantile: 0.5, value: 2 }];
+
+export function exponential(
+  scale: number,
+  positive: { offset: number; bucketCounts: string[] },
+  { temporality = cumulative, time = 10 } = {},
+): Metric {
+  const inside = positive.bucketCounts.reduce((total, count) => total + Number(count), 0);
+  const point = { ...timed({ time }), count: String(inside + 1), sum: 9, scale, zeroCount: "1" };
+  const dataPoints = [{ ...point, positive }];
+  return {
+    name: "e",
+    exponentialHistogram: { aggregationTemporality: temporality, dataPoints },
+  };
 }

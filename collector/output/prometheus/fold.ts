@@ -1,7 +1,6 @@
 // Folds the points of batches into the series in memory. Of a point that belongs to a known series only
 // numbers are read; names and attributes are compared as bytes.
 
-import { labelText } from "../../telemetry/exposition.ts";
 import { Leaves } from "../../wire/leaves.ts";
 import {
   judge,
@@ -10,7 +9,8 @@ import {
   takeSameBuckets,
   withOtherBuckets,
 } from "./accumulate.ts";
-import { attributesIn, isReservedFor, labelsOf } from "./labels.ts";
+import { takeExemplars } from "./exemplars.ts";
+import { attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
 import type { Rejections } from "./rejections.ts";
@@ -22,6 +22,7 @@ import {
   type Scope,
   type Series,
   sizeOf,
+  sizeWith,
   type Stream,
   type Target,
 } from "./series.ts";
@@ -31,15 +32,24 @@ import { isProblem, maxLabelsLength, type Store } from "./store.ts";
 const turnLength = 4000;
 const newSeriesLength = 20;
 
+export interface FoldOptions {
+  readonly store: Store;
+  readonly budget: Budget;
+  readonly labels: Labels;
+  readonly nowMs: () => number;
+}
+
 export class Fold {
   readonly #store: Store;
   readonly #budget: Budget;
+  readonly #labels: Labels;
   readonly #nowMs: () => number;
   #turn = 0;
 
-  constructor(store: Store, budget: Budget, nowMs: () => number) {
+  constructor({ store, budget, labels, nowMs }: FoldOptions) {
     this.#store = store;
     this.#budget = budget;
+    this.#labels = labels;
     this.#nowMs = nowMs;
   }
 
@@ -115,6 +125,10 @@ export class Fold {
     if (series.seenMs < 0) stream.series.add(series.labels, series);
     if (!known) stream.series.remember(bytes, series);
     series.seenMs = nowMs;
+    if (point.exemplars.length > 0 && kind.hasExemplars) {
+      const { bytes } = metric;
+      takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
+    }
     return undefined;
   }
 
@@ -124,7 +138,10 @@ export class Fold {
     const { type } = stream.family;
     const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
     const attributes = attributesIn(metric.bytes, { start, end }, metric.attributesField);
-    const labels = labelText(labelsOf(attributes, isReservedFor(own)), stream.scope.labels && ",");
+    const labels = this.#labels.text(
+      this.#labels.point(attributes, own),
+      stream.scope.labels && ",",
+    );
     if (labels.length > maxLabelsLength) {
       const detail = `a point whose labels take more than ${maxLabelsLength} characters`;
       return { reason: "too_large", detail };
@@ -143,11 +160,12 @@ export class Fold {
     }
     if (takeSameBuckets(series, point, kind)) return undefined;
     const next = withOtherBuckets(series, point, kind, stream);
+    if (isProblem(next)) return next;
     const bounds = next.buckets.bounds.length;
     if (bounds > maxBuckets)
       return { reason: "too_large", detail: `more than ${maxBuckets} buckets` };
-    const before = isNew ? nothing : sizeOf(series, series.buckets.bounds.length);
-    const after = sizeOf(series, bounds);
+    const before = isNew ? nothing : sizeOf(series);
+    const after = sizeWith(series, bounds, next.fine);
     const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
     if (!this.#budget.take(growth)) return this.#store.noRoom;
     takeDistribution(series, point, next);

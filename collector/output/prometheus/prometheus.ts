@@ -6,6 +6,10 @@ import { openAccess } from "../../access.ts";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
 import { type Endpoint, serveMetrics } from "./endpoint.ts";
 import { Fold } from "./fold.ts";
+import { Labels } from "./labels.ts";
+import { naming } from "./names.ts";
+import type { Format } from "./negotiate.ts";
+import { protobufScrape } from "./protobuf.ts";
 import { Rejections } from "./rejections.ts";
 import { scrape } from "./scrape.ts";
 import { Budget } from "./series.ts";
@@ -19,9 +23,9 @@ export async function open(settings: Settings, context: OutputContext): Promise<
   const metrics = new Metrics(settings);
   let endpoint: Endpoint | undefined;
   if (settings.port !== "off") {
-    const text = (): Iterable<string> => metrics.scrape();
+    const scrape = (format: Format): Iterable<string | Uint8Array> => metrics.scrape(format);
     const { host, access = openAccess } = context;
-    endpoint = await serveMetrics({ host, port: settings.port, text, access });
+    endpoint = await serveMetrics({ host, port: settings.port, scrape, access });
     context.ready("Prometheus metrics", endpoint.url);
   }
   const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);
@@ -45,13 +49,19 @@ export class Metrics {
   readonly #store: Store;
   readonly #fold: Fold;
   readonly #expirationMs: number;
+  readonly #hasCreated: boolean;
   readonly #nowMs: () => number;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Omit<Settings, "port">, nowMs = monotonicMs) {
     this.budget = new Budget(settings.max_series, settings.max_bytes);
-    this.#store = new Store(this.budget);
-    this.#fold = new Fold(this.#store, this.budget, nowMs);
+    const { budget } = this;
+    const named = naming(settings.translation_strategy);
+    const promoted = settings.promote_resource_attributes;
+    const labels = new Labels({ naming: named, promoted, hasScope: settings.scope_labels });
+    this.#store = new Store({ budget, naming: named, labels });
+    this.#fold = new Fold({ store: this.#store, budget, labels, nowMs });
+    this.#hasCreated = settings.created_series;
     this.#expirationMs = settings.metric_expiration;
     this.#nowMs = nowMs;
   }
@@ -71,8 +81,11 @@ export class Metrics {
     return this.#alone(() => inTurns(this.#store.sweep(this.#sinceMs)));
   }
 
-  scrape(): Iterable<string> {
-    return scrape(this.#store, this.#sinceMs);
+  scrape(format: Format): Iterable<string | Uint8Array> {
+    const scraping = { sinceMs: this.#sinceMs, format, hasCreated: this.#hasCreated };
+    return format.kind === "protobuf"
+      ? protobufScrape(this.#store, scraping)
+      : scrape(this.#store, scraping);
   }
 
   get #sinceMs(): number {

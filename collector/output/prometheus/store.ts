@@ -1,10 +1,10 @@
 // Finds what a point belongs to, makes it when it is new and there is room, and removes what nothing
 // was heard of for too long.
 
-import { type FamilyType, labelText } from "../../telemetry/exposition.ts";
+import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
-import { attributesIn, identityOf, scopeLabels } from "./labels.ts";
-import { familyName } from "./names.ts";
+import { attributesIn, type Labels } from "./labels.ts";
+import { type Naming, unitSuffix } from "./names.ts";
 import {
   type Budget,
   type Family,
@@ -30,16 +30,26 @@ export interface MetricHead {
   readonly type: FamilyType;
 }
 
+export interface StoreOptions {
+  readonly budget: Budget;
+  readonly naming: Naming;
+  readonly labels: Labels;
+}
+
 export class Store {
   readonly targets = new Table<Target>();
   readonly families = new Map<string, Family>();
   /** Every name that a family writes samples under. */
   readonly #owners = new Map<string, Family>();
+  readonly naming: Naming;
+  readonly #labels: Labels;
   readonly #budget: Budget;
 
-  constructor(budget: Budget) {
+  constructor({ budget, naming, labels }: StoreOptions) {
     this.#budget = budget;
-    this.#own({ name: "target_info", type: "gauge", help: "", streams: new Set() });
+    this.naming = naming;
+    this.#labels = labels;
+    this.#own({ name: "target_info", type: "gauge", help: "", unit: "", streams: new Set() });
   }
 
   get noRoom(): Problem {
@@ -54,11 +64,11 @@ export class Store {
     const key = bytes.toString("latin1", resource.start, resource.end);
     const known = this.targets.known(key);
     if (known) return known;
-    const { labels, info } = identityOf(attributesIn(bytes, resource, 1));
+    const { identity, labels, info } = this.#labels.target(attributesIn(bytes, resource, 1));
     if (Math.max(labels.length, info.length) > maxLabelsLength) return tooLong("a resource");
     let target = this.targets.get(labels);
     if (!target) {
-      target = { ...unseen, labels, info, scopes: new Table() };
+      target = { ...unseen, identity, labels, info, scopes: new Table() };
       if (!this.#budget.take(sizeOfTarget(target))) return this.noRoom;
       this.targets.add(labels, target);
     } else if (this.#budget.take({ series: 0, bytes: 3 * (info.length - target.info.length) })) {
@@ -72,7 +82,7 @@ export class Store {
     const key = bytes.toString("latin1", range.start, range.end);
     const known = target.scopes.known(key);
     if (known) return known;
-    const own = labelText(scopeLabels(bytes, range), target.labels && ",");
+    const own = this.#labels.text(this.#labels.scope(bytes, range), target.labels && ",");
     const labels = [target.labels, own].join("");
     if (labels.length > maxLabelsLength) return tooLong("a scope");
     let scope = target.scopes.get(labels);
@@ -91,7 +101,7 @@ export class Store {
     if (known) return known;
     const { name, unit, description, type } = head();
     if (name.length + unit.length > maxNameLength) return tooLong("a metric's name");
-    const translated = familyName(name, unit, type);
+    const translated = this.naming.familyName(name, unit, type);
     if (translated === "") return badData("a metric without a name that Prometheus could have");
     const metric = unit ? `${name} (${unit})` : name;
     const before = scope.streams.get(translated);
@@ -103,6 +113,7 @@ export class Store {
       name: translated,
       type,
       help,
+      unit: unitOf(translated, unit),
       streams: new Set(),
     };
     const rival = this.#rival(family, type);
@@ -140,8 +151,7 @@ export class Store {
   }
 
   remove(stream: Stream, series: Series): void {
-    const bounds = "buckets" in series ? series.buckets.bounds.length : 0;
-    this.#budget.release(sizeOf(series, bounds));
+    this.#budget.release(sizeOf(series));
     stream.series.remove(series.labels, series);
   }
 
@@ -186,8 +196,14 @@ export function isProblem(found: object): found is Problem {
   return "detail" in found;
 }
 
+/** OpenMetrics wants the name to say it. */
+function unitOf(family: string, unit: string): string {
+  const suffix = unitSuffix(unit);
+  return suffix && family.replace(/_total$/, "").endsWith(`_${suffix}`) ? suffix : "";
+}
+
 /** A family's name with what stands behind it in samples. */
-function sampleNames(name: string, type: FamilyType): string[] {
+export function sampleNames(name: string, type: FamilyType): string[] {
   switch (type) {
     case "histogram":
       return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
