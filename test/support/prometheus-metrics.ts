@@ -1,10 +1,12 @@
 // The Prometheus output without its listener and with a clock that is set by hand.
 
 import assert from "node:assert/strict";
+import type { Origin } from "../../collector/log/log.ts";
 import type { Outcome } from "../../collector/output/output.ts";
-import { Metrics } from "../../collector/output/prometheus/prometheus.ts";
+import { Metrics } from "../../collector/output/prometheus/metrics.ts";
 import { formatFor } from "../../collector/output/prometheus/negotiate.ts";
 import { settings } from "../../collector/output/prometheus/settings.ts";
+import type { Batch } from "../../collector/wire/batch.ts";
 import { validate } from "../../collector/wire/validate.ts";
 import {
   attributes,
@@ -26,12 +28,24 @@ export class Bench {
 
   /** Delivers each request as a batch of its own. */
   deliver(...requests: Request[]): Promise<Outcome> {
-    const entries = requests.map((request, position) => {
-      const checked = validate("metrics", encodeRequest("metrics", request));
-      assert.ok(checked.kind === "valid");
-      return { position, batch: checked.batch, atMs: 0 };
-    });
+    const entries = requests.map((request, position) => ({
+      position,
+      batch: batchOf(request),
+      atMs: 0,
+    }));
     return this.metrics.deliver({ entries });
+  }
+
+  /** Dead letters that are sent again. */
+  async deliverFrom(origin: Origin, given: Request): Promise<Outcome> {
+    const entries = [{ position: 0, batch: batchOf(given), atMs: 0, origin }];
+    return await this.metrics.deliver({ entries });
+  }
+
+  /** And says how many points that were. */
+  async deliverCounted(given: Request): Promise<{ items: number }> {
+    await this.deliver(given);
+    return { items: batchOf(given).items };
   }
 
   /** As a scraper gets it that accepts this. */
@@ -54,6 +68,12 @@ export class Bench {
     const found = [...this.scrape().samples].filter(([key]) => !key.startsWith("target_info"));
     return Object.fromEntries(found.map(([key, value]) => [withoutTarget(key), value]));
   }
+}
+
+function batchOf(given: Request): Batch {
+  const checked = validate("metrics", encodeRequest("metrics", given));
+  assert.ok(checked.kind === "valid");
+  return checked.batch;
 }
 
 const withoutTarget = (key: string): string =>

@@ -37,6 +37,8 @@ export interface FoldOptions {
   readonly budget: Budget;
   readonly labels: Labels;
   readonly nowMs: () => number;
+  /** A series that was last heard of before has ended, and begins anew. */
+  readonly sinceMs: () => number;
 }
 
 export class Fold {
@@ -44,13 +46,15 @@ export class Fold {
   readonly #budget: Budget;
   readonly #labels: Labels;
   readonly #nowMs: () => number;
+  readonly #sinceMs: () => number;
   #turn = 0;
 
-  constructor({ store, budget, labels, nowMs }: FoldOptions) {
+  constructor({ store, budget, labels, nowMs, sinceMs }: FoldOptions) {
     this.#store = store;
     this.#budget = budget;
     this.#labels = labels;
     this.#nowMs = nowMs;
+    this.#sinceMs = sinceMs;
   }
 
   /** Yields where others may have a turn. Nothing of the bytes is kept. */
@@ -92,12 +96,13 @@ export class Fold {
     { metric, point, rejections }: { metric: Metric; point: Point; rejections: Rejections },
   ): Generator<void> {
     const nowMs = this.#nowMs();
+    const sinceMs = this.#sinceMs();
     const kind = metric.kind;
     while (metric.nextPoint()) {
       const { start, end } = metric.points;
       const problem = isProblem(found)
         ? found
-        : this.#point(found, { point, kind, metric, start, end, nowMs });
+        : this.#point(found, { point, kind, metric, start, end, nowMs, sinceMs });
       if (problem) rejections.add(metric.name, problem);
       if (++this.#turn < turnLength) continue;
       this.#turn = 0;
@@ -106,11 +111,12 @@ export class Fold {
   }
 
   #point(stream: Stream, given: Given): Problem | undefined {
-    const { point, kind, metric, start, end, nowMs } = given;
+    const { point, kind, metric, start, end, nowMs, sinceMs } = given;
     const wrong = point.read(metric.dataField, start, end);
     if (wrong) return { reason: "bad_data", detail: wrong };
     const bytes = point.attributes;
-    const known = stream.series.known(bytes);
+    let known = stream.series.known(bytes);
+    if (known && known.seenMs < sinceMs) known = undefined; // only a sweep is missing
     const series = known ?? this.#newSeries(stream, given);
     if (isProblem(series)) return series;
     if (point.isAbsent) {
@@ -133,7 +139,7 @@ export class Fold {
   }
 
   /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */
-  #newSeries(stream: Stream, { metric, start, end }: Given): Series | Problem {
+  #newSeries(stream: Stream, { metric, start, end, sinceMs }: Given): Series | Problem {
     this.#turn += newSeriesLength;
     const { type } = stream.family;
     const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
@@ -147,7 +153,8 @@ export class Fold {
       return { reason: "too_large", detail };
     }
     const found = stream.series.get(labels);
-    if (found) return found;
+    if (found && found.seenMs >= sinceMs) return found;
+    if (found) this.#store.remove(stream, found);
     return own ? new Distribution(labels) : new NumberSeries(labels);
   }
 
@@ -180,6 +187,7 @@ interface Given {
   readonly start: number;
   readonly end: number;
   readonly nowMs: number;
+  readonly sinceMs: number;
 }
 
 const nothing = { series: 0, bytes: 0 };

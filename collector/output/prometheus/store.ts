@@ -30,6 +30,8 @@ export interface MetricHead {
   readonly type: FamilyType;
 }
 
+export type FamilyHead = Omit<Family, "streams">;
+
 export interface StoreOptions {
   readonly budget: Budget;
   readonly naming: Naming;
@@ -68,9 +70,8 @@ export class Store {
     if (Math.max(labels.length, info.length) > maxLabelsLength) return tooLong("a resource");
     let target = this.targets.get(labels);
     if (!target) {
-      target = { ...unseen, identity, labels, info, scopes: new Table() };
-      if (!this.#budget.take(sizeOfTarget(target))) return this.noRoom;
-      this.targets.add(labels, target);
+      target = this.makeTarget({ identity, labels, info });
+      if (!target) return this.noRoom;
     } else if (this.#budget.take({ series: 0, bytes: 3 * (info.length - target.info.length) })) {
       target.info = info; // what the resource says of itself may change; the latest counts
     }
@@ -85,12 +86,8 @@ export class Store {
     const own = this.#labels.text(this.#labels.scope(bytes, range), target.labels && ",");
     const labels = [target.labels, own].join("");
     if (labels.length > maxLabelsLength) return tooLong("a scope");
-    let scope = target.scopes.get(labels);
-    if (!scope) {
-      scope = { ...unseen, labels, streams: new Table() };
-      if (!this.#budget.take(sizeOfNode(labels))) return this.noRoom;
-      target.scopes.add(labels, scope);
-    }
+    const scope = this.makeScope(target, labels);
+    if (!scope) return this.noRoom;
     target.scopes.remember(key, scope);
     return scope;
   }
@@ -109,22 +106,36 @@ export class Store {
       return badData(`${translated} is taken by the metric ${before.metric} of the same scope`);
     }
     const help = description.length > maxNameLength ? "" : description;
-    const family = this.families.get(translated) ?? {
-      name: translated,
-      type,
-      help,
-      unit: unitOf(translated, unit),
-      streams: new Set(),
-    };
+    const sibling = this.families.get(translated);
+    const family = sibling ?? { name: translated, type, help, unit: unitOf(translated, unit) };
     const rival = this.#rival(family, type);
     if (rival) return badData(`${translated} as a ${type} conflicts with the ${rival}`);
-    const stream = before ?? this.#newStream(scope, family, metric);
+    const stream = before ?? this.makeStream(scope, family, metric);
     if (!stream) return this.noRoom;
     scope.streams.remember(key, stream);
     return stream;
   }
 
-  #newStream(scope: Scope, family: Family, metric: string): Stream | undefined {
+  // Made where there is room for them, and otherwise undefined:
+
+  makeTarget(said: Pick<Target, "identity" | "labels" | "info">): Target | undefined {
+    const target: Target = { ...unseen, ...said, scopes: new Table() };
+    if (!this.#budget.take(sizeOfTarget(target))) return undefined;
+    this.targets.add(target.labels, target);
+    return target;
+  }
+
+  makeScope(target: Target, labels: string): Scope | undefined {
+    const known = target.scopes.get(labels);
+    if (known) return known;
+    const scope: Scope = { ...unseen, labels, streams: new Table() };
+    if (!this.#budget.take(sizeOfNode(labels))) return undefined;
+    target.scopes.add(labels, scope);
+    return scope;
+  }
+
+  makeStream(scope: Scope, described: FamilyHead, metric: string): Stream | undefined {
+    const family = this.families.get(described.name) ?? { ...described, streams: new Set() };
     if (!this.#budget.take(sizeOfStream(family, metric))) return undefined;
     const series = new Table<Series>();
     const stream: Stream = { ...unseen, family, scope, metric, series, buckets: undefined };
@@ -137,11 +148,16 @@ export class Store {
     return stream;
   }
 
+  addSeries(stream: Stream, series: Series): void {
+    if (this.#budget.take(sizeOf(series))) stream.series.add(series.labels, series);
+  }
+
   /** What has one of the family's names already, described; undefined when nothing has. */
-  #rival(family: Family, type: FamilyType): string | undefined {
-    for (const name of sampleNames(family.name, type)) {
+  #rival({ name: wanted }: FamilyHead, type: FamilyType): string | undefined {
+    for (const name of sampleNames(wanted, type)) {
       const owner = this.#owners.get(name);
-      if (owner && (owner !== family || owner.type !== type)) return `${owner.type} ${owner.name}`;
+      if (owner && (owner.name !== wanted || owner.type !== type))
+        return `${owner.type} ${owner.name}`;
     }
     return undefined;
   }
