@@ -65,6 +65,11 @@ export class Incidents {
     this.#say("state_not_restored", output, `output ${output}: ${words}`);
   }
 
+  metricLeftOut(output: string, metric: string, detail: string): void {
+    const subject = `${output} ${metric}`;
+    this.#say("metric_left_out", subject, `output ${output}: ${metric} is not shown: ${detail}`);
+  }
+
   /** What was read before stays in force. */
   credentialsNotReplaced(setting: string, detail: string): void {
     this.#say("credentials_not_replaced", setting, `${setting}: not taken over: ${detail}`);

@@ -20,10 +20,15 @@ import { checkHistograms, parseScrape, type Scraped } from "./prometheus-text.ts
 
 export class Bench {
   nowMs = 1000;
+  /** What is not shown though no point is to blame. */
+  readonly leftOut: string[] = [];
   readonly metrics: Metrics;
 
   constructor(given: Readonly<Record<string, unknown>> = {}) {
-    this.metrics = new Metrics(settings.parse(given), () => this.nowMs);
+    this.metrics = new Metrics(settings.parse(given), {
+      nowMs: () => this.nowMs,
+      leftOut: (name, { detail }) => this.leftOut.push(`${name}: ${detail}`),
+    });
   }
 
   /** Delivers each request as a batch of its own. */

@@ -10,7 +10,8 @@ import {
   withOtherBuckets,
 } from "./accumulate.ts";
 import { takeExemplars } from "./exemplars.ts";
-import { attributesIn, type Labels } from "./labels.ts";
+import { type Before, beforeOf } from "./aliases.ts";
+import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
 import type { Rejections } from "./rejections.ts";
@@ -108,6 +109,8 @@ export class Fold {
       this.#turn = 0;
       yield;
     }
+    if (isProblem(found) || kind.isMonotonic) return;
+    for (const into of found.aliases ?? []) this.#store.aliases?.level(into, sinceMs, nowMs);
   }
 
   #point(stream: Stream, given: Given): Problem | undefined {
@@ -126,6 +129,7 @@ export class Fold {
     const verdict = judge(series, point, kind, nowMs);
     if (verdict === "ignore") return undefined;
     if (verdict !== "take") return { reason: "bad_data", detail: verdict.problem };
+    const before = stream.aliases && beforeOf(series);
     const problem = this.#take(stream, series, point, kind);
     if (problem) return problem;
     if (series.seenMs < 0) stream.series.add(series.labels, series);
@@ -135,7 +139,17 @@ export class Fold {
       const { bytes } = metric;
       takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
     }
+    if (before) this.#growAliases(stream, series, before, given);
     return undefined;
+  }
+
+  #growAliases(stream: Stream, series: Series, before: Before, given: Given): void {
+    const { kind, nowMs, metric, start, end } = given;
+    const attributes = (): Attribute[] =>
+      attributesIn(metric.bytes, { start, end }, metric.attributesField);
+    for (const into of stream.aliases ?? []) {
+      this.#store.aliases?.grow(into, series, before, { kind, nowMs, attributes });
+    }
   }
 
   /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */

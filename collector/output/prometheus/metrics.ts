@@ -3,6 +3,8 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Delivery, Outcome } from "../output.ts";
+import { aliasesOf } from "./alias-settings.ts";
+import { Aliases } from "./aliases.ts";
 import { Fold } from "./fold.ts";
 import { Keeping, type KeepingOptions, type Restored } from "./keeping.ts";
 import { Labels } from "./labels.ts";
@@ -11,22 +13,30 @@ import type { Format } from "./negotiate.ts";
 import { protobufScrape } from "./protobuf.ts";
 import { Rejections } from "./rejections.ts";
 import { scrape } from "./scrape.ts";
-import { Budget } from "./series.ts";
+import { Budget, type Problem } from "./series.ts";
 import type { Settings } from "./settings.ts";
 import { Restoring, snapshot } from "./snapshot.ts";
 import { Store } from "./store.ts";
 
 type Kept = Omit<KeepingOptions, "naming" | "picture">;
 
+interface Options {
+  readonly nowMs?: () => number;
+  /** What is not shown though no point is to blame, by its name. */
+  readonly leftOut?: (name: string, problem: Problem) => void;
+}
+
 export class Metrics {
   readonly #settings: Omit<Settings, "port">;
+  readonly #leftOut: NonNullable<Options["leftOut"]>;
   readonly #clock: Clock;
   #state: State;
   #keeping: Keeping | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: Omit<Settings, "port">, nowMs = monotonicMs) {
+  constructor(settings: Omit<Settings, "port">, { nowMs = monotonicMs, leftOut }: Options = {}) {
     this.#settings = settings;
+    this.#leftOut = leftOut ?? (() => {});
     this.#clock = new Clock(nowMs);
     this.#state = this.#begin();
   }
@@ -85,6 +95,9 @@ export class Metrics {
     const promoted = settings.promote_resource_attributes;
     const labels = new Labels({ naming: named, promoted, hasScope: settings.scope_labels });
     const store = new Store({ budget, naming: named, labels });
+    const aliases = aliasesOf(settings);
+    const leftOut = this.#leftOut;
+    if (aliases.length > 0) store.aliases = new Aliases({ aliases, store, labels, leftOut });
     const nowMs = (): number => this.#clock.nowMs;
     const sinceMs = (): number => this.#sinceMs;
     return { budget, store, fold: new Fold({ store, budget, labels, nowMs, sinceMs }) };
@@ -105,7 +118,7 @@ export class Metrics {
 
   get #sinceMs(): number {
     const { metric_expiration } = this.#settings;
-    return metric_expiration === 0 ? 0 : this.#clock.nowMs - metric_expiration;
+    return metric_expiration === 0 ? 0 : Math.max(0, this.#clock.nowMs - metric_expiration);
   }
 
   /** Folding, sweeping and keeping take turns with everything else, but not with one another. */

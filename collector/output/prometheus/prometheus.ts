@@ -13,7 +13,10 @@ import type { Settings } from "./settings.ts";
 const sweepMs = 30_000;
 
 export async function open(settings: Settings, context: OutputContext): Promise<Output> {
-  const metrics = new Metrics(settings);
+  const { incidents } = context;
+  const metrics = new Metrics(settings, {
+    leftOut: (metric, { detail }) => incidents.metricLeftOut(context.name, metric, detail),
+  });
   let endpoint: Endpoint | undefined;
   if (settings.port !== "off") {
     await keep(metrics, context);
@@ -22,7 +25,7 @@ export async function open(settings: Settings, context: OutputContext): Promise<
     endpoint = await serveMetrics({ host, port: settings.port, scrape, access });
     context.ready("Prometheus metrics", endpoint.url);
   }
-  const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);
+  const failed = (error: unknown): void => incidents.outputFailed(context.name, error);
   const timer = setInterval(() => void metrics.sweep().catch(failed), sweepMs);
   timer.unref();
   return {

@@ -8,6 +8,7 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Reason } from "../output.ts";
+import type { AliasStream } from "./aliases.ts";
 import type { ExponentialHistogram } from "./exponential.ts";
 
 /** What a table holds. */
@@ -101,6 +102,7 @@ export interface Target extends Entry<Target> {
 }
 
 export interface Scope extends Entry<Scope> {
+  readonly target: Target;
   /** Of the target and the scope. */
   readonly labels: string;
   readonly streams: Table<Stream>;
@@ -114,6 +116,8 @@ export interface Stream extends Entry<Stream> {
   readonly series: Table<Series>;
   /** Of the last histogram, to be shared with the next. */
   buckets: Buckets | undefined;
+  /** Under which other names it is shown. */
+  aliases: AliasStream[] | undefined;
 }
 
 export interface Family {

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { bytes, port } from "../../config/fields.ts";
+import { aliasedMetrics, aliases } from "./alias-settings.ts";
 import { strategies } from "./names.ts";
 
 const unitMs: ReadonlyMap<string, number> = new Map([
@@ -24,6 +25,9 @@ export const settings = z.strictObject({
   scope_labels: z.boolean().default(true),
   /** In OpenMetrics, when each counter and histogram began: one more series of each to a Prometheus. */
   created_series: z.boolean().default(true),
+  /** Other names and labels under which metrics are shown as well, such as those of prom-client. */
+  aliases,
+  aliased_metrics: aliasedMetrics,
   /**
    * New series beyond it are left out. Counted as Prometheus counts: every bucket of a histogram is one.
    * A million is more than one scrape of a middling Prometheus should bring.

@@ -3,16 +3,20 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
+import type { Aliases } from "./aliases.ts";
 import { attributesIn, type Labels } from "./labels.ts";
 import { type Naming, unitSuffix } from "./names.ts";
 import {
   type Budget,
+  Distribution,
   type Family,
+  NumberSeries,
   type Problem,
   type Scope,
   type Series,
   sizeOf,
   sizeOfNode,
+  sizeWith,
   type Stream,
   Table,
   type Target,
@@ -30,6 +34,8 @@ export interface MetricHead {
   readonly type: FamilyType;
 }
 
+const bare = { buckets: undefined, aliases: undefined };
+
 export type FamilyHead = Omit<Family, "streams">;
 
 export interface StoreOptions {
@@ -44,6 +50,7 @@ export class Store {
   /** Every name that a family writes samples under. */
   readonly #owners = new Map<string, Family>();
   readonly naming: Naming;
+  aliases: Aliases | undefined;
   readonly #labels: Labels;
   readonly #budget: Budget;
 
@@ -113,7 +120,44 @@ export class Store {
     const stream = before ?? this.makeStream(scope, family, metric);
     if (!stream) return this.noRoom;
     scope.streams.remember(key, stream);
+    stream.aliases ??= this.aliases?.of(stream, name);
     return stream;
+  }
+
+  /** Where the other name of a stream is shown, with no more than job and instance. */
+  aliasStream(source: Stream, { name, type }: Pick<Family, "name" | "type">): Stream | Problem {
+    const { target } = source.scope;
+    const scope = this.makeScope(target, target.labels);
+    if (!scope) return this.noRoom;
+    const metric = `${source.metric}, as ${name}`;
+    const before = scope.streams.get(name);
+    if (before && before.metric !== metric) {
+      return badData(`${name} is taken by the metric ${before.metric}`);
+    }
+    const family = { name, type, help: source.family.help, unit: "" };
+    const rival = this.#rival(family, type);
+    if (rival) return badData(`${name} as a ${type} conflicts with the ${rival}`);
+    return before ?? this.makeStream(scope, family, metric) ?? this.noRoom;
+  }
+
+  /** The one with these labels; it takes up room once it has a value. */
+  aliasSeries(stream: Stream, labels: string): Series | Problem {
+    if (labels.length > maxLabelsLength) return tooLong("an alias");
+    const known = stream.series.get(labels);
+    if (known) return known;
+    const { type } = stream.family;
+    const series = type === "histogram" ? new Distribution(labels) : new NumberSeries(labels);
+    if (!this.#budget.take(sizeOf(series))) return this.noRoom;
+    stream.series.add(labels, series);
+    return series;
+  }
+
+  /** False where there is no room for so many bounds. */
+  resize(series: Distribution, bounds: number): boolean {
+    const before = sizeOf(series);
+    const after = sizeWith(series, bounds);
+    const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
+    return this.#budget.take(growth);
   }
 
   // Made where there is room for them, and otherwise undefined:
@@ -128,7 +172,7 @@ export class Store {
   makeScope(target: Target, labels: string): Scope | undefined {
     const known = target.scopes.get(labels);
     if (known) return known;
-    const scope: Scope = { ...unseen, labels, streams: new Table() };
+    const scope: Scope = { ...unseen, target, labels, streams: new Table() };
     if (!this.#budget.take(sizeOfNode(labels))) return undefined;
     target.scopes.add(labels, scope);
     return scope;
@@ -138,7 +182,7 @@ export class Store {
     const family = this.families.get(described.name) ?? { ...described, streams: new Set() };
     if (!this.#budget.take(sizeOfStream(family, metric))) return undefined;
     const series = new Table<Series>();
-    const stream: Stream = { ...unseen, family, scope, metric, series, buckets: undefined };
+    const stream: Stream = { ...unseen, ...bare, family, scope, metric, series };
     scope.streams.add(family.name, stream);
     family.streams.add(stream);
     if (!this.families.has(family.name)) {
