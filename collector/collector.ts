@@ -11,6 +11,7 @@ import { type HealthServer, startHealth } from "./health.ts";
 import type { Entry, Log } from "./log/log.ts";
 import { Gathering } from "./memory/gathering.ts";
 import { Memory } from "./memory/memory.ts";
+import { settledBy } from "./output/books.ts";
 import { DeadLetters } from "./output/dead-letters.ts";
 import { Feed } from "./output/feed.ts";
 import { Resender } from "./output/resend.ts";
@@ -20,6 +21,7 @@ import { Intake, type Receiver, type ReceiverName } from "./receive/intake.ts";
 import { Incidents } from "./telemetry/incidents.ts";
 import { ownMetrics } from "./telemetry/own-metrics.ts";
 import { packageVersion } from "./version.ts";
+import type { Signal } from "./wire/batch.ts";
 
 export interface CollectorOptions {
   readonly incidents?: Incidents;
@@ -130,6 +132,7 @@ export class Collector {
     const { name } = config;
     const incidents = this.#incidents;
     const memory = this.#memory;
+    const reader = await log.reader(name);
     const context = {
       name,
       logId: log.id,
@@ -138,11 +141,12 @@ export class Collector {
       access: this.#access,
       ready: this.#ready,
       memory,
+      stateDir: join(this.#config.dataDir, "state"),
+      settled: (signal: Signal) => settledBy(reader.memo, signal),
     };
     const output = await openOutput(config, context);
     const path = join(this.#config.dataDir, "dead", `${name}.jsonl`);
     const deadLetters = new DeadLetters(path, undefined, log.id);
-    const reader = await log.reader(name);
     // Without it, letters may stand in the file twice; that must not keep us from taking data.
     const failed = (error: unknown): void => incidents.outputFailed(name, error);
     await deadLetters.takeBack(reader.committedUpTo).catch(failed);

@@ -22,7 +22,7 @@ export function findShared(
   files: readonly OutputFile[],
   { dataDir, cwd }: { readonly dataDir: string; readonly cwd: string },
 ): SharedFile[] {
-  const own = ["log", "dead", "collector.json"].map((name) => {
+  const own = ["log", "dead", "state", "collector.json"].map((name) => {
     const called = join(dataDir, name);
     return { called, place: placeOf(resolve(cwd, called)) };
   });

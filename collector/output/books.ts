@@ -68,6 +68,16 @@ interface Stored {
   readonly lines: readonly Line[];
 }
 
+/** How many items an output has taken or refused itself, by the books that a memo holds. */
+export function settledBy(memo: string | undefined, signal: Signal): number {
+  let items = 0;
+  for (const line of memo ? Books.fromMemo(memo).lines : []) {
+    const isOfOutput = line.outcome === "delivered" || line.outcome === "rejected";
+    if (line.signal === signal && isOfOutput) items += line.items;
+  }
+  return items;
+}
+
 /** What the log had taken where a reader stands. */
 export function passedBy(appended: PerSignal, waiting: PerSignal): PerSignal {
   const passed = noItems();

@@ -101,6 +101,10 @@ export interface OutputContext {
   readonly access?: Gate;
   /** For what is made of deliveries; its own if not given. */
   readonly memory?: Memory;
+  /** A folder for what it remembers beside its cursor; it is to remember nothing if not given. */
+  readonly stateDir?: string;
+  /** How many items of a signal it has taken or refused, by the books as they are on disk. */
+  readonly settled?: (signal: Signal) => number;
   /** The output tells what it listens on, for the ready lines. */
   readonly ready: (what: string, url: string) => void;
 }

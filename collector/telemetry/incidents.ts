@@ -59,6 +59,17 @@ export class Incidents {
     this.#say("template_not_installed", output, `output ${output}: index template: ${detail}`);
   }
 
+  /** Sums that were made of differences begin anew, which is told to scrapers by when they began. */
+  stateNotRestored(output: string, detail: string): void {
+    const words = `begins anew, what it remembered cannot be used: ${detail}`;
+    this.#say("state_not_restored", output, `output ${output}: ${words}`);
+  }
+
+  metricLeftOut(output: string, metric: string, detail: string): void {
+    const subject = `${output} ${metric}`;
+    this.#say("metric_left_out", subject, `output ${output}: ${metric} is not shown: ${detail}`);
+  }
+
   /** What was read before stays in force. */
   credentialsNotReplaced(setting: string, detail: string): void {
     this.#say("credentials_not_replaced", setting, `${setting}: not taken over: ${detail}`);

@@ -22,8 +22,10 @@ export type PeerName =
   | "otelcol"
   | "postgres"
   | "prometheus"
+  | "prometheus3"
   | "python"
-  | "redis";
+  | "redis"
+  | "victoria-metrics";
 
 export interface Peer {
   /** What the start printed: url, otlp_grpc, otlp_http, …; only `url` for one that we did not start. */

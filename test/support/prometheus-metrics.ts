@@ -1,9 +1,12 @@
 // The Prometheus output without its listener and with a clock that is set by hand.
 
 import assert from "node:assert/strict";
+import type { Origin } from "../../collector/log/log.ts";
 import type { Outcome } from "../../collector/output/output.ts";
-import { Metrics } from "../../collector/output/prometheus/prometheus.ts";
+import { Metrics } from "../../collector/output/prometheus/metrics.ts";
+import { formatFor } from "../../collector/output/prometheus/negotiate.ts";
 import { settings } from "../../collector/output/prometheus/settings.ts";
+import type { Batch } from "../../collector/wire/batch.ts";
 import { validate } from "../../collector/wire/validate.ts";
 import {
   attributes,
@@ -17,24 +20,46 @@ import { checkHistograms, parseScrape, type Scraped } from "./prometheus-text.ts
 
 export class Bench {
   nowMs = 1000;
+  /** What is not shown though no point is to blame. */
+  readonly leftOut: string[] = [];
   readonly metrics: Metrics;
 
   constructor(given: Readonly<Record<string, unknown>> = {}) {
-    this.metrics = new Metrics(settings.parse(given), () => this.nowMs);
+    this.metrics = new Metrics(settings.parse(given), {
+      nowMs: () => this.nowMs,
+      leftOut: (name, { detail }) => this.leftOut.push(`${name}: ${detail}`),
+    });
   }
 
   /** Delivers each request as a batch of its own. */
   deliver(...requests: Request[]): Promise<Outcome> {
-    const entries = requests.map((request, position) => {
-      const checked = validate("metrics", encodeRequest("metrics", request));
-      assert.ok(checked.kind === "valid");
-      return { position, batch: checked.batch, atMs: 0 };
-    });
+    const entries = requests.map((request, position) => ({
+      position,
+      batch: batchOf(request),
+      atMs: 0,
+    }));
     return this.metrics.deliver({ entries });
   }
 
-  text(): string {
-    return [...this.metrics.scrape()].join("");
+  /** Dead letters that are sent again. */
+  async deliverFrom(origin: Origin, given: Request): Promise<Outcome> {
+    const entries = [{ position: 0, batch: batchOf(given), atMs: 0, origin }];
+    return await this.metrics.deliver({ entries });
+  }
+
+  /** And says how many points that were. */
+  async deliverCounted(given: Request): Promise<{ items: number }> {
+    await this.deliver(given);
+    return { items: batchOf(given).items };
+  }
+
+  /** As a scraper gets it that accepts this. */
+  text(accept?: string): string {
+    return Buffer.concat(this.bytes(accept)).toString();
+  }
+
+  bytes(accept?: string): Uint8Array[] {
+    return Array.from(this.metrics.scrape(formatFor(accept)), (piece) => Buffer.from(piece));
   }
 
   scrape(): Scraped {
@@ -48,6 +73,12 @@ export class Bench {
     const found = [...this.scrape().samples].filter(([key]) => !key.startsWith("target_info"));
     return Object.fromEntries(found.map(([key, value]) => [withoutTarget(key), value]));
   }
+}
+
+function batchOf(given: Request): Batch {
+  const checked = validate("metrics", encodeRequest("metrics", given));
+  assert.ok(checked.kind === "valid");
+  return checked.batch;
 }
 
 const withoutTarget = (key: string): string =>
@@ -119,4 +150,38 @@ export function histogram(
     explicitBounds: bounds,
   };
   return { name, histogram: { aggregationTemporality: temporality, dataPoints: [point] } };
+}
+
+export const traceId = "0af7651916cd43dd8448eb211c80319c";
+export const spanId = "b7ad6b7169203331";
+
+export const exemplar = (value: number, time = 5, more: Record<string, string> = {}) => ({
+  timeUnixNano: at(time),
+  asDouble: value,
+  traceId,
+  spanId,
+  filteredAttributes: attributes(more),
+});
+
+/** The first point of a metric with these. */
+export function withExemplars(metric: Metric, ...exemplars: object[]): Metric {
+  const data = metric.sum ?? metric.histogram ?? metric.exponentialHistogram;
+  Object.assign(data!.dataPoints![0]!, { exemplars });
+  return metric;
+}
+
+export const quantileValues = [{ quantile: 0.5, value: 2 }];
+
+export function exponential(
+  scale: number,
+  positive: { offset: number; bucketCounts: string[] },
+  { temporality = cumulative, time = 10 } = {},
+): Metric {
+  const inside = positive.bucketCounts.reduce((total, count) => total + Number(count), 0);
+  const point = { ...timed({ time }), count: String(inside + 1), sum: 9, scale, zeroCount: "1" };
+  const dataPoints = [{ ...point, positive }];
+  return {
+    name: "e",
+    exponentialHistogram: { aggregationTemporality: temporality, dataPoints },
+  };
 }

@@ -1,12 +1,17 @@
 // What a point does to its series: replaces what was there, is added to it, or is left out since it
 // comes too late.
 
-import type { Label } from "../../telemetry/exposition.ts";
 import { labelText, numberText } from "../../telemetry/exposition.ts";
-import { addBuckets } from "./exponential.ts";
+import { addExponential, type ExponentialHistogram, explicitBuckets } from "./exponential.ts";
 import type { Kind } from "./metric.ts";
-import type { Point } from "./point.ts";
-import { type Buckets, type Distribution, type NumberSeries, type Stream } from "./series.ts";
+import { maxBuckets, type Point } from "./point.ts";
+import {
+  type Buckets,
+  type Distribution,
+  type NumberSeries,
+  type Problem,
+  type Stream,
+} from "./series.ts";
 
 /** Nothing is to be done with a point that was taken before or is older than what is known. */
 export type Verdict = "take" | "ignore" | { readonly problem: string };
@@ -25,9 +30,12 @@ interface Times {
 }
 
 export function judge(series: Times, point: Point, kind: Kind, nowMs: number): Verdict {
+  if (kind.isMonotonic && !(point.value >= 0)) {
+    return { problem: `a counter or its difference cannot be ${point.value}` };
+  }
   const isKnown = series.seenMs >= 0 && nowMs - series.seenMs < silenceMs;
   if (kind.isDelta) {
-    if (!isFinite(point.value) || (kind.isMonotonic && point.value < 0)) {
+    if (!isFinite(point.value)) {
       return { problem: `a difference of ${point.value} cannot be added` };
     }
     if (!isKnown || point.time === 0 || point.time > series.time) return "take";
@@ -48,20 +56,21 @@ export function judge(series: Times, point: Point, kind: Kind, nowMs: number): V
 
 export function takeNumber(series: NumberSeries, point: Point, { isDelta }: Kind): void {
   series.value = isDelta ? series.value + point.value : point.value;
-  series.start = point.start;
+  if (!isDelta || series.start === 0) series.start = point.start;
   series.time = point.time;
 }
 
 /** The usual case, in place; false when the buckets are not those of the series. */
 export function takeSameBuckets(series: Distribution, point: Point, { isDelta }: Kind): boolean {
-  if (series.seenMs < 0 || !areEqual(series.buckets.bounds, point.bounds)) return false;
+  if (series.seenMs < 0 || point.exponential || series.fine) return false;
+  if (!areEqual(series.buckets.bounds, point.bounds)) return false;
   const { counts } = series;
   for (let at = 0; at < counts.length; at++) {
     counts[at] = isDelta ? counts[at]! + point.counts[at]! : point.counts[at]!;
   }
   series.count = isDelta ? series.count + point.count : point.count;
   series.sum = isDelta ? series.sum + point.sum : point.sum;
-  series.start = point.start;
+  if (!isDelta || series.start === 0) series.start = point.start;
   series.time = point.time;
   return true;
 }
@@ -72,42 +81,56 @@ export interface Distributed {
   readonly counts: number[];
   readonly count: number;
   readonly sum: number;
+  readonly start: number;
+  readonly fine: ExponentialHistogram | undefined;
 }
 
-/** With other buckets a histogram begins anew, unless they lie on one grid and can be added. */
+/** With other buckets a histogram begins anew, unless both are exponential and can be added. */
 export function withOtherBuckets(
   series: Distribution,
   point: Point,
-  { isDelta, isExponential }: Kind,
+  { isDelta }: Kind,
   stream: Stream,
-): Distributed {
-  const { count, sum } = point;
-  if (!isDelta || !isExponential || series.seenMs < 0) {
-    return { buckets: bucketsFor(stream, point.bounds), counts: point.counts.slice(), count, sum };
+): Distributed | Problem {
+  const { count, sum, exponential } = point;
+  if (!isDelta || !exponential || !series.fine || series.seenMs < 0) {
+    const counts = point.counts.slice();
+    const buckets = bucketsFor(stream, point.bounds);
+    return { buckets, counts, count, sum, start: point.start, fine: exponential };
   }
-  const before = { bounds: series.buckets.bounds, counts: series.counts };
-  const { bounds, counts } = addBuckets(before, point);
-  const buckets = bucketsFor(stream, bounds);
-  return { buckets, counts, count: series.count + count, sum: series.sum + sum };
+  const fine = addExponential(series.fine, exponential);
+  const into = { bounds: [], counts: [] };
+  const problem = explicitBuckets(fine, into, maxBuckets);
+  if (problem) return { reason: "bad_data", detail: problem };
+  return {
+    buckets: bucketsFor(stream, into.bounds),
+    counts: into.counts,
+    count: series.count + count,
+    sum: series.sum + sum,
+    start: series.start || point.start,
+    fine,
+  };
 }
 
 export function takeDistribution(series: Distribution, point: Point, next: Distributed): void {
+  series.exemplars = undefined; // their places are others now, and the point brings its own
   series.buckets = next.buckets;
   series.counts = next.counts;
   series.count = next.count;
   series.sum = next.sum;
-  series.start = point.start;
+  series.fine = next.fine;
+  series.start = next.start;
   series.time = point.time;
 }
 
 /** The series of one metric have the same buckets nearly always, and then share them. */
-function bucketsFor(stream: Stream, bounds: readonly number[]): Buckets {
+export function bucketsFor(stream: Stream, bounds: readonly number[]): Buckets {
   if (stream.buckets && areEqual(stream.buckets.bounds, bounds)) return stream.buckets;
   const name = stream.family.type === "summary" ? "quantile" : "le";
-  const labelOf = (bound: number): Label => [name, numberText(bound)];
+  const labelOf = (bound: number): string => labelText([[name, numberText(bound)]]);
   stream.buckets = {
     bounds: bounds.slice(),
-    labels: bounds.map((bound) => labelText([labelOf(bound)])),
+    labels: bounds.map(labelOf),
   };
   return stream.buckets;
 }

@@ -7,18 +7,20 @@ import { setImmediate } from "node:timers/promises";
 import { createGzip } from "node:zlib";
 import { type Gate, unauthorized } from "../../access.ts";
 import { authority, listen } from "../../listen.ts";
-import { contentType } from "../../telemetry/exposition.ts";
+import { type Format, formatFor } from "./negotiate.ts";
 
 export interface Endpoint {
   readonly url: string;
   close(): Promise<void>;
 }
 
+type Scrape = (format: Format) => Iterable<string | Uint8Array>;
+
 interface EndpointOptions {
   readonly host: string;
   readonly port: number;
   /** Made for each scrape; others get a turn after each piece. */
-  readonly text: () => Iterable<string>;
+  readonly scrape: Scrape;
   readonly access: Gate;
 }
 
@@ -38,7 +40,7 @@ const serverOptions = {
 };
 
 export async function serveMetrics(options: EndpointOptions): Promise<Endpoint> {
-  const { host, port, text, access } = options;
+  const { host, port, scrape, access } = options;
   let scrapes = 0;
   const server = access.createHttpServer(serverOptions, (request, response) => {
     request.on("error", () => response.destroy());
@@ -52,7 +54,7 @@ export async function serveMetrics(options: EndpointOptions): Promise<Endpoint> 
       return;
     }
     scrapes++;
-    void answer(request, response, text).finally(() => scrapes--);
+    void answer(request, response, scrape).finally(() => scrapes--);
   });
   server.maxConnections = maxConnections;
   server.on("clientError", (_error, socket) => {
@@ -103,17 +105,18 @@ function refuse(response: ServerResponse, { status, why, headers }: Refusal): vo
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  text: () => Iterable<string>,
+  scrape: Scrape,
 ): Promise<void> {
+  const format = formatFor(request.headers.accept);
   const isZipped = acceptsGzip(request.headers["accept-encoding"]);
-  response.setHeader("content-type", contentType);
-  response.setHeader("vary", "accept-encoding");
+  response.setHeader("content-type", format.contentType);
+  response.setHeader("vary", "accept, accept-encoding");
   if (isZipped) response.setHeader("content-encoding", "gzip");
   if (request.method === "HEAD") {
     response.end();
     return;
   }
-  const source = Readable.from(pieces(text));
+  const source = Readable.from(pieces(scrape(format)));
   const options = { signal: AbortSignal.timeout(answerMs) };
   try {
     if (isZipped) await pipeline(source, createGzip({ level: 1 }), response, options);
@@ -123,9 +126,9 @@ async function answer(
   }
 }
 
-async function* pieces(text: () => Iterable<string>): AsyncGenerator<Buffer> {
-  for (const piece of text()) {
-    yield Buffer.from(piece);
+async function* pieces(made: Iterable<string | Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (const piece of made) {
+    yield typeof piece === "string" ? Buffer.from(piece) : piece;
     await setImmediate();
   }
 }

@@ -1,4 +1,4 @@
-// Exponential histograms as ordinary ones: the text format knows no other. An exponential histogram may
+// Exponential histograms, added up and as ordinary ones: text knows no other. An exponential histogram may
 // have 160 buckets a side and halves their number whenever its values spread, and every bucket is a
 // series to Prometheus, whose functions want the same buckets from scrape to scrape. So all are brought
 // to one coarse grid, four buckets for a doubling (19 % apart), which scales of 2 and more share.
@@ -82,28 +82,78 @@ function onGrid({ offset, counts }: BucketRun, halvings: number): BucketRun {
   return { offset: place(first), counts: coarse };
 }
 
-interface Buckets {
-  readonly bounds: readonly number[];
-  readonly counts: readonly number[];
+/**
+ * Two of them added, at the finest scale at which the sum is of bounded size. What lies within the wider
+ * zero bucket belongs to it, as far as whole buckets do.
+ */
+export function addExponential(
+  one: ExponentialHistogram,
+  other: ExponentialHistogram,
+): ExponentialHistogram {
+  const zeroThreshold = Math.max(one.zeroThreshold || 0, other.zeroThreshold || 0);
+  for (let scale = Math.min(one.scale, other.scale); ; scale--) {
+    const positive = addRuns(
+      onGrid(one.positive, one.scale - scale),
+      onGrid(other.positive, other.scale - scale),
+    );
+    const negative = addRuns(
+      onGrid(one.negative, one.scale - scale),
+      onGrid(other.negative, other.scale - scale),
+    );
+    if (!positive || !negative) continue;
+    const above = splitAtZero(positive, scale, zeroThreshold);
+    const below = splitAtZero(negative, scale, zeroThreshold);
+    const zeroCount = one.zeroCount + other.zeroCount + above.within + below.within;
+    return { scale, zeroCount, zeroThreshold, positive: above.run, negative: below.run };
+  }
 }
 
-/**
- * Buckets of two points that lie on the grid, added. A bucket ends at its bound, so what the union puts
- * between two bounds stays true of both.
- */
-export function addBuckets(one: Buckets, other: Buckets): { bounds: number[]; counts: number[] } {
-  const bounds: number[] = [];
-  const counts: number[] = [];
-  let at = 0;
-  let otherAt = 0;
-  while (at < one.bounds.length || otherAt < other.bounds.length) {
-    const bound = one.bounds[at] ?? Number.POSITIVE_INFINITY;
-    const otherBound = other.bounds[otherAt] ?? Number.POSITIVE_INFINITY;
-    const least = Math.min(bound, otherBound);
-    bounds.push(least);
-    const count = bound === least ? one.counts[at++]! : 0;
-    counts.push(count + (otherBound === least ? other.counts[otherAt++]! : 0));
+/** A side of a sum of many; the SDKs' limit is 160. */
+const mostAddedBuckets = 320;
+
+/** Undefined where the buckets lie too far apart. */
+function addRuns(one: BucketRun, other: BucketRun): BucketRun | undefined {
+  const runs = [one, other].filter(({ counts }) => counts.length > 0);
+  if (runs.length === 0) return one;
+  const offset = Math.min(...runs.map((run) => run.offset));
+  const end = Math.max(...runs.map((run) => run.offset + run.counts.length));
+  if (end - offset > mostAddedBuckets) return undefined;
+  const counts = Array<number>(end - offset).fill(0);
+  for (const run of runs) {
+    run.counts.forEach((count, at) => (counts[run.offset - offset + at]! += count));
   }
-  counts.push(one.counts.at(-1)! + other.counts.at(-1)!);
-  return { bounds, counts };
+  return { offset, counts };
 }
+
+function splitAtZero(
+  run: BucketRun,
+  scale: number,
+  threshold: number,
+): { run: BucketRun; within: number } {
+  const { offset, counts } = run;
+  let within = 0;
+  let at = 0;
+  while (at < counts.length && 2 ** ((offset + at + 1) / 2 ** scale) <= threshold) {
+    within += counts[at++]!;
+  }
+  return at === 0
+    ? { run, within }
+    : { run: { offset: offset + at, counts: counts.slice(at) }, within };
+}
+
+/** As a native histogram has it, whose scales are few; undefined where it is too coarse for one. */
+export function asNative(histogram: ExponentialHistogram): ExponentialHistogram | undefined {
+  const { scale, positive, negative } = histogram;
+  if (scale < leastNativeScale) return undefined;
+  if (scale <= mostNativeScale) return histogram;
+  const halvings = scale - mostNativeScale;
+  return {
+    ...histogram,
+    scale: mostNativeScale,
+    positive: onGrid(positive, halvings),
+    negative: onGrid(negative, halvings),
+  };
+}
+
+const leastNativeScale = -4;
+const mostNativeScale = 8;

@@ -1,7 +1,6 @@
 // Folds the points of batches into the series in memory. Of a point that belongs to a known series only
 // numbers are read; names and attributes are compared as bytes.
 
-import { labelText } from "../../telemetry/exposition.ts";
 import { Leaves } from "../../wire/leaves.ts";
 import {
   judge,
@@ -10,7 +9,9 @@ import {
   takeSameBuckets,
   withOtherBuckets,
 } from "./accumulate.ts";
-import { attributesIn, isReservedFor, labelsOf } from "./labels.ts";
+import { takeExemplars } from "./exemplars.ts";
+import { type Before, beforeOf } from "./aliases.ts";
+import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
 import type { Rejections } from "./rejections.ts";
@@ -22,6 +23,7 @@ import {
   type Scope,
   type Series,
   sizeOf,
+  sizeWith,
   type Stream,
   type Target,
 } from "./series.ts";
@@ -31,16 +33,29 @@ import { isProblem, maxLabelsLength, type Store } from "./store.ts";
 const turnLength = 4000;
 const newSeriesLength = 20;
 
+export interface FoldOptions {
+  readonly store: Store;
+  readonly budget: Budget;
+  readonly labels: Labels;
+  readonly nowMs: () => number;
+  /** A series that was last heard of before has ended, and begins anew. */
+  readonly sinceMs: () => number;
+}
+
 export class Fold {
   readonly #store: Store;
   readonly #budget: Budget;
+  readonly #labels: Labels;
   readonly #nowMs: () => number;
+  readonly #sinceMs: () => number;
   #turn = 0;
 
-  constructor(store: Store, budget: Budget, nowMs: () => number) {
+  constructor({ store, budget, labels, nowMs, sinceMs }: FoldOptions) {
     this.#store = store;
     this.#budget = budget;
+    this.#labels = labels;
     this.#nowMs = nowMs;
+    this.#sinceMs = sinceMs;
   }
 
   /** Yields where others may have a turn. Nothing of the bytes is kept. */
@@ -82,25 +97,29 @@ export class Fold {
     { metric, point, rejections }: { metric: Metric; point: Point; rejections: Rejections },
   ): Generator<void> {
     const nowMs = this.#nowMs();
+    const sinceMs = this.#sinceMs();
     const kind = metric.kind;
     while (metric.nextPoint()) {
       const { start, end } = metric.points;
       const problem = isProblem(found)
         ? found
-        : this.#point(found, { point, kind, metric, start, end, nowMs });
+        : this.#point(found, { point, kind, metric, start, end, nowMs, sinceMs });
       if (problem) rejections.add(metric.name, problem);
       if (++this.#turn < turnLength) continue;
       this.#turn = 0;
       yield;
     }
+    if (isProblem(found) || kind.isMonotonic) return;
+    for (const into of found.aliases ?? []) this.#store.aliases?.level(into, sinceMs, nowMs);
   }
 
   #point(stream: Stream, given: Given): Problem | undefined {
-    const { point, kind, metric, start, end, nowMs } = given;
+    const { point, kind, metric, start, end, nowMs, sinceMs } = given;
     const wrong = point.read(metric.dataField, start, end);
     if (wrong) return { reason: "bad_data", detail: wrong };
     const bytes = point.attributes;
-    const known = stream.series.known(bytes);
+    let known = stream.series.known(bytes);
+    if (known && known.seenMs < sinceMs) known = undefined; // only a sweep is missing
     const series = known ?? this.#newSeries(stream, given);
     if (isProblem(series)) return series;
     if (point.isAbsent) {
@@ -110,27 +129,46 @@ export class Fold {
     const verdict = judge(series, point, kind, nowMs);
     if (verdict === "ignore") return undefined;
     if (verdict !== "take") return { reason: "bad_data", detail: verdict.problem };
+    const before = stream.aliases && beforeOf(series);
     const problem = this.#take(stream, series, point, kind);
     if (problem) return problem;
     if (series.seenMs < 0) stream.series.add(series.labels, series);
     if (!known) stream.series.remember(bytes, series);
     series.seenMs = nowMs;
+    if (point.exemplars.length > 0 && kind.hasExemplars) {
+      const { bytes } = metric;
+      takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
+    }
+    if (before) this.#growAliases(stream, series, before, given);
     return undefined;
   }
 
+  #growAliases(stream: Stream, series: Series, before: Before, given: Given): void {
+    const { kind, nowMs, metric, start, end } = given;
+    const attributes = (): Attribute[] =>
+      attributesIn(metric.bytes, { start, end }, metric.attributesField);
+    for (const into of stream.aliases ?? []) {
+      this.#store.aliases?.grow(into, series, before, { kind, nowMs, attributes });
+    }
+  }
+
   /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */
-  #newSeries(stream: Stream, { metric, start, end }: Given): Series | Problem {
+  #newSeries(stream: Stream, { metric, start, end, sinceMs }: Given): Series | Problem {
     this.#turn += newSeriesLength;
     const { type } = stream.family;
     const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
     const attributes = attributesIn(metric.bytes, { start, end }, metric.attributesField);
-    const labels = labelText(labelsOf(attributes, isReservedFor(own)), stream.scope.labels && ",");
+    const labels = this.#labels.text(
+      this.#labels.point(attributes, own),
+      stream.scope.labels && ",",
+    );
     if (labels.length > maxLabelsLength) {
       const detail = `a point whose labels take more than ${maxLabelsLength} characters`;
       return { reason: "too_large", detail };
     }
     const found = stream.series.get(labels);
-    if (found) return found;
+    if (found && found.seenMs >= sinceMs) return found;
+    if (found) this.#store.remove(stream, found);
     return own ? new Distribution(labels) : new NumberSeries(labels);
   }
 
@@ -143,11 +181,12 @@ export class Fold {
     }
     if (takeSameBuckets(series, point, kind)) return undefined;
     const next = withOtherBuckets(series, point, kind, stream);
+    if (isProblem(next)) return next;
     const bounds = next.buckets.bounds.length;
     if (bounds > maxBuckets)
       return { reason: "too_large", detail: `more than ${maxBuckets} buckets` };
-    const before = isNew ? nothing : sizeOf(series, series.buckets.bounds.length);
-    const after = sizeOf(series, bounds);
+    const before = isNew ? nothing : sizeOf(series);
+    const after = sizeWith(series, bounds, next.fine);
     const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
     if (!this.#budget.take(growth)) return this.#store.noRoom;
     takeDistribution(series, point, next);
@@ -162,6 +201,7 @@ interface Given {
   readonly start: number;
   readonly end: number;
   readonly nowMs: number;
+  readonly sinceMs: number;
 }
 
 const nothing = { series: 0, bytes: 0 };

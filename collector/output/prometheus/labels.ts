@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { type Label, labelText } from "../../telemetry/exposition.ts";
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
-import { labelName } from "./names.ts";
+import { labelInText } from "./escaping.ts";
+import type { Naming } from "./names.ts";
 
 export interface Attribute {
   readonly key: string;
@@ -17,61 +18,124 @@ export function attributesIn(bytes: Uint8Array, range: Range, field: number): At
   return pairsIn(bytes, range, { field, read: valueText });
 }
 
-/**
- * Labels in order of their names. Keys that have become one name share it, the values joined in order
- * of the keys. To Prometheus an empty value is no label, so that two series could differ in it only.
- */
-export function labelsOf(
-  attributes: readonly Attribute[],
-  isReserved: (name: string) => boolean,
-): Label[] {
-  const named = attributes
-    .filter(({ value }) => value !== "")
-    .map(({ key, value }) => {
-      const name = labelName(key);
-      return { key, value, name: isReserved(name) ? `exported_${name}` : name };
-    })
-    .toSorted(
-      (a, b) => compare(a.name, b.name) || compare(a.key, b.key) || compare(a.value, b.value),
-    );
-  const values = new Map<string, string>();
-  for (const { name, value } of named) {
-    const before = values.get(name);
-    values.set(name, before === undefined ? value : `${before};${value}`);
-  }
-  return [...values];
-}
-
-/** The label that no point may bring itself: those of its target, its scope and its buckets. */
-export const isReservedFor =
-  (own: "le" | "quantile" | undefined) =>
-  (name: string): boolean =>
-    name === "job" || name === "instance" || name === own || name.startsWith("otel_scope_");
-
 export interface Identity {
   /** job and instance, as far as they are known. */
+  readonly identity: string;
+  /** These, and the attributes that are to stand on every series. */
   readonly labels: string;
   /** Those of target_info; empty where the resource says no more than job and instance. */
   readonly info: string;
 }
 
+export interface LabelsOptions {
+  readonly naming: Naming;
+  /** Keys of the resource attributes that stand on every series. */
+  readonly promoted: readonly string[];
+  /** Whether name, version and attributes of the scope do. */
+  readonly hasScope: boolean;
+}
+
 const identifying = new Set(["service.name", "service.namespace", "service.instance.id"]);
 
-export function identityOf(resource: readonly Attribute[]): Identity {
-  const valueOf = (key: string): string => resource.findLast((one) => one.key === key)?.value ?? "";
-  const name = valueOf("service.name");
-  const namespace = valueOf("service.namespace");
-  const job = name && namespace ? `${namespace}/${name}` : name;
-  const others = resource.filter(({ key, value }) => value !== "" && !identifying.has(key));
-  const instance = valueOf("service.instance.id") || madeUpInstance(others, valueOf);
-  const target: readonly Label[] = [
-    ["job", job],
-    ["instance", instance],
-  ];
-  const known = target.filter(([, value]) => value !== "");
-  const info = others.length > 0 ? labelsOf(others, isReservedFor(undefined)) : [];
-  return { labels: labelText(known), info: info.length > 0 ? labelText([...known, ...info]) : "" };
+/** Attributes as labels, by the names that are set. */
+export class Labels {
+  readonly #naming: Naming;
+  readonly #promoted: readonly string[];
+  readonly #hasScope: boolean;
+  readonly #promotedNames: ReadonlySet<string>;
+
+  constructor({ naming, promoted, hasScope }: LabelsOptions) {
+    this.#naming = naming;
+    this.#promoted = promoted;
+    this.#hasScope = hasScope;
+    this.#promotedNames = new Set(promoted.map((key) => naming.labelName(key)));
+  }
+
+  /** As text; `lead` stands in front if there is any. */
+  text(labels: readonly Label[], lead = ""): string {
+    if (!this.#naming.isUtf8) return labelText(labels, lead);
+    return labelText(
+      labels.map(([name, value]): Label => [labelInText(name), value]),
+      lead,
+    );
+  }
+
+  /** Of a point; `own` is the label that its kind brings itself. */
+  point(attributes: readonly Attribute[], own: "le" | "quantile" | undefined): Label[] {
+    return this.pairs(
+      attributes,
+      (name) => name === own || this.#promotedNames.has(name) || isReserved(name),
+    );
+  }
+
+  /**
+   * In order of their names. Keys that have become one name share it, the values joined in order of the
+   * keys. To Prometheus an empty value is no label, so that two series could differ in it only.
+   */
+  pairs(attributes: readonly Attribute[], isTaken: (name: string) => boolean): Label[] {
+    const named = attributes
+      .filter(({ value }) => value !== "")
+      .map(({ key, value }) => {
+        const name = this.#naming.labelName(key);
+        return { key, value, name: isTaken(name) ? `exported_${name}` : name };
+      })
+      .toSorted(
+        (a, b) => compare(a.name, b.name) || compare(a.key, b.key) || compare(a.value, b.value),
+      );
+    const values = new Map<string, string>();
+    for (const { name, value } of named) {
+      const before = values.get(name);
+      values.set(name, before === undefined ? value : `${before};${value}`);
+    }
+    return [...values];
+  }
+
+  target(resource: readonly Attribute[]): Identity {
+    const valueOf = (key: string): string =>
+      resource.findLast((one) => one.key === key)?.value ?? "";
+    const name = valueOf("service.name");
+    const namespace = valueOf("service.namespace");
+    const job = name && namespace ? `${namespace}/${name}` : name;
+    const others = resource.filter(({ key, value }) => value !== "" && !identifying.has(key));
+    const instance = valueOf("service.instance.id") || madeUpInstance(others, valueOf);
+    const target: readonly Label[] = [
+      ["job", job],
+      ["instance", instance],
+    ];
+    const known = target.filter(([, value]) => value !== "");
+    const promoted = this.#promoted.map((key) => ({ key, value: valueOf(key) }));
+    const more = this.pairs(promoted, isReserved);
+    const info = this.pairs(others, isReserved);
+    return {
+      identity: this.text(known),
+      labels: this.text([...known, ...more]),
+      info: info.length > 0 ? this.text([...known, ...info]) : "",
+    };
+  }
+
+  scope(bytes: Uint8Array, scope: Range): Label[] {
+    if (!this.#hasScope) return [];
+    let name = "";
+    let version = "";
+    const message = new Cursor(bytes, scope.start, scope.end);
+    while (message.next()) {
+      if (message.number === 1) name = message.text();
+      else if (message.number === 2) version = message.text();
+    }
+    const own: readonly Label[] = [
+      ["otel_scope_name", name],
+      ["otel_scope_version", version],
+    ];
+    const others = this.pairs(attributesIn(bytes, scope, 3), () => false)
+      .map(([name, value]): Label => [`otel_scope_${name}`, value])
+      .filter(([name]) => !own.some(([taken]) => taken === name));
+    return [...own.filter(([, value]) => value !== ""), ...others];
+  }
 }
+
+/** The labels that no point may bring itself: those of its target and its scope. */
+const isReserved = (name: string): boolean =>
+  name === "job" || name === "instance" || name.startsWith("otel_scope_");
 
 /**
  * Two senders that do not say which instance they are must not share a counter, so everything that
@@ -83,24 +147,6 @@ function madeUpInstance(others: readonly Attribute[], valueOf: (key: string) => 
   const digest = createHash("sha256").update(pairs.join()).digest("hex").slice(0, 12);
   const seen = valueOf("k8s.pod.name") || valueOf("host.name") || valueOf("container.id");
   return seen ? `${seen}-${digest}` : digest;
-}
-
-export function scopeLabels(bytes: Uint8Array, scope: Range): Label[] {
-  let name = "";
-  let version = "";
-  const message = new Cursor(bytes, scope.start, scope.end);
-  while (message.next()) {
-    if (message.number === 1) name = message.text();
-    else if (message.number === 2) version = message.text();
-  }
-  const own: readonly Label[] = [
-    ["otel_scope_name", name],
-    ["otel_scope_version", version],
-  ];
-  const others = labelsOf(attributesIn(bytes, scope, 3), () => false)
-    .map(([name, value]): Label => [`otel_scope_${name}`, value])
-    .filter(([name]) => !own.some(([taken]) => taken === name));
-  return [...own.filter(([, value]) => value !== ""), ...others];
 }
 
 /** By code units: the same on every machine, whatever its language. */

@@ -19,8 +19,8 @@ export interface Kind {
   readonly isDelta: boolean;
   readonly isGauge: boolean;
   readonly isMonotonic: boolean;
-  /** Its buckets lie on a grid, so that those of two points can be added even where they differ. */
-  readonly isExponential: boolean;
+  /** Prometheus knows them of counters and histograms. */
+  readonly hasExemplars: boolean;
 }
 
 export class Metric {
@@ -99,7 +99,10 @@ export class Metric {
       isDelta: this.isDelta === true,
       isGauge: this.dataField === dataFields.gauge,
       isMonotonic: this.#isMonotonic,
-      isExponential: this.dataField === dataFields.exponentialHistogram,
+      hasExemplars:
+        this.#isMonotonic ||
+        this.dataField === dataFields.histogram ||
+        this.dataField === dataFields.exponentialHistogram,
     };
   }
 

@@ -2,7 +2,7 @@
 // next: what a point says, without its attributes being decoded.
 
 import { Cursor } from "../../wire/cursor.ts";
-import { type BucketRun, explicitBuckets } from "./exponential.ts";
+import { type BucketRun, type ExponentialHistogram, explicitBuckets } from "./exponential.ts";
 import { type DataField, dataFields } from "./metric.ts";
 
 /** The most that a single point may have: more is no histogram that anybody looks at. */
@@ -10,6 +10,9 @@ export const maxBuckets = 1000;
 
 /** Of an exponential histogram as it came; the SDKs' own limit is 160 a side. */
 const maxFineBuckets = 16_384;
+
+/** Of one point: SDKs keep one for each bucket. */
+const maxExemplars = 256;
 
 const noRecordedValue = 1;
 
@@ -28,6 +31,10 @@ export class Point {
   /** Upper bounds of buckets or quantiles; `counts` are of the buckets, each by itself, or values. */
   readonly bounds: number[] = [];
   readonly counts: number[] = [];
+  /** Its buckets as they came, where it is an exponential histogram. */
+  exponential: ExponentialHistogram | undefined;
+  /** Where its exemplars lie: start and end of each. */
+  readonly exemplars: number[] = [];
   readonly #bytes: Buffer;
   readonly #fields: Cursor;
   readonly #inner: Cursor;
@@ -53,6 +60,8 @@ export class Point {
     this.start = this.time = this.value = this.count = 0;
     this.isAbsent = this.hasValue = false;
     this.sum = Number.NaN;
+    this.exponential = undefined;
+    if (this.exemplars.length > 0) this.exemplars.length = 0;
     this.#attributesStart = this.#attributesEnd = 0;
     this.#fields.over(start, end);
     switch (kind) {
@@ -75,6 +84,9 @@ export class Point {
         case 4:
           this.value = fields.double();
           this.hasValue = true;
+          break;
+        case 5:
+          this.#exemplar();
           break;
         case 6:
           this.value = signed64(fields.bytes, fields.start);
@@ -114,6 +126,9 @@ export class Point {
           for (let at = 0; at < (fields.end - fields.start) / 8 && boundCount < maxBuckets; at++) {
             bounds[boundCount++] = fields.doubleAt(at);
           }
+          break;
+        case 8:
+          this.#exemplar();
           break;
         case 10:
           this.isAbsent = (fields.uint() & noRecordedValue) !== 0;
@@ -183,6 +198,9 @@ export class Point {
         case 10:
           this.isAbsent = (fields.uint() & noRecordedValue) !== 0;
           break;
+        case 11:
+          this.#exemplar();
+          break;
         case 14:
           zeroThreshold = fields.double();
           break;
@@ -194,8 +212,8 @@ export class Point {
     if (Math.max(positive.counts.length, negative.counts.length) > maxFineBuckets) {
       return `more than ${maxFineBuckets} buckets`;
     }
-    const histogram = { scale, zeroCount, zeroThreshold, positive, negative };
-    const problem = explicitBuckets(histogram, this, maxBuckets);
+    this.exponential = { scale, zeroCount, zeroThreshold, positive, negative };
+    const problem = explicitBuckets(this.exponential, this, maxBuckets);
     return problem ?? this.#countProblem();
   }
 
@@ -264,6 +282,12 @@ export class Point {
     this.counts.push(value);
   }
 
+  #exemplar(): void {
+    if (this.exemplars.length < 2 * maxExemplars) {
+      this.exemplars.push(this.#fields.start, this.#fields.end);
+    }
+  }
+
   /** What all points have, most of them under the same numbers. */
   #common(attributesField: number): void {
     const fields = this.#fields;
@@ -276,11 +300,11 @@ export class Point {
 }
 
 /** Of eight bytes, rounded to what a double holds; all that Prometheus knows are doubles. */
-function unsigned64(bytes: Uint8Array, at: number): number {
+export function unsigned64(bytes: Uint8Array, at: number): number {
   return word(bytes, at + 4) * 2 ** 32 + word(bytes, at);
 }
 
-function signed64(bytes: Uint8Array, at: number): number {
+export function signed64(bytes: Uint8Array, at: number): number {
   return (word(bytes, at + 4) | 0) * 2 ** 32 + word(bytes, at);
 }
 

@@ -1,30 +1,31 @@
-// The Prometheus output: folds the points it is given into series held in memory, and shows these at
-// /metrics. What is in memory is the present state only; nothing is kept for a scrape that did not come.
+// The Prometheus output: folds the points it is given into series, and shows these at /metrics. What it
+// holds is the present state only; nothing is kept for a scrape that did not come.
 
-import { setImmediate } from "node:timers/promises";
+import { join } from "node:path";
 import { openAccess } from "../../access.ts";
-import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
+import type { Output, OutputContext } from "../output.ts";
+import { StateFile } from "../state-file.ts";
 import { type Endpoint, serveMetrics } from "./endpoint.ts";
-import { Fold } from "./fold.ts";
-import { Rejections } from "./rejections.ts";
-import { scrape } from "./scrape.ts";
-import { Budget } from "./series.ts";
+import { Metrics } from "./metrics.ts";
 import type { Settings } from "./settings.ts";
-import { Store } from "./store.ts";
 
 /** What has expired is not shown; this is only how long its memory is held after that. */
 const sweepMs = 30_000;
 
 export async function open(settings: Settings, context: OutputContext): Promise<Output> {
-  const metrics = new Metrics(settings);
+  const { incidents } = context;
+  const metrics = new Metrics(settings, {
+    leftOut: (metric, { detail }) => incidents.metricLeftOut(context.name, metric, detail),
+  });
   let endpoint: Endpoint | undefined;
   if (settings.port !== "off") {
-    const text = (): Iterable<string> => metrics.scrape();
+    await keep(metrics, context);
     const { host, access = openAccess } = context;
-    endpoint = await serveMetrics({ host, port: settings.port, text, access });
+    const scrape = metrics.scrape.bind(metrics);
+    endpoint = await serveMetrics({ host, port: settings.port, scrape, access });
     context.ready("Prometheus metrics", endpoint.url);
   }
-  const failed = (error: unknown): void => context.incidents.outputFailed(context.name, error);
+  const failed = (error: unknown): void => incidents.outputFailed(context.name, error);
   const timer = setInterval(() => void metrics.sweep().catch(failed), sweepMs);
   timer.unref();
   return {
@@ -35,61 +36,14 @@ export async function open(settings: Settings, context: OutputContext): Promise<
     async close() {
       clearInterval(timer);
       await endpoint?.close();
+      await metrics.close();
     },
   };
 }
 
-/** The state without the listener. */
-export class Metrics {
-  readonly budget: Budget;
-  readonly #store: Store;
-  readonly #fold: Fold;
-  readonly #expirationMs: number;
-  readonly #nowMs: () => number;
-  #last: Promise<unknown> = Promise.resolve();
-
-  constructor(settings: Omit<Settings, "port">, nowMs = monotonicMs) {
-    this.budget = new Budget(settings.max_series, settings.max_bytes);
-    this.#store = new Store(this.budget);
-    this.#fold = new Fold(this.#store, this.budget, nowMs);
-    this.#expirationMs = settings.metric_expiration;
-    this.#nowMs = nowMs;
-  }
-
-  deliver({ entries }: Pick<Delivery, "entries">): Promise<Outcome> {
-    return this.#alone(async () => {
-      const rejections = new Rejections();
-      for (const { position, batch } of entries) {
-        rejections.position = position;
-        await inTurns(this.#fold.batch(batch.bytes, rejections));
-      }
-      return rejections.outcome();
-    });
-  }
-
-  sweep(): Promise<void> {
-    return this.#alone(() => inTurns(this.#store.sweep(this.#sinceMs)));
-  }
-
-  scrape(): Iterable<string> {
-    return scrape(this.#store, this.#sinceMs);
-  }
-
-  get #sinceMs(): number {
-    return this.#expirationMs === 0 ? 0 : this.#nowMs() - this.#expirationMs;
-  }
-
-  /** Folding and sweeping take turns with everything else, but not with one another. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => {});
-    return done;
-  }
+async function keep(metrics: Metrics, context: OutputContext): Promise<void> {
+  const { name, logId, incidents, stateDir, settled } = context;
+  if (stateDir === undefined || !settled) return;
+  const file = new StateFile(join(stateDir, `${name}.state`));
+  await metrics.keep({ name, file, logId, incidents, settled: () => settled("metrics") });
 }
-
-async function inTurns(work: Iterable<void>): Promise<void> {
-  for (const _ of work) await setImmediate();
-}
-
-/** Whole numbers, since these take the least room. */
-const monotonicMs = (): number => Math.round(performance.now());

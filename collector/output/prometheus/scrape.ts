@@ -1,16 +1,28 @@
-// Writes what is held as the text that Prometheus scrapes, a slice at a time.
+// Writes what is held as text that Prometheus scrapes, a slice at a time: versions 0.0.4 and 1.0.0 of its
+// own format, which differ in quoted names alone, and OpenMetrics 1.0.0.
+// https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
 
-import { familyHead, sampleLine } from "../../telemetry/exposition.ts";
-import { type Distribution, type Family, NumberSeries } from "./series.ts";
+import { numberText } from "../../telemetry/exposition.ts";
+import { escapeLabels, isLegacyName, quoted } from "./escaping.ts";
+import { NamesShown, type ShownFamily, targetInfos } from "./names-shown.ts";
+import { type Format, plainText } from "./negotiate.ts";
+import { type Distribution, type Exemplar, NumberSeries, type Series } from "./series.ts";
 import type { Store } from "./store.ts";
 
 /** Characters: some hundred series, well under a millisecond to write. */
 const sliceLength = 65_536;
 
-/** Without the series that were last heard of before `sinceMs`. */
-export function* scrape(store: Store, sinceMs: number): Generator<string> {
+export interface Scraping {
+  /** Series that were last heard of before are left out. */
+  readonly sinceMs: number;
+  readonly format?: Format;
+  /** In OpenMetrics, when a series began. */
+  readonly hasCreated?: boolean;
+}
+
+export function* scrape(store: Store, scraping: Scraping): Generator<string> {
   let slice = "";
-  for (const text of everything(store, sinceMs)) {
+  for (const text of new Page(store, scraping).pieces()) {
     slice += text;
     if (slice.length < sliceLength) continue;
     yield slice;
@@ -19,62 +31,188 @@ export function* scrape(store: Store, sinceMs: number): Generator<string> {
   if (slice) yield slice;
 }
 
-/**
- * Between two slices points are folded and series made and removed. Families are therefore listed at
- * the beginning, and the series of each when its turn comes, so that none can be written twice.
- */
-function* everything(store: Store, sinceMs: number): Generator<string> {
-  const families = [...store.families.values()];
-  const infos = [...store.targets.values()].map(({ info }) => info).filter((info) => info !== "");
-  if (infos.length > 0) yield familyHead(targetInfo);
-  for (const info of infos) yield sampleLine(targetInfo.name, info, 1);
-  for (const family of families) yield* familyText(family, sinceMs);
+/** The names of a family's samples, each with what stands around labels. */
+interface Lines {
+  readonly family: ShownFamily["family"];
+  readonly plain: Sample;
+  readonly bucket: Sample;
+  readonly sum: Sample;
+  readonly count: Sample;
+  /** Undefined where it is not to be written. */
+  readonly created: Sample | undefined;
 }
 
-const targetInfo = { name: "target_info", type: "gauge", help: "Target metadata" } as const;
+interface Sample {
+  readonly bare: string;
+  readonly open: string;
+}
 
-function* familyText(family: Family, sinceMs: number): Generator<string> {
-  let head = familyHead(family);
-  const bucketName = `${family.name}_bucket`;
-  const streams = [...family.streams];
-  for (const stream of streams) {
-    const before = stream.scope.labels;
-    const listed = [...stream.series.values()];
-    for (const series of listed) {
-      if (series.seenMs < sinceMs) continue;
-      const labels = before + series.labels;
-      if (series instanceof NumberSeries)
-        yield head + sampleLine(family.name, labels, series.value);
-      else if (family.type === "summary") yield head + summaryText(family.name, labels, series);
-      else
-        yield head + bucketsText(bucketName, labels, series) + totals(family.name, labels, series);
-      head = "";
+const sampleOf = (name: string): Sample =>
+  isLegacyName(name)
+    ? { bare: `${name} `, open: `${name}{` }
+    : { bare: `{${quoted(name)}} `, open: `{${quoted(name)},` };
+
+class Page {
+  readonly #store: Store;
+  readonly #sinceMs: number;
+  readonly #isOpen: boolean;
+  readonly #hasCreated: boolean;
+  readonly #names: NamesShown;
+  /** Undefined where labels are written as they are kept. */
+  readonly #escape: ((labels: string) => string) | undefined;
+
+  constructor(store: Store, { sinceMs, format = plainText, hasCreated = true }: Scraping) {
+    const { escaping } = format;
+    this.#store = store;
+    this.#sinceMs = sinceMs;
+    this.#isOpen = format.kind === "openmetrics";
+    this.#hasCreated = this.#isOpen && hasCreated;
+    this.#names = new NamesShown(store, escaping);
+    const isAsKept = !store.naming.isUtf8 || escaping === "allow-utf-8";
+    this.#escape = isAsKept ? undefined : (labels) => escapeLabels(labels, escaping);
+  }
+
+  /**
+   * Between two slices points are folded and series made and removed. Families are therefore listed at
+   * the beginning, and the series of each when its turn comes, so that none can be written twice.
+   */
+  *pieces(): Generator<string> {
+    yield this.#targets();
+    for (const shown of this.#names.families) yield* this.#family(shown);
+    if (this.#isOpen) yield "# EOF\n";
+  }
+
+  #targets(): string {
+    const infos = targetInfos(this.#store);
+    if (infos.length === 0) return "";
+    const isInfo = this.#isOpen && this.#names.isFree("target");
+    let text = isInfo
+      ? "# HELP target Target metadata\n# TYPE target info\n"
+      : "# HELP target_info Target metadata\n# TYPE target_info gauge\n";
+    for (const info of infos) text += `target_info{${this.#escape?.(info) ?? info}} 1\n`;
+    return text;
+  }
+
+  *#family(shown: ShownFamily): Generator<string> {
+    let { head, lines } = this.#begin(shown);
+    const written = this.#escape ? new Set<string>() : undefined;
+    const streams = [...shown.family.streams];
+    for (const stream of streams) {
+      const before = stream.scope.labels;
+      const listed = [...stream.series.values()];
+      for (const series of listed) {
+        if (series.seenMs < this.#sinceMs) continue;
+        let labels = before + series.labels;
+        if (this.#escape) {
+          labels = this.#escape(labels);
+          if (written!.has(labels)) continue;
+          written!.add(labels);
+        }
+        yield head + this.#series(lines, labels, series);
+        head = "";
+      }
     }
   }
-}
 
-function summaryText(name: string, labels: string, series: Distribution): string {
-  const comma = labels && ",";
-  let text = "";
-  for (let at = 0; at < series.counts.length; at++) {
-    text += sampleLine(name, labels + comma + series.buckets.labels[at]!, series.counts[at]!);
+  #begin({ family, name }: ShownFamily): { head: string; lines: Lines } {
+    const { type, unit } = family;
+    const base = type === "counter" ? name.replace(/_total$/, "") : name;
+    // OpenMetrics has counters by names without _total, where that leaves a name to have.
+    const isNamed = base !== name && base !== "" && this.#names.isFree(base);
+    const isUnknown = this.#isOpen && type === "counter" && !isNamed;
+    const told = this.#isOpen && isNamed ? base : name;
+    const shownName = isLegacyName(told) ? told : quoted(told);
+    const isEscaped = this.#isOpen ? escapeOpenHelp : escapeHelp;
+    const help = family.help ? `# HELP ${shownName} ${isEscaped(family.help)}\n` : "";
+    const unitLine =
+      this.#isOpen && unit && told.endsWith(`_${unit}`) ? `# UNIT ${shownName} ${unit}\n` : "";
+    const created = `${base}_created`;
+    const hasCreated =
+      this.#hasCreated && type !== "gauge" && !isUnknown && this.#names.isFree(created);
+    return {
+      head: `${help}# TYPE ${shownName} ${isUnknown ? "unknown" : type}\n${unitLine}`,
+      lines: {
+        family,
+        plain: sampleOf(name),
+        bucket: sampleOf(`${name}_bucket`),
+        sum: sampleOf(`${name}_sum`),
+        count: sampleOf(`${name}_count`),
+        created: hasCreated ? sampleOf(created) : undefined,
+      },
+    };
   }
-  return text + totals(name, labels, series);
-}
 
-/** Each bucket with all below it, as Prometheus wants them. */
-function bucketsText(name: string, labels: string, series: Distribution): string {
-  const lead = labels && `${labels},`;
-  let text = "";
-  let total = 0;
-  for (let at = 0; at < series.buckets.labels.length; at++) {
-    total += series.counts[at]!;
-    text += sampleLine(name, lead + series.buckets.labels[at]!, total);
+  #series(lines: Lines, labels: string, series: Series): string {
+    if (series instanceof NumberSeries) {
+      const { exemplar } = series;
+      const isPlain = !exemplar || !this.#isOpen || lines.family.type !== "counter";
+      const text = line(lines.plain, labels, series.value, isPlain ? "" : this.#tail(exemplar));
+      return lines.created ? text + created(lines.created, labels, series) : text;
+    }
+    const text =
+      lines.family.type === "summary"
+        ? this.#summary(lines, labels, series)
+        : this.#buckets(lines, labels, series);
+    return lines.created ? text + created(lines.created, labels, series) : text;
   }
-  return text + sampleLine(name, `${lead}le="+Inf"`, series.count);
+
+  #summary(lines: Lines, labels: string, series: Distribution): string {
+    const lead = labels && `${labels},`;
+    const { bounds, labels: names } = series.buckets;
+    let text = "";
+    for (let at = 0; at < series.counts.length; at++) {
+      const isOdd = !(bounds[at]! >= 0 && bounds[at]! <= 1) || series.counts[at]! < 0;
+      if (this.#isOpen && isOdd) continue; // not a quantile to OpenMetrics
+      text += line(lines.plain, lead + names[at]!, series.counts[at]!);
+    }
+    return text + this.#totals(lines, labels, series);
+  }
+
+  /** Each bucket with all below it, as Prometheus wants them. */
+  #buckets(lines: Lines, labels: string, series: Distribution): string {
+    const lead = labels && `${labels},`;
+    const names = series.buckets.labels;
+    const exemplars = this.#isOpen ? series.exemplars : undefined;
+    let text = "";
+    let total = 0;
+    for (let at = 0; at < names.length; at++) {
+      total += series.counts[at]!;
+      text += line(lines.bucket, lead + names[at]!, total, this.#tail(exemplars?.[at]));
+    }
+    const tail = this.#tail(exemplars?.[names.length]);
+    text += line(lines.bucket, `${lead}le="+Inf"`, series.count, tail);
+    return text + this.#totals(lines, labels, series);
+  }
+
+  #totals(lines: Lines, labels: string, { sum, count, buckets }: Distribution): string {
+    const isKnown = !Number.isNaN(sum);
+    if (this.#isOpen && lines.family.type === "histogram") {
+      // Neither without the other, and none where it may fall.
+      if (!isKnown || sum < 0 || (buckets.bounds[0] ?? 0) < 0) return "";
+    }
+    if (this.#isOpen && sum < 0) return line(lines.count, labels, count);
+    const sumLine = isKnown ? line(lines.sum, labels, sum) : "";
+    return sumLine + line(lines.count, labels, count);
+  }
+
+  #tail(exemplar: Exemplar | undefined): string {
+    if (!exemplar) return "";
+    const { labels, value, time } = exemplar;
+    const seconds = time > 0 ? ` ${secondsText(time)}` : "";
+    return ` # {${this.#escape?.(labels) ?? labels}} ${numberText(value)}${seconds}`;
+  }
 }
 
-function totals(name: string, labels: string, { sum, count }: Distribution): string {
-  const sumLine = Number.isNaN(sum) ? "" : sampleLine(`${name}_sum`, labels, sum);
-  return sumLine + sampleLine(`${name}_count`, labels, count);
+function line({ bare, open }: Sample, labels: string, value: number, tail = ""): string {
+  const text = Number.isFinite(value) ? value : numberText(value);
+  return labels ? `${open}${labels}} ${text}${tail}\n` : `${bare}${text}${tail}\n`;
 }
+
+const created = (sample: Sample, labels: string, { start }: Series): string =>
+  start > 0 ? line(sample, labels, start / 1e9) : "";
+
+/** To the millisecond, which is what Prometheus keeps of it. */
+const secondsText = (nanoseconds: number): string => String(Math.round(nanoseconds / 1e6) / 1e3);
+
+const escapeHelp = (help: string): string => help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+const escapeOpenHelp = (help: string): string => escapeHelp(help).replaceAll('"', '\\"');

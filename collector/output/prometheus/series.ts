@@ -8,6 +8,8 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Reason } from "../output.ts";
+import type { AliasStream } from "./aliases.ts";
+import type { ExponentialHistogram } from "./exponential.ts";
 
 /** What a table holds. */
 interface Entry<T> {
@@ -91,6 +93,8 @@ export const unseen = { isGone: false, bytes: "", next: undefined } as const;
 
 export interface Target extends Entry<Target> {
   /** job and instance. */
+  readonly identity: string;
+  /** These, and what else of the resource stands on every series. */
   readonly labels: string;
   /** Those of target_info. */
   info: string;
@@ -98,6 +102,7 @@ export interface Target extends Entry<Target> {
 }
 
 export interface Scope extends Entry<Scope> {
+  readonly target: Target;
   /** Of the target and the scope. */
   readonly labels: string;
   readonly streams: Table<Stream>;
@@ -111,12 +116,16 @@ export interface Stream extends Entry<Stream> {
   readonly series: Table<Series>;
   /** Of the last histogram, to be shared with the next. */
   buckets: Buckets | undefined;
+  /** Under which other names it is shown. */
+  aliases: AliasStream[] | undefined;
 }
 
 export interface Family {
   readonly name: string;
   readonly type: FamilyType;
   readonly help: string;
+  /** That its name tells; empty if it tells none. */
+  readonly unit: string;
   readonly streams: Set<Stream>;
 }
 
@@ -131,6 +140,7 @@ export class NumberSeries {
   /** When the last point came, by our clock; below zero before the first. */
   seenMs = -1;
   value = 0;
+  exemplar: Exemplar | undefined = undefined;
   isGone = false;
   bytes = "";
   next: Series | undefined = undefined;
@@ -151,6 +161,10 @@ export class Distribution {
   sum = 0;
   buckets: Buckets = noBuckets;
   counts: number[] = [];
+  /** The buckets as they came, of an exponential histogram; those above are made of them. */
+  fine: ExponentialHistogram | undefined = undefined;
+  /** The last of each bucket, at the bucket's place. */
+  exemplars: (Exemplar | undefined)[] | undefined = undefined;
   isGone = false;
   bytes = "";
   next: Series | undefined = undefined;
@@ -160,13 +174,29 @@ export class Distribution {
   }
 }
 
-/** Bounds or quantiles with their labels, ready to be written. */
+/**
+ * Bounds or quantiles with their labels, ready to be written. A whole number stands without a fraction in
+ * every format: OpenMetrics would rather have le="1.0", but to a Prometheus before version 3 that is
+ * another series than le="1", and which format it asks for may change.
+ */
 export interface Buckets {
   readonly bounds: readonly number[];
   readonly labels: readonly string[];
 }
 
 export const noBuckets: Buckets = { bounds: [], labels: [] };
+
+/** One observation as an example, with the trace that it was made in. */
+export interface Exemplar {
+  readonly labels: string;
+  readonly value: number;
+  /** Nanoseconds; 0 if it does not say. */
+  readonly time: number;
+}
+
+/** Of an exemplar's labels, set by OpenMetrics: characters of all names and values together. */
+export const maxExemplarLength = 128;
+const sizeOfExemplar = 200 + 4 * maxExemplarLength;
 
 /** What is wrong with a point or metric that is left out. */
 export interface Problem {
@@ -212,8 +242,28 @@ export interface Size {
 
 export const sizeOfNode = (text: string): Size => ({ series: 0, bytes: 1500 + 3 * text.length });
 
-export function sizeOf(series: Series, bounds = 0): Size {
+/** What it takes with all that it has now. */
+export function sizeOf(series: Series): Size {
   const bytes = 250 + 3 * series.labels.length;
-  if (series instanceof NumberSeries) return { series: 1, bytes };
-  return { series: bounds + 3, bytes: bytes + 150 + 64 * bounds };
+  if (series instanceof NumberSeries) {
+    return { series: 1, bytes: bytes + (series.exemplar ? sizeOfExemplar : 0) };
+  }
+  const { buckets, fine, exemplars = [] } = series;
+  const bounds = buckets.bounds.length;
+  const examples = exemplars.reduce((count, one) => count + (one ? 1 : 0), 0);
+  return {
+    series: bounds + 3,
+    bytes: bytes + 150 + 80 * bounds + 9 * fineBuckets(fine) + sizeOfExemplar * examples,
+  };
 }
+
+/** Of a histogram or summary that it would be. */
+export function sizeWith({ labels }: Series, bounds: number, fine?: ExponentialHistogram): Size {
+  const bytes = 400 + 3 * labels.length + 80 * bounds + 9 * fineBuckets(fine);
+  return { series: bounds + 3, bytes };
+}
+
+export const exemplarSize: Size = { series: 0, bytes: sizeOfExemplar };
+
+const fineBuckets = (fine: ExponentialHistogram | undefined): number =>
+  fine ? 20 + fine.positive.counts.length + fine.negative.counts.length : 0;

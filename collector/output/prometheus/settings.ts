@@ -2,6 +2,8 @@
 
 import { z } from "zod";
 import { bytes, port } from "../../config/fields.ts";
+import { aliasedMetrics, aliases } from "./alias-settings.ts";
+import { strategies } from "./names.ts";
 
 const unitMs: ReadonlyMap<string, number> = new Map([
   ["ms", 1],
@@ -15,6 +17,17 @@ export const settings = z.strictObject({
   port: port().default(8889),
   /** A series that no point came for in this time is not shown any more; 0 keeps all for ever. */
   metric_expiration: duration().default(300_000),
+  /** What becomes of OpenTelemetry's names, by the words of Prometheus's own `otlp` settings. */
+  translation_strategy: z.enum(strategies).default("UnderscoreEscapingWithSuffixes"),
+  /** Attributes of resources that stand on every series, beside job and instance. */
+  promote_resource_attributes: z.array(z.string().min(1).max(255)).max(50).default([]),
+  /** otel_scope_name and the like on every series. Without them two scopes must not have one metric. */
+  scope_labels: z.boolean().default(true),
+  /** In OpenMetrics, when each counter and histogram began: one more series of each to a Prometheus. */
+  created_series: z.boolean().default(true),
+  /** Other names and labels under which metrics are shown as well, such as those of prom-client. */
+  aliases,
+  aliased_metrics: aliasedMetrics,
   /**
    * New series beyond it are left out. Counted as Prometheus counts: every bucket of a histogram is one.
    * A million is more than one scrape of a middling Prometheus should bring.

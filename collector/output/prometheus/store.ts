@@ -1,18 +1,22 @@
 // Finds what a point belongs to, makes it when it is new and there is room, and removes what nothing
 // was heard of for too long.
 
-import { type FamilyType, labelText } from "../../telemetry/exposition.ts";
+import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
-import { attributesIn, identityOf, scopeLabels } from "./labels.ts";
-import { familyName } from "./names.ts";
+import type { Aliases } from "./aliases.ts";
+import { attributesIn, type Labels } from "./labels.ts";
+import { type Naming, unitSuffix } from "./names.ts";
 import {
   type Budget,
+  Distribution,
   type Family,
+  NumberSeries,
   type Problem,
   type Scope,
   type Series,
   sizeOf,
   sizeOfNode,
+  sizeWith,
   type Stream,
   Table,
   type Target,
@@ -30,16 +34,31 @@ export interface MetricHead {
   readonly type: FamilyType;
 }
 
+const bare = { buckets: undefined, aliases: undefined };
+
+export type FamilyHead = Omit<Family, "streams">;
+
+export interface StoreOptions {
+  readonly budget: Budget;
+  readonly naming: Naming;
+  readonly labels: Labels;
+}
+
 export class Store {
   readonly targets = new Table<Target>();
   readonly families = new Map<string, Family>();
   /** Every name that a family writes samples under. */
   readonly #owners = new Map<string, Family>();
+  readonly naming: Naming;
+  aliases: Aliases | undefined;
+  readonly #labels: Labels;
   readonly #budget: Budget;
 
-  constructor(budget: Budget) {
+  constructor({ budget, naming, labels }: StoreOptions) {
     this.#budget = budget;
-    this.#own({ name: "target_info", type: "gauge", help: "", streams: new Set() });
+    this.naming = naming;
+    this.#labels = labels;
+    this.#own({ name: "target_info", type: "gauge", help: "", unit: "", streams: new Set() });
   }
 
   get noRoom(): Problem {
@@ -54,13 +73,12 @@ export class Store {
     const key = bytes.toString("latin1", resource.start, resource.end);
     const known = this.targets.known(key);
     if (known) return known;
-    const { labels, info } = identityOf(attributesIn(bytes, resource, 1));
+    const { identity, labels, info } = this.#labels.target(attributesIn(bytes, resource, 1));
     if (Math.max(labels.length, info.length) > maxLabelsLength) return tooLong("a resource");
     let target = this.targets.get(labels);
     if (!target) {
-      target = { ...unseen, labels, info, scopes: new Table() };
-      if (!this.#budget.take(sizeOfTarget(target))) return this.noRoom;
-      this.targets.add(labels, target);
+      target = this.makeTarget({ identity, labels, info });
+      if (!target) return this.noRoom;
     } else if (this.#budget.take({ series: 0, bytes: 3 * (info.length - target.info.length) })) {
       target.info = info; // what the resource says of itself may change; the latest counts
     }
@@ -72,15 +90,11 @@ export class Store {
     const key = bytes.toString("latin1", range.start, range.end);
     const known = target.scopes.known(key);
     if (known) return known;
-    const own = labelText(scopeLabels(bytes, range), target.labels && ",");
+    const own = this.#labels.text(this.#labels.scope(bytes, range), target.labels && ",");
     const labels = [target.labels, own].join("");
     if (labels.length > maxLabelsLength) return tooLong("a scope");
-    let scope = target.scopes.get(labels);
-    if (!scope) {
-      scope = { ...unseen, labels, streams: new Table() };
-      if (!this.#budget.take(sizeOfNode(labels))) return this.noRoom;
-      target.scopes.add(labels, scope);
-    }
+    const scope = this.makeScope(target, labels);
+    if (!scope) return this.noRoom;
     target.scopes.remember(key, scope);
     return scope;
   }
@@ -91,7 +105,7 @@ export class Store {
     if (known) return known;
     const { name, unit, description, type } = head();
     if (name.length + unit.length > maxNameLength) return tooLong("a metric's name");
-    const translated = familyName(name, unit, type);
+    const translated = this.naming.familyName(name, unit, type);
     if (translated === "") return badData("a metric without a name that Prometheus could have");
     const metric = unit ? `${name} (${unit})` : name;
     const before = scope.streams.get(translated);
@@ -99,24 +113,76 @@ export class Store {
       return badData(`${translated} is taken by the metric ${before.metric} of the same scope`);
     }
     const help = description.length > maxNameLength ? "" : description;
-    const family = this.families.get(translated) ?? {
-      name: translated,
-      type,
-      help,
-      streams: new Set(),
-    };
+    const sibling = this.families.get(translated);
+    const family = sibling ?? { name: translated, type, help, unit: unitOf(translated, unit) };
     const rival = this.#rival(family, type);
     if (rival) return badData(`${translated} as a ${type} conflicts with the ${rival}`);
-    const stream = before ?? this.#newStream(scope, family, metric);
+    const stream = before ?? this.makeStream(scope, family, metric);
     if (!stream) return this.noRoom;
     scope.streams.remember(key, stream);
+    stream.aliases ??= this.aliases?.of(stream, name);
     return stream;
   }
 
-  #newStream(scope: Scope, family: Family, metric: string): Stream | undefined {
+  /** Where the other name of a stream is shown, with no more than job and instance. */
+  aliasStream(source: Stream, { name, type }: Pick<Family, "name" | "type">): Stream | Problem {
+    const { target } = source.scope;
+    const scope = this.makeScope(target, target.labels);
+    if (!scope) return this.noRoom;
+    const metric = `${source.metric}, as ${name}`;
+    const before = scope.streams.get(name);
+    if (before && before.metric !== metric) {
+      return badData(`${name} is taken by the metric ${before.metric}`);
+    }
+    const family = { name, type, help: source.family.help, unit: "" };
+    const rival = this.#rival(family, type);
+    if (rival) return badData(`${name} as a ${type} conflicts with the ${rival}`);
+    return before ?? this.makeStream(scope, family, metric) ?? this.noRoom;
+  }
+
+  /** The one with these labels; it takes up room once it has a value. */
+  aliasSeries(stream: Stream, labels: string): Series | Problem {
+    if (labels.length > maxLabelsLength) return tooLong("an alias");
+    const known = stream.series.get(labels);
+    if (known) return known;
+    const { type } = stream.family;
+    const series = type === "histogram" ? new Distribution(labels) : new NumberSeries(labels);
+    if (!this.#budget.take(sizeOf(series))) return this.noRoom;
+    stream.series.add(labels, series);
+    return series;
+  }
+
+  /** False where there is no room for so many bounds. */
+  resize(series: Distribution, bounds: number): boolean {
+    const before = sizeOf(series);
+    const after = sizeWith(series, bounds);
+    const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
+    return this.#budget.take(growth);
+  }
+
+  // Made where there is room for them, and otherwise undefined:
+
+  makeTarget(said: Pick<Target, "identity" | "labels" | "info">): Target | undefined {
+    const target: Target = { ...unseen, ...said, scopes: new Table() };
+    if (!this.#budget.take(sizeOfTarget(target))) return undefined;
+    this.targets.add(target.labels, target);
+    return target;
+  }
+
+  makeScope(target: Target, labels: string): Scope | undefined {
+    const known = target.scopes.get(labels);
+    if (known) return known;
+    const scope: Scope = { ...unseen, target, labels, streams: new Table() };
+    if (!this.#budget.take(sizeOfNode(labels))) return undefined;
+    target.scopes.add(labels, scope);
+    return scope;
+  }
+
+  makeStream(scope: Scope, described: FamilyHead, metric: string): Stream | undefined {
+    const family = this.families.get(described.name) ?? { ...described, streams: new Set() };
     if (!this.#budget.take(sizeOfStream(family, metric))) return undefined;
     const series = new Table<Series>();
-    const stream: Stream = { ...unseen, family, scope, metric, series, buckets: undefined };
+    const stream: Stream = { ...unseen, ...bare, family, scope, metric, series };
     scope.streams.add(family.name, stream);
     family.streams.add(stream);
     if (!this.families.has(family.name)) {
@@ -126,11 +192,16 @@ export class Store {
     return stream;
   }
 
+  addSeries(stream: Stream, series: Series): void {
+    if (this.#budget.take(sizeOf(series))) stream.series.add(series.labels, series);
+  }
+
   /** What has one of the family's names already, described; undefined when nothing has. */
-  #rival(family: Family, type: FamilyType): string | undefined {
-    for (const name of sampleNames(family.name, type)) {
+  #rival({ name: wanted }: FamilyHead, type: FamilyType): string | undefined {
+    for (const name of sampleNames(wanted, type)) {
       const owner = this.#owners.get(name);
-      if (owner && (owner !== family || owner.type !== type)) return `${owner.type} ${owner.name}`;
+      if (owner && (owner.name !== wanted || owner.type !== type))
+        return `${owner.type} ${owner.name}`;
     }
     return undefined;
   }
@@ -140,8 +211,7 @@ export class Store {
   }
 
   remove(stream: Stream, series: Series): void {
-    const bounds = "buckets" in series ? series.buckets.bounds.length : 0;
-    this.#budget.release(sizeOf(series, bounds));
+    this.#budget.release(sizeOf(series));
     stream.series.remove(series.labels, series);
   }
 
@@ -186,8 +256,14 @@ export function isProblem(found: object): found is Problem {
   return "detail" in found;
 }
 
+/** OpenMetrics wants the name to say it. */
+function unitOf(family: string, unit: string): string {
+  const suffix = unitSuffix(unit);
+  return suffix && family.replace(/_total$/, "").endsWith(`_${suffix}`) ? suffix : "";
+}
+
 /** A family's name with what stands behind it in samples. */
-function sampleNames(name: string, type: FamilyType): string[] {
+export function sampleNames(name: string, type: FamilyType): string[] {
   switch (type) {
     case "histogram":
       return [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];

@@ -9,9 +9,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { settings } from "../../../collector/output/prometheus/settings.ts";
 import { open } from "../../../collector/output/prometheus/prometheus.ts";
 import type { Output } from "../../../collector/output/output.ts";
-import { contentType } from "../../../collector/telemetry/exposition.ts";
+import { formatFor, plainText } from "../../../collector/output/prometheus/negotiate.ts";
 import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import { sampleBatch } from "../../support/otlp.ts";
+import { accept as protobuf } from "../../support/prometheus-protobuf.ts";
 import { parseScrape } from "../../support/prometheus-text.ts";
 import { until } from "../../support/until.ts";
 
@@ -60,7 +61,7 @@ describe("/metrics", () => {
     ]);
     for (const answer of answers) {
       expect(answer.status).toBe(200);
-      expect(answer.headers.get("content-type")).toBe(contentType);
+      expect(answer.headers.get("content-type")).toBe(plainText.contentType);
       expect(parseScrape(await answer.text()).samples.size).toBe(4 + 4 + 4 * 6 + 1);
     }
   });
@@ -72,12 +73,25 @@ describe("/metrics", () => {
     expect(await answer.text()).toBe("");
   });
 
+  it.each([
+    ["application/openmetrics-text;version=1.0.0", /# EOF\n$/],
+    [protobuf, /^[^#]{3,}job/s],
+    ["text/plain;version=1.0.0", /^# TYPE/m],
+  ])("is served as %s to who asks for that", async (accept, expected) => {
+    const { output, url } = await listening();
+    await deliver(output);
+    const answer = await fetch(url, { headers: { accept } });
+    expect(answer.headers.get("content-type")).toBe(formatFor(accept).contentType);
+    expect(answer.headers.get("vary")).toBe("accept, accept-encoding");
+    expect(await answer.text()).toMatch(expected);
+  });
+
   it("takes a query, and HEAD", async () => {
     const { output, url } = await listening();
     await deliver(output);
     expect((await fetch(`${url}?name[]=x`)).status).toBe(200);
     const head = await fetch(url, { method: "HEAD" });
-    expect([head.status, head.headers.get("content-type")]).toEqual([200, contentType]);
+    expect([head.status, head.headers.get("content-type")]).toEqual([200, plainText.contentType]);
     expect(await head.text()).toBe("");
   });
 

@@ -1,6 +1,7 @@
 // What the Prometheus output leaves out, and how it stays within its bounds.
 
 import { describe, expect, it } from "vitest";
+import { plainText } from "../../../collector/output/prometheus/negotiate.ts";
 import {
   Bench,
   counter,
@@ -84,8 +85,8 @@ describe("series that end", () => {
     const ended = many(0, 2000, 1);
     await bench.deliver(request(many(0, 2000)));
     const slices: string[] = [];
-    for (const slice of bench.metrics.scrape()) {
-      slices.push(slice);
+    for (const slice of bench.metrics.scrape(plainText)) {
+      slices.push(String(slice));
       await bench.deliver(request(ended), request(many(0, 2000)));
     }
     expect(slices.length).toBeGreaterThan(1);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { familyName, labelName } from "../../../collector/output/prometheus/names.ts";
+import { naming } from "../../../collector/output/prometheus/names.ts";
+
+const { familyName, labelName } = naming("UnderscoreEscapingWithSuffixes");
 
 describe("names of metrics", () => {
   it.each([
@@ -52,5 +54,38 @@ describe("names of labels", () => {
     ["", "key"],
   ])("%s is %s", (key, expected) => {
     expect(labelName(key)).toBe(expected);
+  });
+});
+
+describe("names of metrics by the other strategies", () => {
+  it.each([
+    ["http.server.duration", "s", "histogram", "http_server_duration"],
+    ["a..b--c__d", "By", "counter", "a_b_c__d"],
+    ["2xx", "", "counter", "_2xx"],
+    ["…", "", "counter", ""],
+    ["__", "", "gauge", ""],
+  ] as const)("%s in %s, a %s, is %s without suffixes", (name, unit, type, expected) => {
+    expect(naming("UnderscoreEscapingWithoutSuffixes").familyName(name, unit, type)).toBe(expected);
+  });
+
+  it.each([
+    ["http.server.duration", "s", "histogram", "http.server.duration_seconds"],
+    ["orders.total", "", "counter", "orders_total"],
+    ["orders", "{order}", "counter", "orders_total"],
+    ["network.io.bytes", "By", "counter", "network.io.bytes_total"],
+    ["hit.ratio", "1", "gauge", "hit_ratio"],
+    ["speed", "By/s", "gauge", "speed_bytes_per_second"],
+    ["grüße", "s", "gauge", "grüße_seconds"],
+    ["", "s", "gauge", ""],
+  ] as const)("%s in %s, a %s, is %s with no more than suffixes", (name, unit, type, expected) => {
+    expect(naming("NoUTF8EscapingWithSuffixes").familyName(name, unit, type)).toBe(expected);
+  });
+
+  it("stay as they are where nothing is translated", () => {
+    const { familyName, labelName } = naming("NoTranslation");
+    expect(familyName("http.server.duration", "s", "counter")).toBe("http.server.duration");
+    expect(labelName("http.route")).toBe("http.route");
+    expect(labelName("__name__")).toBe("key__name__");
+    expect(labelName("")).toBe("key");
   });
 });

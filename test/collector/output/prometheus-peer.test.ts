@@ -15,15 +15,23 @@ import { cannotStart, type Peer, startPeer } from "../../support/peers.ts";
 import {
   counter,
   delta,
+  exemplar,
+  exponential,
   gauge,
   histogram,
   request,
+  spanId,
   sum,
   timed,
+  traceId,
+  withExemplars,
 } from "../../support/prometheus-metrics.ts";
 import { until } from "../../support/until.ts";
 
-describe.skipIf(cannotStart("prometheus"))("a Prometheus that scrapes", () => {
+/** Version 2 asks for OpenMetrics or, since these watch native histograms, protobuf; version 3 for any names. */
+const peers = (["prometheus", "prometheus3"] as const).filter((name) => !cannotStart(name));
+
+describe.each(peers)("a %s that scrapes", (name) => {
   let output: Output;
   let prometheus: Peer;
   let home = "";
@@ -47,7 +55,7 @@ describe.skipIf(cannotStart("prometheus"))("a Prometheus that scrapes", () => {
       static_configs: [{ targets: [new URL(url).host] }],
     };
     writeFileSync(config, JSON.stringify({ scrape_configs: [job] })); // JSON is YAML
-    prometheus = await startPeer("prometheus", { config });
+    prometheus = await startPeer(name, { config });
   });
 
   afterAll(async () => {
@@ -125,9 +133,32 @@ describe.skipIf(cannotStart("prometheus"))("a Prometheus that scrapes", () => {
     await send("1", duration([5, 0, 0, 0]));
     await send("2", duration([4, 0, 1, 0]));
     const buckets = "sum(http_server_request_duration_seconds_bucket) by (le)";
-    await answers(buckets, "le", { 0.1: 9, 1: 9, 10: 10, "+Inf": 10 });
+    await answers(buckets, "le", { 0.1: 9, "1.0": 9, "10.0": 10, "+Inf": 10 });
     await answers(`histogram_quantile(0.95, ${buckets})`, "", { "": 5.5 });
     await answers("sum(http_server_request_duration_seconds_count)", "", { "": 10 });
+  });
+
+  it("computes quantiles of exponential histograms, whose fine buckets it has", async () => {
+    await send("1", exponential(3, { offset: 8, bucketCounts: ["8"] }));
+    await send("2", exponential(4, { offset: 16, bucketCounts: ["2", "6"] }));
+    await answers("histogram_count(sum(e))", "", { "": 18 });
+    await answers("sum(histogram_sum(e)) by (instance)", "instance", { 1: 9, 2: 9 });
+    await answers("count(e_bucket)", "", {});
+  });
+
+  it("leads from a number to a trace", async () => {
+    await send(
+      "1",
+      withExemplars(counter("traced", 3), { ...exemplar(2), timeUnixNano: nowNanoseconds() }),
+    );
+    await answers("traced_total", "instance", { 1: 3 });
+    const query = `query=traced_total&start=${Date.now() / 1000 - 600}&end=${Date.now() / 1000 + 60}`;
+    const found = await until("the exemplar", async () => {
+      const answer = await fetch(`${prometheus.url}/api/v1/query_exemplars?${query}`);
+      const { data } = (await answer.json()) as { data: { exemplars: object[] }[] };
+      return data[0]?.exemplars[0];
+    });
+    expect(found).toMatchObject({ labels: { trace_id: traceId, span_id: spanId }, value: "2" });
   });
 
   it("joins with target_info", async () => {
@@ -165,6 +196,8 @@ interface Answer {
     }[];
   };
 }
+
+const nowNanoseconds = (): string => String(BigInt(Date.now()) * 1_000_000n);
 
 const orders = (value: number, route: string, time: number) =>
   counter("shop.orders", value, { with: { "http.route": route }, time });

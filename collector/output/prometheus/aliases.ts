@@ -1,0 +1,222 @@
+// Metrics under other names. An alias is a series like any other, in a stream of its own that has job and
+// instance only: what its sources grow by is added to it, so that it does not fall when one of them ends.
+// Where values are levels it is the sum of those that there are.
+
+import type { Label } from "../../telemetry/exposition.ts";
+import type { Alias } from "./alias-settings.ts";
+import { bucketsFor } from "./accumulate.ts";
+import type { Attribute, Labels } from "./labels.ts";
+import type { Kind } from "./metric.ts";
+import { Distribution, NumberSeries, type Problem, type Series, type Stream } from "./series.ts";
+import { isProblem, type Store } from "./store.ts";
+
+/** Of one metric of one sender. */
+export interface AliasStream {
+  readonly alias: Alias;
+  readonly source: Stream;
+  /** Another one when this has ended and its source goes on. */
+  stream: Stream;
+  /** What each source adds to; undefined for one that the alias leaves out. */
+  readonly links: Map<Series, Series | undefined>;
+}
+
+/** A series as it was before a point. */
+export interface Before {
+  readonly isNew: boolean;
+  readonly start: number;
+  readonly value: number;
+  readonly sum: number;
+  readonly count: number;
+  readonly counts: readonly number[];
+  readonly bounds: readonly number[];
+}
+
+export interface AliasesOptions {
+  readonly aliases: readonly Alias[];
+  readonly store: Store;
+  readonly labels: Labels;
+  /** One that cannot be shown, such as for another metric of its name. */
+  readonly leftOut: (name: string, problem: Problem) => void;
+}
+
+export class Aliases {
+  readonly #options: AliasesOptions;
+  readonly #byMetric = new Map<string, Alias[]>();
+
+  constructor(options: AliasesOptions) {
+    this.#options = options;
+    for (const alias of options.aliases) {
+      const others = this.#byMetric.get(alias.metric);
+      if (others) others.push(alias);
+      else this.#byMetric.set(alias.metric, [alias]);
+    }
+  }
+
+  /** Undefined for the metrics that have none, which are most. */
+  of(stream: Stream, metric: string): AliasStream[] | undefined {
+    const found: AliasStream[] = [];
+    for (const alias of this.#byMetric.get(metric) ?? []) {
+      const { type } = stream.family;
+      const isShowable = alias.take === "count" ? type === "histogram" : type !== "summary";
+      if (!isShowable) continue;
+      const made = this.#streamOf(alias, stream);
+      if (made) found.push({ alias, source: stream, stream: made, links: new Map() });
+    }
+    return found.length > 0 ? found : undefined;
+  }
+
+  #streamOf(alias: Alias, source: Stream): Stream | undefined {
+    const type = alias.take === "count" ? "counter" : source.family.type;
+    const made = this.#options.store.aliasStream(source, { name: alias.name, type });
+    if (!isProblem(made)) return made;
+    this.#options.leftOut(alias.name, made);
+    return undefined;
+  }
+
+  /** What a point has added to its series. `attributes` is asked for when the series is a new one. */
+  grow(
+    into: AliasStream,
+    series: Series,
+    before: Before,
+    given: { kind: Kind; nowMs: number; attributes: () => Attribute[] },
+  ): void {
+    const target = this.#linkOf(into, series, given.attributes);
+    if (!target) return;
+    const { kind, nowMs } = given;
+    if (kind.isGauge || (!kind.isMonotonic && series instanceof NumberSeries)) return; // level()
+    const isReset = before.isNew || (!kind.isDelta && isFallen(series, before));
+    // Of one that has been counted before the alias was there, the alias has only what came since.
+    if (target.seenMs < 0 && before.isNew) target.start = series.start;
+    target.seenMs = nowMs;
+    target.time = Math.max(target.time, series.time);
+    if (target instanceof NumberSeries) {
+      const [value, last] =
+        series instanceof NumberSeries
+          ? [series.value, before.value]
+          : [series.count, before.count];
+      target.value += isReset ? value : value - last;
+    } else if (series instanceof Distribution) {
+      const last = isReset ? nothing : before;
+      if (this.#fit(target, series, into)) growDistribution(target, series, last);
+    }
+  }
+
+  /** With other bounds the buckets begin anew, as they do in the source; false where there is no room. */
+  #fit(target: Distribution, { buckets, start }: Distribution, into: AliasStream): boolean {
+    const { bounds } = buckets;
+    if (areEqual(target.buckets.bounds, bounds) && target.counts.length > 0) return true;
+    const { store, leftOut } = this.#options;
+    if (!store.resize(target, bounds.length)) {
+      leftOut(into.alias.name, store.noRoom);
+      return false;
+    }
+    target.buckets = bucketsFor(into.stream, bounds);
+    target.counts = [...bounds.map(() => 0), 0];
+    target.count = target.sum = 0;
+    target.start = start;
+    return true;
+  }
+
+  /** Of levels, what the sources come to that were heard of since then. */
+  level({ alias, links }: AliasStream, sinceMs: number, nowMs: number): void {
+    const sums = new Map<NumberSeries, number>();
+    for (const [series, target] of links) {
+      if (series.isGone) links.delete(series);
+      const isOne = series instanceof NumberSeries && target instanceof NumberSeries;
+      if (!isOne || series.isGone || series.seenMs < sinceMs) continue;
+      const value =
+        alias.take === "beginning" ? Math.round(series.time / 1e9 - series.value) : series.value;
+      sums.set(target, (sums.get(target) ?? 0) + value);
+      target.time = Math.max(target.time, series.time);
+    }
+    for (const [target, sum] of sums) {
+      target.value = sum;
+      target.seenMs = nowMs;
+    }
+  }
+
+  #linkOf(into: AliasStream, series: Series, attributes: () => Attribute[]): Series | undefined {
+    const known = into.links.get(series);
+    if (known ? !known.isGone : into.links.has(series)) return known;
+    const { alias, source, links } = into;
+    if (into.stream.isGone) into.stream = this.#streamOf(alias, source) ?? into.stream;
+    const { stream } = into;
+    if (stream.isGone) return undefined;
+    if (links.size > 2 * 1024) for (const one of links.keys()) if (one.isGone) links.delete(one);
+    const labels = this.#labelsOf(alias, attributes());
+    const made = labels && this.#options.store.aliasSeries(stream, this.#text(stream, labels));
+    if (made && isProblem(made)) {
+      this.#options.leftOut(alias.name, made);
+      return undefined;
+    }
+    links.set(series, made);
+    return made;
+  }
+
+  #text(stream: Stream, labels: readonly Label[]): string {
+    return this.#options.labels.text(labels, stream.scope.labels && ",");
+  }
+
+  /** Undefined for a point that it leaves out. */
+  #labelsOf(alias: Alias, attributes: readonly Attribute[]): Label[] | undefined {
+    const valueOf = (key: string): string =>
+      attributes.findLast((one) => one.key === key)?.value ?? "";
+    for (const [key, value] of Object.entries(alias.where)) {
+      if (valueOf(key) !== value) return undefined;
+    }
+    const { cut = "" } = alias;
+    return Object.entries(alias.labels)
+      .map(([name, key]): Label => {
+        const value = valueOf(key);
+        return [name, cut && value.endsWith(cut) ? value.slice(0, -cut.length) : value];
+      })
+      .filter(([, value]) => value !== "")
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+export function beforeOf(series: Series): Before {
+  const { start, seenMs } = series;
+  const isNew = seenMs < 0;
+  if (series instanceof NumberSeries) {
+    return { ...nothing, isNew, start, value: series.value };
+  }
+  const { sum, count, buckets } = series;
+  return {
+    ...nothing,
+    isNew,
+    start,
+    sum,
+    count,
+    counts: series.counts.slice(),
+    bounds: buckets.bounds,
+  };
+}
+
+const nothing: Before = {
+  isNew: true,
+  start: 0,
+  value: 0,
+  sum: 0,
+  count: 0,
+  counts: [],
+  bounds: [],
+};
+
+/** Its sender began anew. */
+function isFallen(series: Series, before: Before): boolean {
+  if (series.start !== before.start && series.start !== 0 && before.start !== 0) return true;
+  return series instanceof NumberSeries ? series.value < before.value : series.count < before.count;
+}
+
+function growDistribution(target: Distribution, series: Distribution, before: Before): void {
+  const last = areEqual(before.bounds, series.buckets.bounds) ? before : nothing;
+  for (let at = 0; at < target.counts.length; at++) {
+    target.counts[at]! += series.counts[at]! - (last.counts[at] ?? 0);
+  }
+  target.count += series.count - last.count;
+  target.sum += series.sum - last.sum;
+}
+
+const areEqual = (some: readonly number[], others: readonly number[]): boolean =>
+  some.length === others.length && some.every((one, at) => one === others[at]);

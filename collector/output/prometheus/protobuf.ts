@@ -1,0 +1,255 @@
+// Writes what is held as protobuf, the one format in which a Prometheus takes native histograms: families
+// one after the other, each behind its length.
+//
+//   MetricFamily › 1 name, 2 help, 3 type, 5 unit, 4 Metric › 1 LabelPair, 2 gauge, 3 counter, 4 summary,
+//   7 histogram › 1 count, 2 sum, 3 bucket, 5 schema, 6 zero threshold, 7 zero count, 9 and 10 negative,
+//   12 and 13 positive, 15 created
+//
+// A large family comes in several of these, since its length has to be known before it is written.
+
+import { varintLength, writeVarint } from "../../wire/varint.ts";
+import { Writer } from "../../wire/writer.ts";
+import { eachLabel, escapeLabels } from "./escaping.ts";
+import { asNative, type BucketRun } from "./exponential.ts";
+import { NamesShown, targetInfos } from "./names-shown.ts";
+import { plainText } from "./negotiate.ts";
+import type { Scraping } from "./scrape.ts";
+import {
+  type Distribution,
+  type Exemplar,
+  type Family,
+  NumberSeries,
+  type Series,
+} from "./series.ts";
+import type { Store } from "./store.ts";
+
+const sliceBytes = 65_536;
+
+const types = { counter: 0, gauge: 1, summary: 2, untyped: 3, histogram: 4 } as const;
+
+export function* protobufScrape(store: Store, scraping: Scraping): Generator<Uint8Array> {
+  const { sinceMs, format = plainText } = scraping;
+  const { escaping } = format;
+  const isAsKept = !store.naming.isUtf8 || escaping === "allow-utf-8";
+  const asShown = (labels: string): string => (isAsKept ? labels : escapeLabels(labels, escaping));
+  const names = new NamesShown(store, escaping);
+  const page = new Page();
+  const infos = targetInfos(store);
+  page.begin({ name: "target_info", type: "gauge", help: "Target metadata", unit: "" });
+  for (const info of infos) {
+    page.number(asShown(info), "gauge", { value: 1, start: 0, exemplar: undefined });
+    if (page.isFull) yield page.finish();
+  }
+  if (page.hasMetrics) yield page.finish();
+  for (const { family, name } of names.families) {
+    page.begin({ ...family, name });
+    const written = isAsKept ? undefined : new Set<string>();
+    for (const [before, series] of seriesOf(family, sinceMs)) {
+      const labels = asShown(before + series.labels);
+      if (written?.has(labels)) continue;
+      written?.add(labels);
+      if (series instanceof NumberSeries) page.number(labels, family.type, series);
+      else if (family.type === "summary") page.summary(labels, series);
+      else page.histogram(labels, series);
+      if (page.isFull) yield page.finish();
+    }
+    if (page.hasMetrics) yield page.finish();
+  }
+}
+
+/** Listed when their turn comes, since series come and go between two slices. */
+function* seriesOf(family: Family, sinceMs: number): Generator<[string, Series]> {
+  const streams = [...family.streams];
+  for (const stream of streams) {
+    const before = stream.scope.labels;
+    const listed = [...stream.series.values()];
+    for (const series of listed) {
+      if (series.seenMs >= sinceMs) yield [before, series];
+    }
+  }
+}
+
+type Head = Pick<Family, "name" | "type" | "help" | "unit">;
+
+/** One family, or a part of one. */
+class Page {
+  readonly #writer = new Writer(2 * sliceBytes);
+  #head: Head = { name: "", type: "untyped", help: "", unit: "" };
+  #headLength = 0;
+
+  begin(head: Head): void {
+    this.#head = head;
+    this.#writeHead();
+  }
+
+  get isFull(): boolean {
+    return this.#writer.length >= sliceBytes;
+  }
+
+  get hasMetrics(): boolean {
+    return this.#writer.length > this.#headLength;
+  }
+
+  /** What was written, behind its length; the next part of the same family is begun. */
+  finish(): Uint8Array {
+    const message = this.#writer.finish();
+    this.#writeHead();
+    const length = Buffer.alloc(varintLength(message.length));
+    writeVarint(length, 0, message.length);
+    return Buffer.concat([length, message]);
+  }
+
+  #writeHead(): void {
+    const writer = this.#writer;
+    const { name, type, help, unit } = this.#head;
+    writer.backTo(0);
+    writer.text(1, name);
+    if (help) writer.text(2, help);
+    writer.uint(3, types[type]);
+    if (unit) writer.text(5, unit);
+    this.#headLength = writer.length;
+  }
+
+  number(
+    labels: string,
+    type: Family["type"],
+    { value, start, exemplar }: Pick<NumberSeries, "value" | "start" | "exemplar">,
+  ): void {
+    const writer = this.#writer;
+    this.#metric(labels);
+    writer.begin(type === "counter" ? 3 : 2);
+    writer.double(1, value);
+    if (type === "counter") {
+      if (exemplar) this.#exemplar(2, exemplar);
+      this.#time(3, start);
+    }
+    writer.end();
+    writer.end();
+  }
+
+  summary(labels: string, series: Distribution): void {
+    const writer = this.#writer;
+    this.#metric(labels);
+    writer.begin(4);
+    this.#count(1, series.count);
+    writer.double(2, series.sum);
+    series.counts.forEach((value, at) => {
+      writer.begin(3);
+      writer.double(1, series.buckets.bounds[at]!);
+      writer.double(2, value);
+      writer.end();
+    });
+    this.#time(4, series.start);
+    writer.end();
+    writer.end();
+  }
+
+  /** With ordinary buckets, too: whether it takes native ones is the scraper's to know. */
+  histogram(labels: string, series: Distribution): void {
+    const writer = this.#writer;
+    const { buckets, counts, exemplars } = series;
+    this.#metric(labels);
+    writer.begin(7);
+    this.#count(1, series.count);
+    writer.double(2, series.sum); // NaN where it is not known
+    let total = 0;
+    for (let at = 0; at < buckets.bounds.length; at++) {
+      total += counts[at]!;
+      this.#bucket(total, buckets.bounds[at]!, exemplars?.[at]);
+    }
+    const last = exemplars?.[buckets.bounds.length];
+    if (last) this.#bucket(series.count, Number.POSITIVE_INFINITY, last);
+    this.#native(series);
+    this.#time(15, series.start);
+    writer.end();
+    writer.end();
+  }
+
+  #bucket(count: number, bound: number, exemplar: Exemplar | undefined): void {
+    const writer = this.#writer;
+    writer.begin(3);
+    this.#count(1, count);
+    writer.double(2, bound);
+    if (exemplar) this.#exemplar(3, exemplar);
+    writer.end();
+  }
+
+  #native({ fine, exemplars }: Distribution): void {
+    const native = fine && asNative(fine);
+    if (!native) return;
+    const writer = this.#writer;
+    writer.sint32(5, native.scale);
+    // Without it a histogram with nothing in it would not be known as a native one.
+    writer.double(6, native.zeroThreshold > 0 ? native.zeroThreshold : leastZeroThreshold);
+    this.#count(7, native.zeroCount);
+    this.#run(9, native.negative);
+    this.#run(12, native.positive);
+    for (const exemplar of exemplars ?? []) {
+      if (exemplar && exemplar.time > 0) this.#exemplar(16, exemplar);
+    }
+  }
+
+  /** One span, and how each count differs from the one before. */
+  #run(field: number, { offset, counts }: BucketRun): void {
+    if (counts.length === 0) return;
+    const writer = this.#writer;
+    writer.begin(field);
+    writer.sint32(1, offset + 1); // a bucket is numbered by its upper bound here, by its lower one in OTLP
+    writer.uint(2, counts.length);
+    writer.end();
+    let before = 0;
+    for (const count of counts) {
+      writer.int64(field + 1, zigzag(count - before));
+      before = count;
+    }
+  }
+
+  #metric(labels: string): void {
+    const writer = this.#writer;
+    writer.begin(4);
+    this.#labels(1, labels);
+  }
+
+  #labels(field: number, labels: string): void {
+    const writer = this.#writer;
+    eachLabel(labels, (name, value) => {
+      writer.begin(field);
+      writer.text(1, name);
+      writer.text(2, value);
+      writer.end();
+    });
+  }
+
+  #exemplar(field: number, { labels, value, time }: Exemplar): void {
+    const writer = this.#writer;
+    writer.begin(field);
+    this.#labels(1, labels);
+    writer.double(2, value);
+    this.#time(3, time);
+    writer.end();
+  }
+
+  /** Where it is known. */
+  #time(field: number, nanoseconds: number): void {
+    if (nanoseconds <= 0) return;
+    const writer = this.#writer;
+    const seconds = Math.floor(nanoseconds / 1e9);
+    writer.begin(field);
+    writer.uint(1, seconds);
+    // To the microsecond, since doubles know nanoseconds of today by the hundred only.
+    writer.uint(2, Math.min(Math.round((nanoseconds - seconds * 1e9) / 1e3), 999_999) * 1e3);
+    writer.end();
+  }
+
+  #count(field: number, count: number): void {
+    if (Number.isSafeInteger(count)) this.#writer.uint(field, count);
+    else this.#writer.int64(field, BigInt(count));
+  }
+}
+
+const leastZeroThreshold = 1e-128; // Prometheus's own default
+
+const zigzag = (value: number): bigint => {
+  const whole = BigInt(value);
+  return whole < 0n ? -2n * whole - 1n : 2n * whole;
+};
