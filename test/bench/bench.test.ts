@@ -8,7 +8,7 @@ import { compare, type Series } from "./compare.ts";
 import type { Run } from "./measure.ts";
 import { report, resultHash } from "./report.ts";
 import { numberOffsets, unnumbered } from "./spans.ts";
-import { sonde } from "./subjects.ts";
+import { sonde, sondeToElasticsearch } from "./subjects.ts";
 import { decodeRequest } from "../support/otlp.ts";
 
 const main = fileURLToPath(new URL("../../collector/main.ts", import.meta.url));
@@ -16,14 +16,16 @@ const requests = 10;
 
 // Both protocols, both sizes and all kinds; the other cases are made of the same parts.
 const tried = cases.filter(({ name }) =>
-  ["http-100", "grpc-1", "destination-down", "recovery"].includes(name),
+  ["http-100", "grpc-1", "destination-down", "recovery", "logs-elasticsearch"].includes(name),
 );
 
 test.each(tried)(
   "$name: every span that was sent arrives, and the report says so",
   async (given) => {
     const small = shortened(given, requests);
-    const subjects = [sonde(main, ["--conditions=source"])];
+    const args = ["--conditions=source"];
+    const isOtlp = given.signal === "traces";
+    const subjects = [isOtlp ? sonde(main, args) : sondeToElasticsearch(main, args)];
     const { signal } = new AbortController();
     const series = await compare({ entries: [{ case: small, subjects }], rounds: 1, signal });
     const run = series[0]?.runs[0];
@@ -31,16 +33,16 @@ test.each(tried)(
     const sent = (requests + warmUp) * given.spansPerRequest;
     expect(run).toMatchObject({ sent, delivered: sent, duplicates: 0 });
     expect(run?.peakBytes).toBeGreaterThan(10 << 20);
-    expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde +.* MB +yes$`, "m"));
+    expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde.* MB +yes$`, "m"));
   },
 );
 
 test("a span takes about 445 bytes, has 10 attributes, and its number is found", () => {
-  const request = unnumbered(100, 1);
+  const request = unnumbered(100, 1, "traces");
   expect(request.length / 100).toBeGreaterThan(440);
   expect(request.length / 100).toBeLessThan(455);
-  expect(numberOffsets(request).length).toBe(100);
-  numberOffsets(request).forEach((offset, index) => request.writeUInt32BE(index, offset));
+  expect(numberOffsets(request, "traces").length).toBe(100);
+  numberOffsets(request, "traces").forEach((offset, index) => request.writeUInt32BE(index, offset));
   const [group] = decodeRequest("traces", request).resourceSpans ?? [];
   const spans = group?.scopeSpans?.[0]?.spans ?? [];
   expect(new Set(spans.map(({ attributes }) => attributes?.length))).toEqual(new Set([10]));

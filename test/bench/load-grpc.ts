@@ -38,7 +38,7 @@ export function grpcClients({ url }: { readonly url: string }): Clients {
 function packInFrames(request: Buffer): Buffer {
   const message = Buffer.concat([Buffer.alloc(5), request]);
   message.writeUInt32BE(request.length, 1);
-  const offsets = numberOffsets(message);
+  const offsets = numberOffsets(message, "traces");
   const parts: Buffer[] = [];
   for (let from = 0; from < message.length;) {
     let to = Math.min(from + frameBytes, message.length);

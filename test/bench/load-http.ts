@@ -3,9 +3,9 @@
 
 import { connect as open, type Socket } from "node:net";
 import { once } from "node:events";
-import type { Client, Clients } from "./load.ts";
+import type { Client, Clients, LoadOrder } from "./load.ts";
 
-export function httpClients({ url }: { readonly url: string }): Clients {
+export function httpClients({ url, signal }: Pick<LoadOrder, "url" | "signal">): Clients {
   const { hostname, port, host } = new URL(url);
   return {
     async connect() {
@@ -15,7 +15,7 @@ export function httpClients({ url }: { readonly url: string }): Clients {
     },
     pack(request) {
       const head = [
-        "POST /v1/traces HTTP/1.1",
+        `POST /v1/${signal} HTTP/1.1`,
         `host: ${host}`,
         "user-agent: sonde-bench",
         "content-type: application/x-protobuf",

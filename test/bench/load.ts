@@ -5,7 +5,7 @@
 // Started by measure.ts.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Protocol } from "./cases.ts";
+import type { Counted, Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
 import { grpcClients } from "./load-grpc.ts";
 import { httpClients } from "./load-http.ts";
@@ -13,6 +13,7 @@ import { numberOffsets, unnumbered } from "./spans.ts";
 
 export interface LoadOrder {
   readonly protocol: Protocol;
+  readonly signal: Counted;
   /** Of the collector: http://host:port or grpc://host:port. */
   readonly url: string;
   readonly spansPerRequest: number;
@@ -47,7 +48,7 @@ export interface Clients {
 const pauseMs = 50;
 
 answer(async (order: LoadOrder): Promise<LoadDone> => {
-  const { spansPerRequest, inFlight, connections, first, spans } = order;
+  const { signal, spansPerRequest, inFlight, connections, first, spans } = order;
   const makers = order.protocol === "http" ? httpClients(order) : grpcClients(order);
   const connecting = Array.from({ length: connections }, () => makers.connect());
   const clients = await Promise.all(connecting);
@@ -57,8 +58,8 @@ answer(async (order: LoadOrder): Promise<LoadDone> => {
   let sent = 0;
   let refusals = 0;
   const lane = async (_: unknown, index: number): Promise<void> => {
-    const request = makers.pack(unnumbered(spansPerRequest, index + 1));
-    const offsets = numberOffsets(request);
+    const request = makers.pack(unnumbered(spansPerRequest, index + 1, signal));
+    const offsets = numberOffsets(request, signal);
     if (offsets.length !== spansPerRequest) throw new Error("a request without its numbers");
     while (next < behind) {
       for (const offset of offsets) request.writeUInt32BE(next++, offset);

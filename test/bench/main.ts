@@ -10,7 +10,7 @@ import { compare, type Entry } from "./compare.ts";
 import { report } from "./report.ts";
 import { build } from "./sonde.ts";
 import { stepSubjects } from "./steps.ts";
-import { otelcol, sonde, type Subject } from "./subjects.ts";
+import { otelcol, sonde, sondeToElasticsearch, type Subject } from "./subjects.ts";
 
 const usage = `npm run bench -- [--all] [--quick] [--rounds N] [--case NAME] [--only NAME]
 
@@ -61,7 +61,7 @@ async function run({ cases, isAll, rounds, only }: Options): Promise<void> {
     const hasOtelcol = !isAbsent("otelcol");
     const entries: Entry[] = cases.map((given) => {
       const theirs = hasOtelcol ? othersIn(given, isAll) : [];
-      const ours = given.name === "steps" ? stepSubjects(built.main) : [sonde(built.main)];
+      const ours = oursIn(given, built.main);
       const subjects = [...ours, ...theirs].filter(({ name }) => name.startsWith(only));
       return { case: given, subjects };
     });
@@ -75,6 +75,11 @@ async function run({ cases, isAll, rounds, only }: Options): Promise<void> {
   } finally {
     built.remove();
   }
+}
+
+function oursIn({ name }: Case, program: string): readonly Subject[] {
+  if (name === "steps") return stepSubjects(program);
+  return [name === "logs-elasticsearch" ? sondeToElasticsearch(program) : sonde(program)];
 }
 
 /** What of the Go collector stands beside ours: every setting that can do it, or those that say most. */

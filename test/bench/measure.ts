@@ -145,9 +145,14 @@ class Stage implements AsyncDisposable {
 
   /** The sink does, again at the same address if it has before. */
   async listen(): Promise<void> {
-    const { protocol, spans, warmUpSpans } = this.given;
+    const { protocol, signal, spans, warmUpSpans } = this.given;
     this.#sinkUrl = (
-      await this.#ask<SinkListening>({ kind: "listen", protocol, spans: spans + warmUpSpans })
+      await this.#ask<SinkListening>({
+        kind: "listen",
+        protocol,
+        signal,
+        spans: spans + warmUpSpans,
+      })
     ).url;
   }
 
@@ -157,7 +162,8 @@ class Stage implements AsyncDisposable {
   }
 
   async start(): Promise<Running> {
-    const where = { sinkUrl: this.#sinkUrl, folder: this.#folder };
+    const { signal } = this.given;
+    const where = { sinkUrl: this.#sinkUrl, folder: this.#folder, signal };
     this.#running = await this.#subject.start(where);
     return this.#running;
   }
@@ -169,9 +175,9 @@ class Stage implements AsyncDisposable {
   }
 
   async send({ first, spans }: { first: number; spans: number }): Promise<LoadDone> {
-    const { protocol, spansPerRequest, inFlight, connections } = this.given;
+    const { protocol, signal, spansPerRequest, inFlight, connections } = this.given;
     const url = this.#running![protocol];
-    const what = { protocol, url, spansPerRequest, inFlight, connections };
+    const what = { protocol, signal, url, spansPerRequest, inFlight, connections };
     const order: LoadOrder = { ...what, first, spans };
     return (await this.#load.ask(order)) as LoadDone;
   }

@@ -27,9 +27,10 @@ export function otelcolSubject(options: OtelcolOptions): Subject {
   };
 }
 
-async function start(options: OtelcolOptions, { sinkUrl, folder }: StartOptions): Promise<Running> {
+async function start(options: OtelcolOptions, where: StartOptions): Promise<Running> {
+  const { folder } = where;
   const config = join(folder, "bench.yaml");
-  const text = JSON.stringify(configOf(options, sinkUrl)); // JSON is YAML
+  const text = JSON.stringify(configOf(options, where)); // JSON is YAML
   writeFileSync(config, text.replace('"${PORT_3}"', "${PORT_3}")); // a number, once filled in
   const begin = performance.now();
   const dir = join(folder, "otelcol");
@@ -41,7 +42,7 @@ async function start(options: OtelcolOptions, { sinkUrl, folder }: StartOptions)
 }
 
 /** $-names are filled in at the start. Both exporters would compress unless told not to; sonde does not. */
-function configOf(options: OtelcolOptions, sinkUrl: string): object {
+function configOf(options: OtelcolOptions, { sinkUrl, signal }: StartOptions): object {
   const { isOnDisk = false, hasBatchProcessor = false, hasQueueBatch = false } = options;
   const isHttp = sinkUrl.startsWith("http:");
   const exporter = isHttp ? "otlp_http" : "otlp_grpc";
@@ -68,7 +69,7 @@ function configOf(options: OtelcolOptions, sinkUrl: string): object {
     service: {
       extensions: isOnDisk ? ["health_check", "file_storage"] : ["health_check"],
       pipelines: {
-        traces: {
+        [signal]: {
           receivers: ["otlp"],
           processors: hasBatchProcessor ? ["batch"] : [],
           exporters: [exporter],

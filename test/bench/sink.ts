@@ -7,13 +7,18 @@ import { createServer as createHttp2, type ServerHttp2Stream } from "node:http2"
 import type { Server, Socket } from "node:net";
 import { validate } from "../../collector/wire/validate.ts";
 import { listenLocally } from "../support/listen.ts";
-import type { Protocol } from "./cases.ts";
+import type { Counted, Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
-import { numberOffsets } from "./spans.ts";
+import { numberOffsets, numbersInDocuments } from "./spans.ts";
 
 export type SinkQuestion =
   /** The second time at the same port, with all that has come still known. */
-  | { readonly kind: "listen"; readonly protocol: Protocol; readonly spans: number }
+  | {
+      readonly kind: "listen";
+      readonly protocol: Protocol;
+      readonly signal: Counted;
+      readonly spans: number;
+    }
   /** From then on connections are refused. */
   | { readonly kind: "close" }
   | { readonly kind: "count" };
@@ -33,6 +38,7 @@ let seen = new Uint8Array(0);
 let delivered = 0;
 let duplicates = 0;
 let requests = 0;
+let signal: Counted = "traces";
 let port = 0;
 let close: () => Promise<void> = async () => {};
 
@@ -43,6 +49,7 @@ answer(async (question: SinkQuestion): Promise<SinkListening | SinkCount | objec
     return {};
   }
   const { protocol, spans } = question;
+  ({ signal } = question);
   if (seen.length === 0) seen = new Uint8Array(spans);
   await listen(protocol === "http" ? httpServer() : grpcServer());
   return { url: `${protocol}://127.0.0.1:${port}` };
@@ -55,16 +62,27 @@ const validatedEvery = 50;
 function count(request: Buffer): void {
   requests++;
   if (requests <= validatedFirst || requests % validatedEvery === 0) {
-    const { kind } = validate("traces", request);
+    const { kind } = validate(signal, request);
     if (kind === "invalid") throw new Error("the sink was sent what is no OTLP");
   }
-  for (const offset of numberOffsets(request)) {
-    const number = request.readUInt32BE(offset);
-    if (number >= seen.length) throw new Error(`the sink was sent span ${number}, never made`);
-    if (seen[number] === 0) delivered++;
-    else duplicates++;
-    seen[number] = 1;
-  }
+  for (const offset of numberOffsets(request, signal)) tick(request.readUInt32BE(offset));
+}
+
+/** As an Elasticsearch that takes everything; gives its answer. */
+function countDocuments(body: Buffer): string {
+  const before = delivered + duplicates;
+  for (const number of numbersInDocuments(body)) tick(number);
+  const items = delivered + duplicates - before;
+  return `{"items":[${Array.from({ length: items }, () => created).join()}]}`;
+}
+
+const created = '{"create":{"status":201}}';
+
+function tick(number: number): void {
+  if (number >= seen.length) throw new Error(`the sink was sent span ${number}, never made`);
+  if (seen[number] === 0) delivered++;
+  else duplicates++;
+  seen[number] = 1;
 }
 
 function httpServer(): Server {
@@ -72,7 +90,13 @@ function httpServer(): Server {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      count(Buffer.concat(chunks));
+      const body = Buffer.concat(chunks);
+      if (request.url?.startsWith("/_")) {
+        const isBulk = request.url.startsWith("/_bulk");
+        response.end(isBulk ? countDocuments(body) : "{}");
+        return;
+      }
+      count(body);
       response.writeHead(200, { "content-type": "application/x-protobuf", "content-length": 0 });
       response.end();
     });

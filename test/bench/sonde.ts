@@ -18,6 +18,8 @@ export interface SondeOptions {
   readonly name: string;
   /** Of node: the program, with options before it. */
   readonly args: readonly string[];
+  /** The variable that has the sink's address; that of the OTLP output unless told otherwise. */
+  readonly destination?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** sonde.yaml: steps, and the names of the steps of each output. */
   readonly config?: object;
@@ -29,13 +31,13 @@ export function sondeSubject(options: SondeOptions): Subject {
 }
 
 async function start(
-  { args, env: more, config }: SondeOptions,
+  { args, env: more, config, destination = "SONDE_OTLP_ENDPOINT" }: SondeOptions,
   { sinkUrl, folder }: StartOptions,
 ): Promise<Running> {
   if (config) writeFileSync(join(folder, "sonde.yaml"), JSON.stringify(config)); // JSON is YAML
   const env = cleanEnv({
     SONDE_DATA_DIR: join(folder, "data"),
-    SONDE_OTLP_ENDPOINT: sinkUrl,
+    [destination]: sinkUrl,
     SONDE_OTLP_HTTP_PORT: "0",
     SONDE_OTLP_GRPC_PORT: "0",
     SONDE_WEB_PORT: "0",

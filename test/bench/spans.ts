@@ -4,14 +4,29 @@
 import { Cursor } from "../../collector/wire/cursor.ts";
 import { Leaves } from "../../collector/wire/leaves.ts";
 import { sampleBatch } from "../support/otlp.ts";
+import type { Counted } from "./cases.ts";
 
-const spanIdField = 2;
+/** The same in the documents that Elasticsearch is sent, each number as eight digits. */
+export function* numbersInDocuments(body: Buffer): Generator<number> {
+  for (let at = body.indexOf(inDocument); at >= 0; at = body.indexOf(inDocument, at)) {
+    at += inDocument.length;
+    yield Number.parseInt(body.toString("latin1", at, at + 8), 16);
+  }
+}
+
+const inDocument = `"span_id":"${Buffer.from("SPAN").toString("hex")}`;
+
+const spanIdFields: Readonly<Record<Counted, number>> = { traces: 2, logs: 10 };
 /** What every span id begins with, after the field's tag and its length of 8. */
 const mark = Buffer.from("SPAN");
-const found = Buffer.concat([Buffer.from([(spanIdField << 3) | 2, 8]), mark]);
+const founds = {
+  traces: Buffer.concat([Buffer.from([(spanIdFields.traces << 3) | 2, 8]), mark]),
+  logs: Buffer.concat([Buffer.from([(spanIdFields.logs << 3) | 2, 8]), mark]),
+} as const;
 
 /** Where the number of each span of a request stands; no other bytes of these spans look like that. */
-export function numberOffsets(request: Buffer): number[] {
+export function numberOffsets(request: Buffer, signal: Counted): number[] {
+  const found = founds[signal];
   const offsets: number[] = [];
   for (let at = request.indexOf(found); at >= 0; at = request.indexOf(found, at)) {
     at += found.length;
@@ -21,8 +36,9 @@ export function numberOffsets(request: Buffer): number[] {
 }
 
 /** A request of so many spans, none of which has a number yet. Each takes about 445 bytes. */
-export function unnumbered(spans: number, seed: number): Buffer {
-  const request = Buffer.from(sampleBatch("traces", { items: spans, seed }).bytes);
+export function unnumbered(spans: number, seed: number, signal: Counted): Buffer {
+  const request = Buffer.from(sampleBatch(signal, { items: spans, seed }).bytes);
+  const spanIdField = spanIdFields[signal];
   const leaves = new Leaves({ bytes: request });
   const span = new Cursor(request);
   while (leaves.next()) {

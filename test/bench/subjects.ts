@@ -1,5 +1,6 @@
 // A collector that is measured, whichever it is.
 
+import type { Counted } from "./cases.ts";
 import { sondeSubject } from "./sonde.ts";
 import { otelcolSubject } from "./otelcol.ts";
 
@@ -15,6 +16,8 @@ export interface Subject {
 export interface StartOptions {
   /** What it forwards to. */
   readonly sinkUrl: string;
+  /** What of what comes in it forwards. */
+  readonly signal: Counted;
   /** For all that it keeps: empty, or as the same subject has left it. */
   readonly folder: string;
 }
@@ -32,6 +35,12 @@ export interface Running {
 /** Ours, as it is published and as users get it: what it has acknowledged is synced to disk. */
 export function sonde(program: string, nodeArgs: readonly string[] = []): Subject {
   return sondeSubject({ name: "sonde", args: [...nodeArgs, program] });
+}
+
+/** Ours, with the output to Elasticsearch in place of OTLP. */
+export function sondeToElasticsearch(program: string, nodeArgs: readonly string[] = []): Subject {
+  const destination = "SONDE_ELASTICSEARCH_URL";
+  return sondeSubject({ name: "sonde, elasticsearch", args: [...nodeArgs, program], destination });
 }
 
 /**

@@ -19,6 +19,7 @@ export type PeerName =
   | "go"
   | "jaeger"
   | "loki"
+  | "opensearch"
   | "otelcol"
   | "postgres"
   | "prometheus"

@@ -27,6 +27,9 @@ export class Bulk {
   readonly #places: Place[] = [];
   /** Where each record ends. */
   readonly #ends: number[] = [];
+  /** Where the id of each begins and ends, quotes included. */
+  readonly #ids: number[] = [];
+  readonly #destinations = new Set<string>();
 
   constructor(destinations: Destinations, logId: string) {
     this.#documents = new LogDocuments(this.#json, destinations, logId);
@@ -36,12 +39,19 @@ export class Bulk {
     return this.#places.length;
   }
 
-  /** Takes remaining records until it has `bytes` of them; false if there are none. */
-  load(remaining: Remaining, bytes: number): boolean {
+  /** Indices or data streams that the records go to. */
+  get destinations(): ReadonlySet<string> {
+    return this.#destinations;
+  }
+
+  /** Takes remaining records until it has `bytes` or so many of them; false if there are none. */
+  load(remaining: Remaining, bytes: number, records = Infinity): boolean {
     this.clear();
-    while (this.#json.length < bytes && remaining.next()) {
+    while (this.#json.length < bytes && this.records < records && remaining.next()) {
       const { entry, leaves, number } = remaining;
-      this.#documents.write(leaves, entry);
+      const { destination, id } = this.#documents.write(leaves, entry);
+      this.#destinations.add(destination);
+      this.#ids.push(id.start, id.end);
       this.#places.push({ number, position: entry.position, index: leaves.index });
       this.#ends.push(this.#json.length);
     }
@@ -53,17 +63,29 @@ export class Bulk {
     return this.#json.slice(from === 0 ? 0 : this.#ends[from - 1]!, this.#ends[to - 1]!);
   }
 
+  id(record: number): string {
+    const json = this.#json.slice(this.#ids[record * 2]!, this.#ids[record * 2 + 1]!);
+    return JSON.parse(json.toString()) as string; // a text is what was written there
+  }
+
   place(record: number): Place {
     return this.#places[record]!;
   }
 
   clear(): void {
     this.#json.clear(keptBytes);
-    this.#places.length = this.#ends.length = 0;
+    this.#places.length = this.#ends.length = this.#ids.length = 0;
+    this.#destinations.clear();
   }
 }
 
 export class Progress {
+  /** Some of what is not settled may be stored all the same. */
+  isUncertain = false;
+  /** How often the question what is stored could not be answered in full. */
+  incomplete = 0;
+  /** It has been handed over before. */
+  isBegun = false;
   readonly #isSettled: Uint8Array;
   readonly #rejected: RejectedItem[] = [];
 

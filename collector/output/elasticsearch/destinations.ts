@@ -5,6 +5,7 @@ import type { Instant } from "./instant.ts";
 import type { Settings } from "./settings.ts";
 
 export interface Destination {
+  readonly name: string;
   /** `{"create":{"_index":"…","_id":` */
   readonly action: Uint8Array;
   /** Fields of the document that tell where it is: nothing or `,"data_stream":{…}`. */
@@ -22,6 +23,8 @@ export interface Origin {
 export interface Destinations {
   /** Whether data_stream.* attributes name the place, so that they are not kept as attributes. */
   readonly areNamedByAttributes: boolean;
+  /** Whether a record that is sent twice may be stored twice, since a rollover lies between. */
+  readonly mayKeepTwice: boolean;
   /** `atMs` is when the record came to us. */
   of(origin: Origin, atMs: number): Destination;
 }
@@ -33,6 +36,7 @@ export function destinationsOf(settings: Settings): Destinations {
 /** `logs-<dataset>.otel-<namespace>` */
 class DataStreams implements Destinations {
   readonly areNamedByAttributes = true;
+  readonly mayKeepTwice = true;
   readonly #default = dataStream("generic", "default");
   readonly #others = new Map<string, Destination>();
 
@@ -64,8 +68,10 @@ function sanitise(part: string | undefined, otherwise: string): string {
 
 function dataStream(dataset: string, namespace: string): Destination {
   const fields = { type: "logs", dataset: `${dataset}.otel`, namespace };
+  const name = `logs-${dataset}.otel-${namespace}`;
   return {
-    action: actionFor(`logs-${dataset}.otel-${namespace}`),
+    name,
+    action: actionFor(name),
     fields: Buffer.from(`,"data_stream":${JSON.stringify(fields)}`),
   };
 }
@@ -78,6 +84,7 @@ function dataStream(dataset: string, namespace: string): Destination {
  */
 class Indexes implements Destinations {
   readonly areNamedByAttributes = false;
+  readonly mayKeepTwice = false;
   readonly #pattern: string;
   readonly #secondsBehind: number;
   readonly #secondsAhead: number;
@@ -100,10 +107,8 @@ class Indexes implements Destinations {
     const known = this.#byHour.get(hour);
     if (known) return known;
     if (this.#byHour.size >= mostHoursKept) this.#byHour.clear();
-    const made = {
-      action: actionFor(fillPattern(this.#pattern, hour * 3_600_000)),
-      fields: new Uint8Array(),
-    };
+    const name = fillPattern(this.#pattern, hour * 3_600_000);
+    const made = { name, action: actionFor(name), fields: new Uint8Array() };
     this.#byHour.set(hour, made);
     return made;
   }

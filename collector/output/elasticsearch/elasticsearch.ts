@@ -1,13 +1,15 @@
 // The output to Elasticsearch or OpenSearch: log records become documents, sent by _bulk. The answer has
 // a verdict for each; those that shall be tried again go, alone, when the delivery is handed over again.
 
+import type { Position } from "../../log/log.ts";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { type ItemVerdict, judge, type Retry, type Verdict, wantedOfAnswer } from "./answer.ts";
 import { Bulk, Progress, Remaining } from "./bulk.ts";
-import { Client } from "./client.ts";
+import { type Answer, Client, type NoAnswer } from "./client.ts";
 import { type Destinations, destinationsOf } from "./destinations.ts";
-import type { Settings } from "./settings.ts";
+import { addressesOf, type Settings } from "./settings.ts";
+import { settleStored } from "./stored.ts";
 import { installTemplate } from "./template.ts";
 
 export async function open(settings: Settings, context: OutputContext): Promise<Output> {
@@ -31,6 +33,9 @@ class Elasticsearch implements Output {
   /** One that is not in use, for its memory. */
   #spare: Bulk | undefined;
   #hasTemplate = false;
+  readonly #openedAtMs = Date.now();
+  /** Of the first delivery since the start. */
+  #firstPosition: Position | undefined;
   /** A request is sent when it has this size: less than one that was refused as too large. */
   #limitBytes = largestRequestBytes;
   /** Smaller than that for a while after a request that got no proper answer. */
@@ -38,24 +43,40 @@ class Elasticsearch implements Output {
 
   constructor(settings: Settings, context: OutputContext) {
     this.#settings = settings;
-    this.#client = new Client(settings, tlsFilesOf(settings, context));
+    const [url = ""] = addressesOf(settings);
+    this.#client = new Client(settings, tlsFilesOf({ ...settings, url }, context));
     this.#destinations = destinationsOf(settings);
     this.#context = context;
   }
 
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
-    if (!this.#hasTemplate) {
-      const refused = (detail: string): void =>
-        this.#context.incidents.templateNotInstalled(this.#context.name, detail);
-      const retry = await installTemplate(this.#client, this.#settings, { signal, refused });
-      if (retry) return retry;
-      this.#hasTemplate = true;
-    }
     const progress = this.#progress.get(delivery) ?? new Progress(delivery);
     this.#progress.set(delivery, progress);
+    this.#doubt(delivery, progress);
+    let outcome = await this.#attempt(delivery, progress, signal);
+    // Where one node does not answer, the next one is asked at once.
+    for (let left = this.#client.nodes - 1; left > 0; left--) {
+      if (!isOfNode(outcome) || signal.aborted) return outcome;
+      outcome = await this.#attempt(delivery, progress, signal);
+    }
+    return outcome;
+  }
+
+  async #attempt(delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<Outcome> {
+    const installing = await this.#install(signal);
+    if (installing) return installing;
     const bulk = this.#spare ?? new Bulk(this.#destinations, this.#context.logId);
     this.#spare = undefined;
     try {
+      if (progress.isUncertain) {
+        const retry = await settleStored(delivery, progress, {
+          client: this.#client,
+          bulk,
+          signal,
+        });
+        if (retry) return retry;
+        progress.isUncertain = false;
+      }
       const remaining = new Remaining(delivery, progress);
       while (bulk.load(remaining, this.#requestBytes)) {
         const retry = await this.#send({ bulk, from: 0, to: bulk.records, progress }, signal);
@@ -66,6 +87,29 @@ class Elasticsearch implements Output {
       this.#spare = bulk;
     }
     return progress.outcome();
+  }
+
+  async #install(signal: AbortSignal): Promise<Retry | undefined> {
+    if (this.#hasTemplate) return undefined;
+    const refused = (detail: string): void =>
+      this.#context.incidents.templateNotInstalled(this.#context.name, detail);
+    const retry = await installTemplate(this.#client, this.#settings, { signal, refused });
+    if (!retry) this.#hasTemplate = true;
+    return retry;
+  }
+
+  /**
+   * What was on its way when the collector was killed comes again after its start: one slice at most, which
+   * has as many batches at most as it may have items. So do dead letters, whose log and time are another.
+   */
+  #doubt({ entries: [first] }: Delivery, progress: Progress): void {
+    if (!first || !this.#destinations.mayKeepTwice) return;
+    if (progress.isBegun) return;
+    progress.isBegun = true;
+    this.#firstPosition ??= first.position;
+    const isNear = first.position < this.#firstPosition + this.maxItems;
+    const isOlder = first.atMs < this.#openedAtMs;
+    progress.isUncertain = first.origin !== undefined || (isNear && isOlder);
   }
 
   async close(): Promise<void> {
@@ -80,6 +124,7 @@ class Elasticsearch implements Output {
     const request = { path, body, contentType: "application/x-ndjson" };
     const answer = await this.#client.request({ method: "POST", ...request }, signal);
     const verdict = judge(answer, to - from);
+    if (isUncertain(answer, verdict)) part.progress.isUncertain = this.#destinations.mayKeepTwice;
     this.#learn(verdict, body.length);
     if (verdict.kind === "retry") return verdict;
     if (verdict.kind === "items") return settle(part, verdict.items);
@@ -105,6 +150,21 @@ class Elasticsearch implements Output {
       this.#requestBytes = Math.min(this.#requestBytes, smaller);
     }
   }
+}
+
+function isOfNode(outcome: Outcome): boolean {
+  return outcome.kind === "retry" && ["unreachable", "timeout"].includes(outcome.reason);
+}
+
+/** Whether records may be stored without our knowing; who says 429 has not looked at the request. */
+function isUncertain(answer: Answer | NoAnswer, verdict: Verdict): boolean {
+  if (verdict.kind === "retry") return answer.kind === "none" || answer.status !== 429;
+  return verdict.kind === "items" && verdict.items.some(isUnclear);
+}
+
+/** A shard that is not there says 503 as well, whether or not another has taken the record. */
+function isUnclear(item: ItemVerdict): boolean {
+  return item.kind === "retry" && !item.detail.startsWith("429 ");
 }
 
 /** Records `from` … `to` − 1 of a request. */

@@ -2,8 +2,7 @@
 // lines of a _bulk request, the action and the document.
 //
 // The id names the record's place in the log. Sent again, it is the same document, which the server
-// answers with 409, so nothing is stored twice. In a data stream that holds until a rollover lies
-// between the two: ids are unique within a backing index only.
+// answers with 409, so nothing is stored twice; what a rollover changes about that is in stored.ts.
 
 import type { Entry } from "../../log/log.ts";
 import { Cursor } from "../../wire/cursor.ts";
@@ -13,6 +12,12 @@ import { Instant } from "./instant.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import { ValueWriter } from "./value-writer.ts";
 
+/** Where a record goes, and where its id stands in what was written. */
+export interface Written {
+  readonly destination: string;
+  readonly id: Readonly<Range>;
+}
+
 export class LogDocuments {
   readonly #json: JsonWriter;
   readonly #values: ValueWriter;
@@ -20,6 +25,7 @@ export class LogDocuments {
   readonly #idStart: Uint8Array;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
+  readonly #written = { destination: "", id: { start: 0, end: 0 } };
   #leaves: Leaves | undefined;
   #resource = noGroup;
   #resourceNumber = -1;
@@ -33,26 +39,32 @@ export class LogDocuments {
     this.#idStart = idStart(logId);
   }
 
-  /** Adds the record that `leaves` stands on. */
-  write(leaves: Leaves, entry: Pick<Entry, "position" | "atMs" | "origin">): void {
+  /** Adds the record that `leaves` stands on. What it gives is good until the next one. */
+  write(leaves: Leaves, entry: Pick<Entry, "position" | "atMs" | "origin">): Written {
     const { position, atMs, origin } = entry;
     this.#readGroups(leaves);
     this.#readRecord(leaves, atMs);
     const json = this.#json;
     const record = this.#record;
-    const { action, fields } = this.#destination(atMs);
+    const written = this.#written;
+    const { name, action, fields } = this.#destination(atMs);
     json.raw(action);
+    written.destination = name;
+    written.id.start = json.length;
     json.raw(origin ? idStart(origin.logId) : this.#idStart);
     json.uint(origin?.position ?? position);
     json.ascii("-");
     json.uint((origin?.index ?? 0) + leaves.index);
-    json.ascii('"}}\n{"@timestamp":');
+    json.ascii('"');
+    written.id.end = json.length;
+    json.ascii('}}\n{"@timestamp":');
     record.timestamp.write(json);
     this.#writeFields(leaves.bytes);
     json.raw(this.#scope.json);
     json.raw(this.#resource.json);
     json.raw(fields);
     json.ascii("}\n");
+    return written;
   }
 
   #destination(atMs: number): Destination {

@@ -7,12 +7,16 @@ import { headers, problemOfUrl, problemsOfTls, refineBy, tlsFields } from "../cl
 
 /** What goes into a header as it is. */
 const token = z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
+const address = z
+  .string()
+  .superRefine(refineBy((text) => problemOfUrl(text, "http://localhost:9200")));
+const mostNodes = 32;
 const days = z.int().min(0).max(3650);
 
 export const settings = z
   .strictObject({
-    /** A path is kept, and so is a user. */
-    url: z.string().superRefine(refineBy((url) => problemOfUrl(url, "http://localhost:9200"))),
+    /** One, or several nodes of one cluster, which take turns. A path is kept, and so is a user. */
+    url: z.union([z.array(address).min(1).max(mostNodes), address]),
     username: z.string().min(1, "must not be empty").optional(),
     password: secret(z.string()).optional(),
     /** Encoded as Elasticsearch shows it, or id:key. */
@@ -29,22 +33,35 @@ export const settings = z
     index_days_behind: days.default(30),
     /** And so does one that is further in the future. */
     index_days_ahead: days.default(1),
+    /** How long the server shall keep what comes; told to it when the template is made, not later. */
+    retention: z
+      .string()
+      .regex(/^[1-9]\d{0,4}[dh]$/, "is not a time to keep; give days or hours, such as 30d")
+      .optional(),
     /** For one request. */
     timeout_ms: z.int().min(100).max(600_000).default(60_000),
     signals: signalsOf("logs").default(["logs"]),
   })
   .superRefine((given, context) => {
-    const problem = problemOfCredentials(given);
-    const address = { isTls: given.url.startsWith("https:"), schemes: "https://", where: "url" };
+    const [first = "", ...others] = addressesOf(given);
+    const isTls = first.startsWith("https:");
+    const isMixed = others.some((other) => other.startsWith("https:") !== isTls);
+    const problem = isMixed
+      ? { at: "url", message: "must be all http:// or all https://" }
+      : problemOfCredentials(given);
     for (const { at, message } of [
       ...(problem ? [problem] : []),
-      ...problemsOfTls(given, address),
+      ...problemsOfTls(given, { isTls, schemes: "https://", where: "url" }),
     ]) {
       context.addIssue({ code: "custom", path: [at], message });
     }
   });
 
 export type Settings = z.output<typeof settings>;
+
+export function addressesOf({ url }: Pick<Settings, "url">): readonly string[] {
+  return typeof url === "string" ? [url] : url;
+}
 
 function problemOfIndex(text: string): string | undefined {
   const unknown = text.replaceAll(/%[YmdH]/g, "").includes("%");
@@ -58,7 +75,7 @@ function problemOfIndex(text: string): string | undefined {
 }
 
 interface Credentials {
-  readonly url: string;
+  readonly url: Settings["url"];
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly api_key?: string | undefined;
@@ -66,8 +83,10 @@ interface Credentials {
 }
 
 function problemOfCredentials(given: Credentials): { at: string; message: string } | undefined {
-  const url = URL.parse(given.url);
-  const inUrl = Boolean(url && (url.username || url.password));
+  const inUrl = addressesOf(given).some((text) => {
+    const url = URL.parse(text);
+    return Boolean(url && (url.username || url.password));
+  });
   const basic = given.username !== undefined || given.password !== undefined;
   const keys = (["api_key", "token"] as const).filter((name) => given[name] !== undefined);
   if (Number(inUrl) + Number(basic) + keys.length > 1) {

@@ -4,6 +4,13 @@
 
 import { detailOf, retryFor, type Retry } from "./answer.ts";
 import type { Client } from "./client.ts";
+import {
+  ensureIlmPolicy,
+  ensureIsmPolicy,
+  ensureOwnLifecycle,
+  isPassing,
+  type Made,
+} from "./lifecycle.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -13,8 +20,9 @@ import type { Settings } from "./settings.ts";
 export async function installTemplate(
   client: Client,
   settings: Settings,
-  { signal, refused }: Installing,
+  installing: Installing,
 ): Promise<Retry | undefined> {
+  const { signal, refused } = installing;
   const path = `_index_template/${encodeURIComponent(nameFor(settings))}`;
   const existing = await client.request({ method: "GET", path }, signal);
   if (existing.kind === "none" || isPassing(existing.status)) return retryFor(existing);
@@ -22,13 +30,14 @@ export async function installTemplate(
     if (existing.status !== 200) refused(detailOf(existing));
     return undefined;
   }
+  const before = await prepareRetention(client, settings, installing);
+  if (before?.kind === "retry") return before;
   let last = existing;
-  for (const template of templatesFor(settings)) {
-    const body = Buffer.from(JSON.stringify(template));
+  for (const { words, body } of templatesFor(settings, before?.kind === "there")) {
     const request = { path: `${path}?create=true`, body, contentType: "application/json" };
     const answer = await client.request({ method: "PUT", ...request }, signal);
     if (answer.kind === "none" || isPassing(answer.status)) return retryFor(answer);
-    if (answer.status < 300) return undefined;
+    if (answer.status < 300) return await finishRetention(client, settings, { installing, words });
     last = answer;
     if (answer.status !== 400) break;
   }
@@ -42,9 +51,41 @@ interface Installing {
   readonly refused: (detail: string) => void;
 }
 
-/** Whether the same request may do better later. */
-function isPassing(status: number): boolean {
-  return status === 401 || status === 429 || status >= 500;
+/** Whose words the server has taken, and whether they say how long it keeps what comes. */
+type Words = "elasticsearch" | "elasticsearch with lifecycle" | "opensearch";
+
+/** What must be there before the template names it. Undefined where nothing must. */
+async function prepareRetention(
+  client: Client,
+  settings: Settings,
+  { signal, refused }: Installing,
+): Promise<Made | undefined> {
+  const { retention, index } = settings;
+  if (retention === undefined) return undefined;
+  const asking = { client, signal };
+  if (index !== "data-stream") return ensureIlmPolicy(nameFor(settings), retention, asking);
+  const made = await ensureOwnLifecycle(retention, asking);
+  if (made.kind === "refused") refused(`retention: ${made.detail}`);
+  return made.kind === "retry" ? made : { kind: "there" };
+}
+
+async function finishRetention(
+  client: Client,
+  settings: Settings,
+  { installing, words }: { readonly installing: Installing; readonly words: Words },
+): Promise<Retry | undefined> {
+  const { signal, refused } = installing;
+  const { retention } = settings;
+  if (retention === undefined || words === "elasticsearch with lifecycle") return undefined;
+  if (words === "elasticsearch") {
+    refused("retention: the server has neither ILM nor a lifecycle of data streams");
+    return undefined;
+  }
+  const isDataStream = settings.index === "data-stream";
+  const policy = { name: nameFor(settings), retention, pattern: patternOf(settings), isDataStream };
+  const made = await ensureIsmPolicy(policy, { client, signal });
+  if (made.kind === "refused") refused(`retention: ${made.detail}`);
+  return made.kind === "retry" ? made : undefined;
 }
 
 function nameFor({ index }: Settings): string {
@@ -53,30 +94,65 @@ function nameFor({ index }: Settings): string {
     : `sonde-${index.replaceAll("%", "").toLowerCase()}`;
 }
 
+interface Candidate {
+  readonly words: Words;
+  readonly body: Buffer;
+}
+
 /** The first one that the server knows every word of is taken. */
-function templatesFor(settings: Settings): readonly object[] {
+function templatesFor(settings: Settings, hasLifecycle: boolean): readonly Candidate[] {
+  const { retention, index } = settings;
   const lenient = { "index.mapping.ignore_malformed": true };
   const unlimited = { "index.mapping.total_fields.ignore_dynamic_beyond_limit": true };
+  const elasticsearch = (lifecycle: Lifecycle = {}): readonly object[] => [
+    template(settings, { ...lenient, ...unlimited, ...lifecycle.index }, lifecycle), // ≥ 8.14
+    template(settings, { ...lenient, ...lifecycle.index }, lifecycle), // ≥ 8.3
+  ];
+  const kept: Lifecycle =
+    index === "data-stream"
+      ? { ofStream: { data_retention: retention } }
+      : { index: { "index.lifecycle.name": nameFor(settings) } };
+  const isKept = retention !== undefined && hasLifecycle;
   return [
-    template(settings, { ...lenient, ...unlimited }, elasticsearchTypes), // Elasticsearch ≥ 8.14
-    template(settings, lenient, elasticsearchTypes), // ≥ 8.3
-    template(settings, lenient, openSearchTypes),
+    ...(isKept ? candidates("elasticsearch with lifecycle", elasticsearch(kept)) : []),
+    ...candidates("elasticsearch", elasticsearch()),
+    ...candidates("opensearch", [template(settings, lenient, { types: openSearchTypes })]),
   ];
 }
 
-function template(settings: Settings, index: object, types: Types): object {
+function candidates(words: Words, bodies: readonly object[]): readonly Candidate[] {
+  return bodies.map((body) => ({ words, body: Buffer.from(JSON.stringify(body)) }));
+}
+
+interface Lifecycle {
+  readonly ofStream?: object;
+  readonly index?: object;
+  readonly types?: Types;
+}
+
+/** Of the indices or data streams that it is for. */
+function patternOf({ index }: Settings): string {
+  if (index === "data-stream") return "logs-*.otel-*";
+  return index.replaceAll("%Y", "2*").replaceAll(/%[mdH]/g, "*");
+}
+
+function template(
+  settings: Settings,
+  index: object,
+  { types = elasticsearchTypes, ofStream }: Lifecycle,
+): object {
   const isDataStream = settings.index === "data-stream";
   return {
-    index_patterns: [
-      isDataStream
-        ? "logs-*.otel-*"
-        : settings.index.replaceAll("%Y", "2*").replaceAll(/%[mdH]/g, "*"),
-    ],
+    index_patterns: [patternOf(settings)],
     // Above 100, the general template for logs-*-*, and below 120, the server's own for these streams.
     // Two templates of one priority must not fit the same name, hence the other number.
     priority: isDataStream ? 110 : 111,
     ...(isDataStream ? { data_stream: {} } : {}),
-    template: { settings: index, mappings: mappings(types) },
+    template: {
+      settings: index,
+      mappings: mappings(types),
+      ...(ofStream ? { lifecycle: ofStream } : {}),
+    },
     _meta: { description: "Logs from OpenTelemetry, sent by sonde" },
   };
 }

@@ -1,5 +1,5 @@
-// Against a real Elasticsearch: what the mapping makes findable, and what becomes of each record. With
-// SONDE_TEST_ELASTICSEARCH_URL the server may as well be an OpenSearch.
+// Against a real Elasticsearch and a real OpenSearch: what the mapping makes findable, and what becomes of
+// each record.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,19 +18,26 @@ import { isAbsent, type Peer, startPeer } from "../../support/peers.ts";
 import { until } from "../../support/until.ts";
 import { deliveryOf, never, openOutput } from "./elasticsearch-server.ts";
 
-const isOurs = process.env["SONDE_TEST_ELASTICSEARCH_URL"] === undefined;
 const run = `t${Date.now().toString(36)}`;
-const dir = mkdtempSync(join(tmpdir(), "sonde-elasticsearch-"));
-const start = (port = 0): Promise<Peer> =>
-  startPeer("elasticsearch", { dir, port, args: ["-Ehttp.max_content_length=1mb"] });
 
-describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
+describe.skipIf(isAbsent("elasticsearch")).each(["elasticsearch"] as const)("a real %s", onServer);
+describe.skipIf(isAbsent("opensearch")).each(["opensearch"] as const)("a real %s", onServer);
+
+function onServer(name: "elasticsearch" | "opensearch"): void {
+  const isElasticsearch = name === "elasticsearch";
+  /** Else it cannot be stopped, and its limits are not known. */
+  const isOurs = process.env[`SONDE_TEST_${name.toUpperCase()}_URL`] === undefined;
+  const dir = mkdtempSync(join(tmpdir(), "sonde-elasticsearch-"));
+  const start = (port = 0): Promise<Peer> =>
+    startPeer(name, { dir, port, args: ["-Ehttp.max_content_length=1mb"] });
   let peer: Peer;
   let output: Output;
 
   beforeAll(async () => {
     peer = await start();
-    output = await openOutput(peer.url, {}, { logId: run });
+    output = await openOutput(peer.url, isElasticsearch ? { retention: "30d" } : {}, {
+      logId: run,
+    });
   });
   afterAll(async () => {
     await output.close();
@@ -42,7 +49,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
   async function find(dataset: string, query: string): Promise<Found[]> {
     const stream = `logs-${run}${dataset}.otel-default`;
     await call(`${stream}/_refresh`, "POST");
-    const search = new URLSearchParams({ q: query, size: "10" });
+    const search = new URLSearchParams({ q: query, size: "100" });
     const { hits } = (await call(`${stream}/_search?${String(search)}`)) as {
       hits: { hits: Found[] };
     };
@@ -92,7 +99,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     ]) {
       expect(await find("find", query), query).toMatchObject([{ _id: `${run}-100-0` }]);
     }
-    if (isOurs) expect(await find("find", "service.name:shop")).toHaveLength(2);
+    if (isElasticsearch) expect(await find("find", "service.name:shop")).toHaveLength(2);
     expect(await find("find", "resource.attributes.service.name:shop")).toHaveLength(2);
   });
 
@@ -103,7 +110,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     expect(await find("twice", "*")).toHaveLength(2);
   });
 
-  test.runIf(isOurs)(
+  test.runIf(isElasticsearch)(
     "refuses the record that contradicts the mapping, and takes the others",
     async () => {
       const map = { kvlistValue: { values: attributes({ inner: 1 }) } };
@@ -135,13 +142,16 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
   );
 
   test("takes what mappings usually choke on", async () => {
-    const long = "x".repeat(isOurs ? 100_000 : 30_000); // OpenSearch takes no more than 32766 bytes
+    const map = { kvlistValue: { values: attributes({ inner: 1 }) } };
+    const long = "x".repeat(isElasticsearch ? 100_000 : 30_000); // OpenSearch takes no more than 32766 bytes
     const records: LogRecord[] = [
       { attributes: attributes({ a: 1, "a.b": "x", "a.b.c": true }) },
       { attributes: attributes({ a: "no number any more" }) },
       { attributes: attributes({ numbers: [1, 2.5], mixed: [1, "a", ["b"]], "": 1, " ": 2 }) },
       { attributes: attributes({ long, ".": 1, "x.": 2 }) },
       { attributes: [{ key: "deep", value: nested(25) }], body: nested(25) },
+      { attributes: attributes({ again: 1 }).concat(attributes({ again: "two" })) },
+      { attributes: [{ key: "objects", value: { arrayValue: { values: [map, map] } } }] },
       { attributes: [{ key: "nan", value: { doubleValue: Number.NaN } }], severityNumber: 1000 },
       { body: { kvlistValue: { values: attributes({ a: 1, "a.b": 2, list: [1, "x"] }) } } },
       {
@@ -191,6 +201,11 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     expect(await find("huge", "*")).toHaveLength(1);
   });
 
+  test.runIf(isElasticsearch)("is told in its template how long to keep records", async () => {
+    const template = JSON.stringify(await call("_index_template/sonde-logs"));
+    expect(template).toContain('"data_retention":"30d"');
+  });
+
   test.runIf(isOurs)("keeps a template that somebody has changed", async () => {
     const path = "_index_template/sonde-logs";
     const all = (await call(path)) as { index_templates: { index_template: object }[] };
@@ -202,7 +217,74 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     await another.close();
   });
 
-  test.runIf(isOurs)(
+  test("keeps one document of what comes twice with a rollover between", async () => {
+    const batches = [batchOf("rolled", { body: anyValue("a") }, { body: anyValue("b") })];
+    const count = (): Promise<number> => find("rolled", "*").then((found) => found.length);
+    const opened = await openOutput(peer.url, {}, { logId: run });
+    const delivery = deliveryOf(batches, 1000);
+    await opened.deliver(delivery, never);
+    await call(`logs-${run}rolled.otel-default/_rollover`, "POST");
+    // As after a crash: the records came before this output was opened.
+    const restarted = await openOutput(peer.url, {}, { logId: run });
+    const more = batchOf("rolled", { body: anyValue("c") });
+    const again = deliveryOf([...batches, more], 1000);
+    const old = again.entries.map((entry) => ({ ...entry, atMs: entry.atMs - 60_000 }));
+    const outcome = await restarted.deliver({ ...again, entries: old }, never);
+    expect(outcome).toEqual({ kind: "delivered" });
+    expect(await count()).toBe(3);
+    // And as dead letters are, sent again by hand.
+    await call(`logs-${run}rolled.otel-default/_rollover`, "POST");
+    const letters = again.entries.map((entry) => {
+      const origin = { logId: run, position: entry.position, index: 0 };
+      return { ...entry, position: entry.position - 1000, origin };
+    });
+    await restarted.deliver({ ...again, entries: letters }, never);
+    expect(await count()).toBe(3);
+    await opened.close();
+    await restarted.close();
+  });
+
+  test("is waited for while an index may not be written to, or is closed, or must not be made", async () => {
+    const index = `${run}-mend`;
+    const byName = await openOutput(peer.url, { index }, { logId: run });
+    const send = (position: number) =>
+      byName.deliver(deliveryOf([batchOf("mend", { body: anyValue("a") })], position), never);
+    const setting = (path: string, body: object) => call(path, "PUT", body);
+    const auto = (isOn: boolean | null) =>
+      setting("_cluster/settings", { persistent: { "action.auto_create_index": isOn } });
+    await auto(false);
+    expect(await send(1)).toMatchObject({ kind: "retry", reason: "not_found" });
+    await auto(null);
+    expect(await send(1)).toEqual({ kind: "delivered" });
+    await setting(`${index}/_settings`, { "index.blocks.write": true });
+    const blocked = await send(2);
+    expect(blocked).toMatchObject({ kind: "retry", reason: "server_error" });
+    expect(blocked).toHaveProperty(
+      "detail",
+      expect.stringContaining("403 cluster_block_exception"),
+    );
+    await setting(`${index}/_settings`, { "index.blocks.write": false });
+    expect(await send(2)).toEqual({ kind: "delivered" });
+    await call(`${index}/_close`, "POST");
+    expect(await send(3)).toMatchObject({ kind: "retry", reason: "not_found" });
+    await call(`${index}/_open`, "POST");
+    expect(await send(3)).toEqual({ kind: "delivered" });
+    expect(await count(index)).toBe(3);
+    await byName.close();
+  });
+
+  test("is reached by the node that answers, where another does not", async () => {
+    const url = ["http://127.0.0.1:1", peer.url];
+    const both = await openOutput(peer.url, { url }, { logId: run });
+    for (let position = 1100; position < 1110; position++) {
+      const outcome = await both.deliver(deliveryOf([batchOf("nodes", {})], position), never);
+      expect(outcome).toEqual({ kind: "delivered" });
+    }
+    expect(await find("nodes", "*")).toHaveLength(10);
+    await both.close();
+  });
+
+  test.runIf(isOurs && isElasticsearch)(
     "has everything once after it was killed in the middle",
     async () => {
       const records = Array.from({ length: 100 }, (_, at) => ({ body: anyValue(`line ${at}`) }));
@@ -227,7 +309,7 @@ describe.skipIf(isAbsent("elasticsearch"))("a real Elasticsearch", () => {
     },
     180_000,
   );
-});
+}
 
 interface Found {
   readonly _id: string;

@@ -32,7 +32,7 @@ export interface Server {
   /** Of _bulk, in the order they came. */
   readonly bulks: Request[];
   readonly others: Request[];
-  readonly stored: Map<string, string>;
+  stored: Map<string, string>;
   onBulk: ((request: Request, response: ServerResponse) => Reaction) | undefined;
   /** Whatever is not a _bulk: 200 unless it says otherwise. */
   onOther: ((request: Request) => Reaction) | undefined;
@@ -97,7 +97,7 @@ function parse(body: string): ReadonlyMap<string, string> {
   return documents;
 }
 
-export function openOutput(
+export async function openOutput(
   url: string,
   more: object = {},
   { logId = "log", write = (_line: string): void => {} } = {},
