@@ -119,28 +119,26 @@ function isDescribed(start: usize, isGroup: bool): bool {
   return before == start;
 }
 
-/** The two usual forms in one go, as in validate.ts. */
+/** The two usual forms in one go, as in validate.ts: 0a │ length │ key │ 12 │ length │ value */
 function isAttribute(start: usize, end: usize, depth: i32): bool {
   const keyLength: usize = load<u8>(start, 1);
   const key = start + 2;
   const keyEnd = key + keyLength;
   const value = keyEnd + 2;
-  const valueLength: usize = load<u8>(keyEnd, 1);
+  const length = end - value;
   const isShort =
     value < end && // so that everything looked at below lies before the end
-    depth + 2 <= maxDepth &&
     load<u8>(start) == 0x0a &&
+    load<u16>(keyEnd) == (0x12 | (length << 8)) &&
+    length < 0x80 &&
     keyLength < 0x80 &&
-    load<u8>(keyEnd) == 0x12 &&
-    valueLength < 0x80 &&
-    valueLength == end - value;
+    depth + 2 <= maxDepth;
   if (isShort) {
-    const tag = load<u8>(value);
-    const textLength: usize = load<u8>(value, 1);
-    if (tag == 0x0a && textLength == end - value - 2) {
-      return isText(key, keyEnd) && isText(value + 2, end);
-    }
-    if (tag == 0x18 && varintEnd(value + 1) == end) return isText(key, keyEnd);
+    const first: u32 = load<u16>(value);
+    const isTextAlone = first == (0x0a | ((length - 2) << 8));
+    if (isTextAlone) return isText(key, keyEnd) && isText(value + 2, end);
+    const isNumber = (first & 0xff) == 0x18 && varintEnd(value + 1) == end;
+    if (isNumber) return isText(key, keyEnd);
   }
   return isMessage(planOfAttribute, start, end, depth + 1);
 }
