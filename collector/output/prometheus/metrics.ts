@@ -100,7 +100,9 @@ export class Metrics {
     if (aliases.length > 0) store.aliases = new Aliases({ aliases, store, labels, leftOut });
     const nowMs = (): number => this.#clock.nowMs;
     const sinceMs = (): number => this.#sinceMs;
-    return { budget, store, fold: new Fold({ store, budget, labels, nowMs, sinceMs }) };
+    const maxPerMetric = settings.max_series_per_metric;
+    const fold = new Fold({ store, budget, labels, nowMs, sinceMs, maxPerMetric, leftOut });
+    return { budget, store, fold };
   }
 
   #restored(): Restored {
