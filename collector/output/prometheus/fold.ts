@@ -53,7 +53,12 @@ export interface FoldOptions {
   readonly maxPerMetric: number;
   /** Told once of what is beyond it. */
   readonly leftOut: (name: string, problem: Problem) => void;
+  /** Told of each series that a point has changed, after it has; and of each that its sender has ended. */
+  readonly taken?: Observer;
+  readonly ended?: Observer;
 }
+
+type Observer = (stream: Stream, series: Series, time: number) => unknown;
 
 export class Fold {
   readonly #store: Store;
@@ -63,12 +68,16 @@ export class Fold {
   readonly #sinceMs: () => number;
   readonly #maxPerMetric: number;
   readonly #leftOut: FoldOptions["leftOut"];
+  readonly #taken: Observer | undefined;
+  readonly #ended: Observer | undefined;
   #turn = 0;
 
   constructor(options: FoldOptions) {
     const { store, budget, labels, nowMs, sinceMs, maxPerMetric, leftOut } = options;
     this.#maxPerMetric = maxPerMetric;
     this.#leftOut = leftOut;
+    this.#taken = options.taken;
+    this.#ended = options.ended;
     this.#store = store;
     this.#budget = budget;
     this.#labels = labels;
@@ -141,7 +150,9 @@ export class Fold {
     const series = known ?? this.#newSeries(stream, given);
     if (isProblem(series)) return series;
     if (point.isAbsent) {
-      if (series.seenMs >= 0) this.#store.remove(stream, series);
+      if (series.seenMs < 0) return undefined;
+      if (!isOverflowed(series)) this.#ended?.(stream, series, point.time);
+      this.#store.remove(stream, series);
       return undefined;
     }
     const verdict = judge(series, point, kind, nowMs);
@@ -156,12 +167,14 @@ export class Fold {
     if (!known && !isBeyond) stream.series.remember(bytes, series);
     series.seenMs = nowMs;
     if (before && isBeyond) {
-      const problem = this.#store.overflow(stream, series, before, given);
-      if (problem) return problem;
+      const sum = this.#store.overflow(stream, series, before, given);
+      if (isProblem(sum)) return sum;
+      this.#taken?.(stream, sum, point.time);
     } else if (point.exemplars.length > 0 && kind.hasExemplars) {
       const { bytes } = metric;
       takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
     }
+    if (!isBeyond) this.#taken?.(stream, series, point.time);
     if (before) this.#growAliases(stream, series, before, given);
     return undefined;
   }

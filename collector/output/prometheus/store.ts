@@ -244,7 +244,7 @@ export class Store {
   }
 
   /** What a point of a series beyond the limit has added. */
-  overflow(stream: Stream, series: Series, before: Before, given: Growing): Problem | undefined {
+  overflow(stream: Stream, series: Series, before: Before, given: Growing): Series | Problem {
     const { kind } = given;
     const sum = this.aliasSeries(stream, (stream.scope.labels && ",") + overflowLabel);
     if (isProblem(sum)) return sum;
@@ -256,7 +256,7 @@ export class Store {
     // The sum of what is measured says nothing; the last is what there is to say.
     if (kind.isGauge && sum instanceof NumberSeries && series instanceof NumberSeries)
       sum.value = series.value;
-    return undefined;
+    return sum;
   }
 
   /** Removes series not heard of since then, and all that is empty. Yields where others may have a turn. */
