@@ -86,6 +86,11 @@ class Sender {
   readonly #url: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #isSecond: boolean;
+  /**
+   * What a crash kept from being committed comes again, and what lies before its last time is out of order
+   * to a server that has all of it. So until something is taken, that is no loss.
+   */
+  #mayRepeat = true;
 
   constructor(settings: RemoteWriteSettings, context: OutputContext) {
     const { url, version, headers } = settings;
@@ -140,15 +145,22 @@ class Sender {
       const detail = `HTTP ${status}: the server does not know this version of remote write`;
       return retry("bad_answer", `${detail}; set version`);
     }
-    if (status >= 200 && status < 300) return { kind: "delivered" };
+    if (status >= 200 && status < 300) {
+      this.#mayRepeat = false;
+      return { kind: "delivered" };
+    }
     if (status !== 400) return outcomeOfRefusal(answer, items);
-    return reject("partial_success", `HTTP 400 ${messageOf(body)}`.trim(), items);
+    const detail = `HTTP 400 ${messageOf(body)}`.trim();
+    if (this.#mayRepeat && isAboutRepetition.test(detail)) return { kind: "delivered" };
+    return reject("partial_success", detail, items);
   }
 
   close(): void {
     this.#client.close();
   }
 }
+
+const isAboutRepetition = /out of order|duplicate sample|out-of-order/i;
 
 /** A server of before version 2.0 finds nothing in the request, and thanks for it. */
 function isSilent(status: number, headers: Answer["headers"]): boolean {

@@ -128,14 +128,24 @@ describe.each(["1.0", "2.0"])("remote write %s", (version) => {
   });
 
   it("counts what is refused for good, which is not sent again", async () => {
-    server.answer = () => [400, "out of order sample"];
+    server.answer = () => [400, "label name too long"];
     expect(await output.deliver(deliveryOf(added(3, 10), gauge("g", 1)), never)).toEqual({
       kind: "rejected",
       reason: "partial_success",
-      detail: "HTTP 400 out of order sample",
+      detail: "HTTP 400 label name too long",
       items: 2,
     });
     expect(server.requests).toHaveLength(1);
+  });
+
+  it("takes out of order for stored where a start may have repeated it, and nowhere else", async () => {
+    const refusal = [400, "out of order sample for series {}"] as const;
+    server.answer = () => refusal;
+    expect(await output.deliver(deliveryOf(added(3, 10)), never)).toEqual(delivered);
+    server.answer = () => undefined;
+    expect(await output.deliver(deliveryOf(added(3, 20)), never)).toEqual(delivered);
+    server.answer = () => refusal;
+    expect(await output.deliver(deliveryOf(added(3, 30)), never)).toMatchObject({ items: 1 });
   });
 
   it("is halved where it is too large, and goes on behind what cannot be", async () => {
