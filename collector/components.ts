@@ -9,6 +9,7 @@ import { settings as file } from "./output/file/settings.ts";
 import { settings as loki } from "./output/loki/settings.ts";
 import { jaegerSettings as jaeger, settings as otlp } from "./output/otlp/settings.ts";
 import type { Output, OutputContext } from "./output/output.ts";
+import { remoteWriteSettings as remoteWrite } from "./output/prometheus/remote-write-settings.ts";
 import { settings as prometheus } from "./output/prometheus/settings.ts";
 import { settings as filter } from "./step/filter/settings.ts";
 import { settings as redact } from "./step/redact/settings.ts";
@@ -24,6 +25,7 @@ export const outputTypes = {
   loki: type(loki, () => import("./output/loki/loki.ts")),
   otlp: type(otlp, () => import("./output/otlp/otlp.ts")),
   prometheus: type(prometheus, () => import("./output/prometheus/prometheus.ts")),
+  remote_write: type(remoteWrite, () => import("./output/prometheus/remote-write.ts")),
 };
 
 /** These run without being asked for, unless their port is off. */

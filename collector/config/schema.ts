@@ -135,12 +135,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Promised, but not here yet: to take them silently would be a lie. With all that begins so. */
-export const unavailable = [
-  "outputs.kafka",
-  "outputs.remote_write",
-  "outputs.store",
-  "store",
-] as const;
+export const unavailable = ["outputs.kafka", "outputs.store", "store"] as const;
 
 /** Variables with our prefix that are not for the collector: the SDK's, the tests', Kubernetes'. */
 export function isForeign(variable: string, value: string): boolean {

@@ -4,7 +4,7 @@
 
 import type { Label } from "../../telemetry/exposition.ts";
 import type { Alias } from "./alias-settings.ts";
-import { bucketsFor } from "./accumulate.ts";
+import { type Before, grow } from "./growth.ts";
 import type { Attribute, Labels } from "./labels.ts";
 import type { Kind } from "./metric.ts";
 import { Distribution, NumberSeries, type Problem, type Series, type Stream } from "./series.ts";
@@ -18,17 +18,6 @@ export interface AliasStream {
   stream: Stream;
   /** What each source adds to; undefined for one that the alias leaves out. */
   readonly links: Map<Series, Series | undefined>;
-}
-
-/** A series as it was before a point. */
-export interface Before {
-  readonly isNew: boolean;
-  readonly start: number;
-  readonly value: number;
-  readonly sum: number;
-  readonly count: number;
-  readonly counts: readonly number[];
-  readonly bounds: readonly number[];
 }
 
 export interface AliasesOptions {
@@ -84,37 +73,17 @@ export class Aliases {
     if (!target) return;
     const { kind, nowMs } = given;
     if (kind.isGauge || (!kind.isMonotonic && series instanceof NumberSeries)) return; // level()
-    const isReset = before.isNew || (!kind.isDelta && isFallen(series, before));
-    // Of one that has been counted before the alias was there, the alias has only what came since.
-    if (target.seenMs < 0 && before.isNew) target.start = series.start;
-    target.seenMs = nowMs;
-    target.time = Math.max(target.time, series.time);
-    if (target instanceof NumberSeries) {
-      const [value, last] =
-        series instanceof NumberSeries
-          ? [series.value, before.value]
-          : [series.count, before.count];
-      target.value += isReset ? value : value - last;
-    } else if (series instanceof Distribution) {
-      const last = isReset ? nothing : before;
-      if (this.#fit(target, series, into)) growDistribution(target, series, last);
-    }
+    const isHistogram = target instanceof Distribution && series instanceof Distribution;
+    if (isHistogram && !this.#fit(target, series, into)) return;
+    grow(target, series, before, { kind, nowMs });
   }
 
-  /** With other bounds the buckets begin anew, as they do in the source; false where there is no room. */
-  #fit(target: Distribution, { buckets, start }: Distribution, into: AliasStream): boolean {
-    const { bounds } = buckets;
-    if (areEqual(target.buckets.bounds, bounds) && target.counts.length > 0) return true;
+  /** False where there is no room for so many buckets. */
+  #fit(target: Distribution, series: Distribution, into: AliasStream): boolean {
     const { store, leftOut } = this.#options;
-    if (!store.resize(target, bounds.length)) {
-      leftOut(into.alias.name, store.noRoom);
-      return false;
-    }
-    target.buckets = bucketsFor(into.stream, bounds);
-    target.counts = [...bounds.map(() => 0), 0];
-    target.count = target.sum = 0;
-    target.start = start;
-    return true;
+    if (store.fit(into.stream, target, series)) return true;
+    leftOut(into.alias.name, store.noRoom);
+    return false;
   }
 
   /** Of levels, what the sources come to that were heard of since then. */
@@ -174,49 +143,3 @@ export class Aliases {
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
   }
 }
-
-export function beforeOf(series: Series): Before {
-  const { start, seenMs } = series;
-  const isNew = seenMs < 0;
-  if (series instanceof NumberSeries) {
-    return { ...nothing, isNew, start, value: series.value };
-  }
-  const { sum, count, buckets } = series;
-  return {
-    ...nothing,
-    isNew,
-    start,
-    sum,
-    count,
-    counts: series.counts.slice(),
-    bounds: buckets.bounds,
-  };
-}
-
-const nothing: Before = {
-  isNew: true,
-  start: 0,
-  value: 0,
-  sum: 0,
-  count: 0,
-  counts: [],
-  bounds: [],
-};
-
-/** Its sender began anew. */
-function isFallen(series: Series, before: Before): boolean {
-  if (series.start !== before.start && series.start !== 0 && before.start !== 0) return true;
-  return series instanceof NumberSeries ? series.value < before.value : series.count < before.count;
-}
-
-function growDistribution(target: Distribution, series: Distribution, before: Before): void {
-  const last = areEqual(before.bounds, series.buckets.bounds) ? before : nothing;
-  for (let at = 0; at < target.counts.length; at++) {
-    target.counts[at]! += series.counts[at]! - (last.counts[at] ?? 0);
-  }
-  target.count += series.count - last.count;
-  target.sum += series.sum - last.sum;
-}
-
-const areEqual = (some: readonly number[], others: readonly number[]): boolean =>
-  some.length === others.length && some.every((one, at) => one === others[at]);

@@ -1,6 +1,7 @@
 // Folds the points of batches into the series in memory. Of a point that belongs to a known series only
 // numbers are read; names and attributes are compared as bytes.
 
+import { hash } from "node:crypto";
 import { Leaves } from "../../wire/leaves.ts";
 import {
   judge,
@@ -10,7 +11,7 @@ import {
   withOtherBuckets,
 } from "./accumulate.ts";
 import { takeExemplars } from "./exemplars.ts";
-import { type Before, beforeOf } from "./aliases.ts";
+import { type Before, beforeOf } from "./growth.ts";
 import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
@@ -18,7 +19,9 @@ import type { Rejections } from "./rejections.ts";
 import {
   type Budget,
   Distribution,
+  isOverflowed,
   NumberSeries,
+  overflowName,
   type Problem,
   type Scope,
   type Series,
@@ -27,11 +30,17 @@ import {
   type Stream,
   type Target,
 } from "./series.ts";
-import { isProblem, maxLabelsLength, type Store } from "./store.ts";
+import { isProblem, maxLabelsLength, overflowLabel, overflowOf, type Store } from "./store.ts";
 
 /** After so many points others get a turn; a new series takes as long as twenty known ones. */
 const turnLength = 4000;
 const newSeriesLength = 20;
+
+/** Beyond the limit, so many times as many are still told apart. */
+const mostBeyond = 8;
+
+const nameBeyond = ({ attributes }: Point): string =>
+  overflowName(hash("sha256", Buffer.from(attributes, "latin1"), "base64").slice(0, 22));
 
 export interface FoldOptions {
   readonly store: Store;
@@ -40,7 +49,16 @@ export interface FoldOptions {
   readonly nowMs: () => number;
   /** A series that was last heard of before has ended, and begins anew. */
   readonly sinceMs: () => number;
+  /** Of one metric of one sender. */
+  readonly maxPerMetric: number;
+  /** Told once of what is beyond it. */
+  readonly leftOut: (name: string, problem: Problem) => void;
+  /** Told of each series that a point has changed, after it has; and of each that its sender has ended. */
+  readonly taken?: Observer;
+  readonly ended?: Observer;
 }
+
+type Observer = (stream: Stream, series: Series, time: number) => unknown;
 
 export class Fold {
   readonly #store: Store;
@@ -48,9 +66,18 @@ export class Fold {
   readonly #labels: Labels;
   readonly #nowMs: () => number;
   readonly #sinceMs: () => number;
+  readonly #maxPerMetric: number;
+  readonly #leftOut: FoldOptions["leftOut"];
+  readonly #taken: Observer | undefined;
+  readonly #ended: Observer | undefined;
   #turn = 0;
 
-  constructor({ store, budget, labels, nowMs, sinceMs }: FoldOptions) {
+  constructor(options: FoldOptions) {
+    const { store, budget, labels, nowMs, sinceMs, maxPerMetric, leftOut } = options;
+    this.#maxPerMetric = maxPerMetric;
+    this.#leftOut = leftOut;
+    this.#taken = options.taken;
+    this.#ended = options.ended;
     this.#store = store;
     this.#budget = budget;
     this.#labels = labels;
@@ -123,22 +150,31 @@ export class Fold {
     const series = known ?? this.#newSeries(stream, given);
     if (isProblem(series)) return series;
     if (point.isAbsent) {
-      if (series.seenMs >= 0) this.#store.remove(stream, series);
+      if (series.seenMs < 0) return undefined;
+      if (!isOverflowed(series)) this.#ended?.(stream, series, point.time);
+      this.#store.remove(stream, series);
       return undefined;
     }
     const verdict = judge(series, point, kind, nowMs);
     if (verdict === "ignore") return undefined;
     if (verdict !== "take") return { reason: "bad_data", detail: verdict.problem };
-    const before = stream.aliases && beforeOf(series);
+    const isBeyond = isOverflowed(series);
+    const before = stream.aliases || isBeyond ? beforeOf(series) : undefined;
     const problem = this.#take(stream, series, point, kind);
     if (problem) return problem;
-    if (series.seenMs < 0) stream.series.add(series.labels, series);
-    if (!known) stream.series.remember(bytes, series);
+    if (isBeyond) overflowOf(stream).sources.set(series.labels, series);
+    else if (series.seenMs < 0) stream.series.add(series.labels, series);
+    if (!known && !isBeyond) stream.series.remember(bytes, series);
     series.seenMs = nowMs;
-    if (point.exemplars.length > 0 && kind.hasExemplars) {
+    if (before && isBeyond) {
+      const sum = this.#store.overflow(stream, series, before, given);
+      if (isProblem(sum)) return sum;
+      this.#taken?.(stream, sum, point.time);
+    } else if (point.exemplars.length > 0 && kind.hasExemplars) {
       const { bytes } = metric;
       takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
     }
+    if (!isBeyond) this.#taken?.(stream, series, point.time);
     if (before) this.#growAliases(stream, series, before, given);
     return undefined;
   }
@@ -153,7 +189,9 @@ export class Fold {
   }
 
   /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */
-  #newSeries(stream: Stream, { metric, start, end, sinceMs }: Given): Series | Problem {
+  #newSeries(stream: Stream, { point, metric, start, end, sinceMs }: Given): Series | Problem {
+    const beyond = stream.overflow && this.#beyond(stream, point);
+    if (beyond && beyond.seenMs >= sinceMs) return beyond;
     this.#turn += newSeriesLength;
     const { type } = stream.family;
     const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
@@ -168,8 +206,28 @@ export class Fold {
     }
     const found = stream.series.get(labels);
     if (found && found.seenMs >= sinceMs) return found;
-    if (found) this.#store.remove(stream, found);
-    return own ? new Distribution(labels) : new NumberSeries(labels);
+    for (const ended of [found, beyond]) if (ended) this.#store.remove(stream, ended);
+    const isFull = stream.series.size >= this.#maxPerMetric;
+    if (isFull && own === "quantile") return this.#tooMany(metric.name); // there is no sum of quantiles
+    // An SDK that has a limit of its own sends its sum under the same name; ours has that in it.
+    const isBeyond = isFull || labels.endsWith(overflowLabel);
+    if (isFull && !stream.overflow) this.#leftOut(metric.name, this.#tooMany(metric.name));
+    if (isBeyond && (stream.overflow?.sources.size ?? 0) >= mostBeyond * this.#maxPerMetric) {
+      return this.#tooMany(metric.name);
+    }
+    const name = isBeyond ? nameBeyond(point) : labels;
+    return own ? new Distribution(name) : new NumberSeries(name);
+  }
+
+  #beyond(stream: Stream, point: Point): Series | undefined {
+    return stream.overflow?.sources.get(nameBeyond(point));
+  }
+
+  #tooMany(metric: string): Problem {
+    const detail =
+      `${metric} has more than ${this.#maxPerMetric} series (max_series_per_metric); send fewer ` +
+      "attribute values or raise the limit; those beyond it are shown as one with otel_metric_overflow";
+    return { reason: "too_large", detail };
   }
 
   #take(stream: Stream, series: Series, point: Point, kind: Kind): Problem | undefined {

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Delivery, Outcome } from "../output.ts";
 import { aliasesOf } from "./alias-settings.ts";
 import { Aliases } from "./aliases.ts";
-import { Fold } from "./fold.ts";
+import { Fold, type FoldOptions } from "./fold.ts";
 import { Keeping, type KeepingOptions, type Restored } from "./keeping.ts";
 import { Labels } from "./labels.ts";
 import { naming } from "./names.ts";
@@ -20,7 +20,7 @@ import { Store } from "./store.ts";
 
 type Kept = Omit<KeepingOptions, "naming" | "picture">;
 
-interface Options {
+interface Options extends Pick<FoldOptions, "taken" | "ended"> {
   readonly nowMs?: () => number;
   /** What is not shown though no point is to blame, by its name. */
   readonly leftOut?: (name: string, problem: Problem) => void;
@@ -29,12 +29,15 @@ interface Options {
 export class Metrics {
   readonly #settings: Omit<Settings, "port">;
   readonly #leftOut: NonNullable<Options["leftOut"]>;
+  readonly #observing: Pick<Options, "taken" | "ended">;
   readonly #clock: Clock;
   #state: State;
   #keeping: Keeping | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: Omit<Settings, "port">, { nowMs = monotonicMs, leftOut }: Options = {}) {
+  constructor(settings: Omit<Settings, "port">, options: Options = {}) {
+    const { nowMs = monotonicMs, leftOut, ...observing } = options;
+    this.#observing = observing;
     this.#settings = settings;
     this.#leftOut = leftOut ?? (() => {});
     this.#clock = new Clock(nowMs);
@@ -58,7 +61,15 @@ export class Metrics {
     this.#keeping = keeping;
   }
 
-  deliver({ entries }: Pick<Delivery, "entries">): Promise<Outcome> {
+  async deliver(delivery: Pick<Delivery, "entries">): Promise<Outcome> {
+    return (await this.fold(delivery, () => undefined)).outcome;
+  }
+
+  /** What is made of it is made before anything else comes. */
+  fold<Made>(
+    { entries }: Pick<Delivery, "entries">,
+    make: () => Made,
+  ): Promise<{ outcome: Outcome; made: Made }> {
     return this.#alone(async () => {
       await this.#keeping?.note(entries, this.#clock.nowMs);
       const rejections = new Rejections();
@@ -66,7 +77,7 @@ export class Metrics {
         rejections.position = position;
         await inTurns(this.#state.fold.batch(batch.bytes, rejections));
       }
-      return rejections.outcome();
+      return { outcome: rejections.outcome(), made: make() };
     });
   }
 
@@ -100,7 +111,18 @@ export class Metrics {
     if (aliases.length > 0) store.aliases = new Aliases({ aliases, store, labels, leftOut });
     const nowMs = (): number => this.#clock.nowMs;
     const sinceMs = (): number => this.#sinceMs;
-    return { budget, store, fold: new Fold({ store, budget, labels, nowMs, sinceMs }) };
+    const maxPerMetric = settings.max_series_per_metric;
+    const fold = new Fold({
+      store,
+      budget,
+      labels,
+      nowMs,
+      sinceMs,
+      maxPerMetric,
+      leftOut,
+      ...this.#observing,
+    });
+    return { budget, store, fold };
   }
 
   #restored(): Restored {

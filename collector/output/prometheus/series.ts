@@ -31,6 +31,10 @@ export class Table<T extends Entry<T>> {
   #last: T | undefined;
   #hasRemoved = false;
 
+  get size(): number {
+    return this.#byText.size;
+  }
+
   get isEmpty(): boolean {
     return this.#byText.size === 0;
   }
@@ -118,7 +122,24 @@ export interface Stream extends Entry<Stream> {
   buckets: Buckets | undefined;
   /** Under which other names it is shown. */
   aliases: AliasStream[] | undefined;
+  /** Once it has as many series as it may have. */
+  overflow: Overflow | undefined;
 }
+
+/**
+ * Series beyond the limit, which are not shown: of each what is needed to know by how much it grows, found
+ * by a short name made of its attributes. One series shows what they come to.
+ */
+export interface Overflow {
+  readonly sources: Map<string, Series>;
+  /** Of sums that may fall: those that end are taken off. */
+  isLevel: boolean;
+}
+
+/** No label begins so. */
+const overflowMark = "#";
+export const overflowName = (digest: string): string => overflowMark + digest;
+export const isOverflowed = ({ labels }: Series): boolean => labels.startsWith(overflowMark);
 
 export interface Family {
   readonly name: string;
@@ -245,22 +266,23 @@ export const sizeOfNode = (text: string): Size => ({ series: 0, bytes: 1500 + 3 
 /** What it takes with all that it has now. */
 export function sizeOf(series: Series): Size {
   const bytes = 250 + 3 * series.labels.length;
+  const shown = isOverflowed(series) ? 0 : 1;
   if (series instanceof NumberSeries) {
-    return { series: 1, bytes: bytes + (series.exemplar ? sizeOfExemplar : 0) };
+    return { series: shown, bytes: bytes + (series.exemplar ? sizeOfExemplar : 0) };
   }
   const { buckets, fine, exemplars = [] } = series;
   const bounds = buckets.bounds.length;
   const examples = exemplars.reduce((count, one) => count + (one ? 1 : 0), 0);
   return {
-    series: bounds + 3,
+    series: shown * (bounds + 3),
     bytes: bytes + 150 + 80 * bounds + 9 * fineBuckets(fine) + sizeOfExemplar * examples,
   };
 }
 
 /** Of a histogram or summary that it would be. */
-export function sizeWith({ labels }: Series, bounds: number, fine?: ExponentialHistogram): Size {
-  const bytes = 400 + 3 * labels.length + 80 * bounds + 9 * fineBuckets(fine);
-  return { series: bounds + 3, bytes };
+export function sizeWith(series: Series, bounds: number, fine?: ExponentialHistogram): Size {
+  const bytes = 400 + 3 * series.labels.length + 80 * bounds + 9 * fineBuckets(fine);
+  return { series: isOverflowed(series) ? 0 : bounds + 3, bytes };
 }
 
 export const exemplarSize: Size = { series: 0, bytes: sizeOfExemplar };

@@ -33,6 +33,8 @@ export const settings = z.strictObject({
    * A million is more than one scrape of a middling Prometheus should bring.
    */
   max_series: z.int().min(1).default(1_000_000),
+  /** Of one metric of one sender: those beyond it are shown as one series, which has their sum. */
+  max_series_per_metric: z.int().min(1).default(100_000),
   /**
    * The same limit in memory, estimated and rounded up, since one label may be as large as a hundred.
    * The default is room for some 400,000 counters, or 180,000 histograms of twelve buckets.

@@ -1,7 +1,8 @@
 // All that is held as bytes, and back: targets, their scopes, the streams in these and the series of each,
 // in the order in which they hang together.
 //
-//   1 target, 2 scope of the last target, 3 stream of the last scope, 4 series of the last stream
+//   1 target, 2 scope of the last target, 3 stream of the last scope, 4 series of the last stream, those
+//   beyond its limit among them
 
 import { Cursor } from "../../wire/cursor.ts";
 import { Writer } from "../../wire/writer.ts";
@@ -31,9 +32,11 @@ export function* snapshot(store: Store): Generator<Uint8Array> {
       writeTexts(writer, 2, [scope.labels]);
       for (const stream of scope.streams.values()) {
         writeStream(writer, stream);
-        for (const series of stream.series.values()) {
-          writeSeries(writer, series);
-          if (writer.length >= sliceBytes) yield writer.finish();
+        for (const held of [stream.series, stream.overflow?.sources ?? new Map<string, Series>()]) {
+          for (const series of held.values()) {
+            writeSeries(writer, series);
+            if (writer.length >= sliceBytes) yield writer.finish();
+          }
         }
       }
     }

@@ -3,14 +3,18 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
+import { bucketsFor } from "./accumulate.ts";
 import type { Aliases } from "./aliases.ts";
+import { areEqual, type Before, grow, type Growing } from "./growth.ts";
 import { attributesIn, type Labels } from "./labels.ts";
 import { type Naming, unitSuffix } from "./names.ts";
 import {
   type Budget,
   Distribution,
   type Family,
+  isOverflowed,
   NumberSeries,
+  type Overflow,
   type Problem,
   type Scope,
   type Series,
@@ -34,7 +38,7 @@ export interface MetricHead {
   readonly type: FamilyType;
 }
 
-const bare = { buckets: undefined, aliases: undefined };
+const bare = { buckets: undefined, aliases: undefined, overflow: undefined };
 
 export type FamilyHead = Omit<Family, "streams">;
 
@@ -116,7 +120,10 @@ export class Store {
     const sibling = this.families.get(translated);
     const family = sibling ?? { name: translated, type, help, unit: unitOf(translated, unit) };
     const rival = this.#rival(family, type);
-    if (rival) return badData(`${translated} as a ${type} conflicts with the ${rival}`);
+    if (rival) {
+      const own = `${translated} as a ${type}${from(scope)}`;
+      return badData(`${own} conflicts with the ${rival}`);
+    }
     const stream = before ?? this.makeStream(scope, family, metric);
     if (!stream) return this.noRoom;
     scope.streams.remember(key, stream);
@@ -152,12 +159,22 @@ export class Store {
     return series;
   }
 
-  /** False where there is no room for so many bounds. */
-  resize(series: Distribution, bounds: number): boolean {
-    const before = sizeOf(series);
-    const after = sizeWith(series, bounds);
+  /**
+   * Gives one that stands for several their bounds; with other ones it begins anew, as they do. False where
+   * there is no room.
+   */
+  fit(stream: Stream, target: Distribution, { buckets, start }: Distribution): boolean {
+    const { bounds } = buckets;
+    if (target.counts.length > 0 && areEqual(target.buckets.bounds, bounds)) return true;
+    const before = sizeOf(target);
+    const after = sizeWith(target, bounds.length);
     const growth = { series: after.series - before.series, bytes: after.bytes - before.bytes };
-    return this.#budget.take(growth);
+    if (!this.#budget.take(growth)) return false;
+    target.buckets = bucketsFor(stream, bounds);
+    target.counts = [...bounds.map(() => 0), 0];
+    target.count = target.sum = 0;
+    target.start = start;
+    return true;
   }
 
   // Made where there is room for them, and otherwise undefined:
@@ -193,15 +210,18 @@ export class Store {
   }
 
   addSeries(stream: Stream, series: Series): void {
-    if (this.#budget.take(sizeOf(series))) stream.series.add(series.labels, series);
+    if (!this.#budget.take(sizeOf(series))) return;
+    if (isOverflowed(series)) overflowOf(stream).sources.set(series.labels, series);
+    else stream.series.add(series.labels, series);
   }
 
   /** What has one of the family's names already, described; undefined when nothing has. */
   #rival({ name: wanted }: FamilyHead, type: FamilyType): string | undefined {
     for (const name of sampleNames(wanted, type)) {
       const owner = this.#owners.get(name);
-      if (owner && (owner.name !== wanted || owner.type !== type))
-        return `${owner.type} ${owner.name}`;
+      if (!owner || (owner.name === wanted && owner.type === type)) continue;
+      const [first] = owner.streams;
+      return `${owner.type} ${owner.name}${first ? from(first.scope) : ""}`;
     }
     return undefined;
   }
@@ -212,7 +232,31 @@ export class Store {
 
   remove(stream: Stream, series: Series): void {
     this.#budget.release(sizeOf(series));
-    stream.series.remove(series.labels, series);
+    if (isOverflowed(series)) this.#removeOverflowed(stream, series);
+    else stream.series.remove(series.labels, series);
+  }
+
+  #removeOverflowed({ series: shown, overflow, scope }: Stream, series: Series): void {
+    series.isGone = true;
+    if (!overflow?.sources.delete(series.labels) || !overflow.isLevel) return;
+    const sum = shown.get((scope.labels && ",") + overflowLabel);
+    if (sum instanceof NumberSeries && series instanceof NumberSeries) sum.value -= series.value;
+  }
+
+  /** What a point of a series beyond the limit has added. */
+  overflow(stream: Stream, series: Series, before: Before, given: Growing): Series | Problem {
+    const { kind } = given;
+    const sum = this.aliasSeries(stream, (stream.scope.labels && ",") + overflowLabel);
+    if (isProblem(sum)) return sum;
+    if (sum instanceof Distribution && series instanceof Distribution) {
+      if (!this.fit(stream, sum, series)) return this.noRoom;
+    }
+    overflowOf(stream).isLevel = !kind.isGauge && !kind.isMonotonic;
+    grow(sum, series, before, given);
+    // The sum of what is measured says nothing; the last is what there is to say.
+    if (kind.isGauge && sum instanceof NumberSeries && series instanceof NumberSeries)
+      sum.value = series.value;
+    return sum;
   }
 
   /** Removes series not heard of since then, and all that is empty. Yields where others may have a turn. */
@@ -225,8 +269,13 @@ export class Store {
             if (series.seenMs < sinceMs) this.remove(stream, series);
             if (++seen % 5000 === 0) yield;
           }
+          for (const series of stream.overflow?.sources.values() ?? []) {
+            if (series.seenMs < sinceMs) this.remove(stream, series);
+            if (++seen % 5000 === 0) yield;
+          }
+          if (stream.overflow?.sources.size === 0) stream.overflow = undefined;
           stream.series.forget();
-          if (stream.series.isEmpty) this.#removeStream(scope, stream);
+          if (stream.series.isEmpty && !stream.overflow) this.#removeStream(scope, stream);
         }
         scope.streams.forget();
         if (!scope.streams.isEmpty) continue;
@@ -252,9 +301,18 @@ export class Store {
   }
 }
 
+/** As OpenTelemetry's SDKs have it. */
+export const overflowLabel = 'otel_metric_overflow="true"';
+
+export const overflowOf = (stream: Stream): Overflow =>
+  (stream.overflow ??= { sources: new Map(), isLevel: false });
+
 export function isProblem(found: object): found is Problem {
   return "detail" in found;
 }
+
+/** Which sender a metric is of, in a message. */
+const from = ({ labels }: Scope): string => (labels ? ` of ${labels.slice(0, 200)}` : "");
 
 /** OpenMetrics wants the name to say it. */
 function unitOf(family: string, unit: string): string {

@@ -11,6 +11,8 @@ import { settings as lokiSettings } from "../../../collector/output/loki/setting
 import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
 import { open as openPrometheus } from "../../../collector/output/prometheus/prometheus.ts";
+import { open as openRemoteWrite } from "../../../collector/output/prometheus/remote-write.ts";
+import { remoteWriteSettings } from "../../../collector/output/prometheus/remote-write-settings.ts";
 import { settings as prometheusSettings } from "../../../collector/output/prometheus/settings.ts";
 import { bytesFromJson } from "../../support/otlp-json.ts";
 import { validate } from "../../../collector/wire/validate.ts";
@@ -18,6 +20,7 @@ import { outputContext, outputContract } from "../../contract/output.ts";
 import { startSink } from "../../support/sink.ts";
 import { startServer } from "./elasticsearch-server.ts";
 import { readPush, startLoki } from "./loki-server.ts";
+import { startRemoteWrite } from "./remote-write-server.ts";
 
 const away = { status: 503, body: "away" };
 
@@ -101,6 +104,26 @@ outputContract("prometheus", async () => ({
   arrived: async () => undefined, // series, not points: prometheus.test.ts looks at these
   close: async () => {},
 }));
+
+for (const version of ["1.0", "2.0"]) {
+  outputContract(`remote write of version ${version}`, async () => {
+    const server = await startRemoteWrite();
+    const settings = remoteWriteSettings.parse({ url: server.url, version });
+    return {
+      output: await openRemoteWrite(settings, outputContext()),
+      arrived: async () => undefined, // samples, not points: remote-write.test.ts looks at these
+      outage: {
+        begin: async () => {
+          server.answer = () => [503, "away"];
+        },
+        end: async () => {
+          server.answer = () => undefined;
+        },
+      },
+      close: () => server.close(),
+    };
+  });
+}
 
 outputContract("file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sonde-file-"));

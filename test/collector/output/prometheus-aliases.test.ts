@@ -199,7 +199,8 @@ describe("an alias", () => {
       kind: "delivered",
     });
     expect(bench.leftOut).toEqual([
-      "http_requests_total: http_requests_total as a counter conflicts with the gauge http_requests_total",
+      "http_requests_total: http_requests_total as a counter conflicts with the gauge http_requests_total " +
+        'of job="shop",instance="1"',
     ]);
     expect(shownAs(bench, "http_request")).toHaveProperty("http_requests_total", 1);
     expect(Object.keys(bench.samples()).filter((key) => key.includes("_duration_"))).toHaveLength(

@@ -149,6 +149,9 @@ const many = (from: number, upTo: number, flags = 0) =>
     gauge("g", 1, { with: { n: from + index }, flags }),
   );
 
+const sendersNamed =
+  'a: a as a histogram of job="shop",instance="1" conflicts with the gauge a_count of job="shop",instance="1"';
+
 describe("conflicts", () => {
   it("of types leave the later metric out and name both", async () => {
     const bench = new Bench();
@@ -158,14 +161,14 @@ describe("conflicts", () => {
       kind: "rejected",
       reason: "bad_data",
       items: 1,
-      detail: "a: a as a histogram conflicts with the gauge a_count",
+      detail: sendersNamed,
       which: [
         {
           position: 0,
           index: 0,
           items: 1,
           reason: "bad_data",
-          detail: "a: a as a histogram conflicts with the gauge a_count",
+          detail: sendersNamed,
         },
       ],
     });
@@ -180,7 +183,8 @@ describe("conflicts", () => {
     );
     expect(outcome).toMatchObject({
       items: 1,
-      detail: "a: a_total as a counter conflicts with the gauge a_total",
+      detail:
+        'a: a_total as a counter of job="shop",instance="2" conflicts with the gauge a_total of job="shop",instance="1"',
     });
     expect(bench.samples()).toEqual({ a_total: 1 });
   });
