@@ -12,7 +12,7 @@ const comments = /\/\*[^]*?(?:\*\/|$)|--[^\n]*/g;
 const word = String.raw`(?:[\w$]+|"[^"]+"|${"`[^`]+`"}|\[[^\]]+\])`;
 /** A table with its schema. */
 const table = new RegExp(
-  String.raw`\b(?:from|into|update|join|table)\s+(?:only\s+)?(${word}(?:\.${word})*)`,
+  String.raw`\b(?:from|into|update|join|table)\s+(?:only\s+|if\s+(?:not\s+)?exists\s+)?(${word}(?:\.${word})*)`,
   "i",
 );
 /** Of a longer statement only the beginning is read. */

@@ -39,7 +39,8 @@ export function collectNow(
   const { metricCollectors, meterSharedStates } = (provider as unknown as Inside)._sharedState;
   const collector = metricCollectors.find(({ _metricReader }) => _metricReader === reader);
   if (collector === undefined) return [];
-  const time = hrTimeOf(Date.now());
+  // Half a millisecond later: sdk-metrics may have collected in this one, and the same time is the same growth.
+  const time = hrTimeOf(Date.now() + 0.5);
   return [...meterSharedStates.values()].flatMap((meter): ScopeMetrics[] => {
     const metrics = meter.metricStorageRegistry
       .getStorages(collector)

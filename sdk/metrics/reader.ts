@@ -55,6 +55,7 @@ export class Reader {
   #sinceMs = 0;
   #now: HrTime = startTime;
   #nowMs = 0;
+  #wallMs = 0;
 
   constructor(form: ReaderForm) {
     this.#form = form;
@@ -63,7 +64,8 @@ export class Reader {
   /** All that `read` makes is of one moment. */
   collect<Collected>(read: () => Collected): Collected {
     this.#nowMs = performance.now();
-    this.#now = hrTimeOf(Date.now());
+    this.#wallMs = laterThan(this.#wallMs, Date.now());
+    this.#now = hrTimeOf(this.#wallMs);
     const collected = read();
     this.#since = this.#now;
     this.#sinceMs = this.#nowMs;
@@ -181,6 +183,16 @@ export class Reader {
     });
     return given;
   }
+}
+
+/**
+ * Growth that is told for the same moment as growth before it, or for an earlier one, is taken for the same one again
+ * and left out by receivers, ours too: two collections may fall into one millisecond, and clocks are set back. Set
+ * back by more than a second the new time is told: what came before is not to blame for it.
+ */
+export function laterThan(lastMs: number, nowMs: number): number {
+  const isBehind = nowMs <= lastMs && lastMs - nowMs < 1000;
+  return isBehind ? lastMs + 0.001 : nowMs;
 }
 
 /** The least and the most since the process began say nothing about a part of that time. */

@@ -1,5 +1,9 @@
 // Libraries that the repository does not have; they are installed into a cache when they are first needed.
 
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { onDemand } from "../support/on-demand.ts";
 import { isAbsent, startPeer } from "../support/peers.ts";
@@ -17,6 +21,57 @@ const nest = onDemand("nest-fastify-12.5.1", [
 ]);
 // What it leaves out are builds of msgpackr for a platform, which is quicker with them and works without.
 const bullmq = onDemand("bullmq-6.7.0", ["--omit=optional", "bullmq@6.7.0", "ioredis@5.11.1"]);
+
+// Without the engine that it would fetch from a server of its own, and does not need to make a client.
+const prisma = onDemand("prisma-7.10.1", [
+  "--ignore-scripts",
+  "prisma@7.10.1",
+  "@prisma/client@7.10.0",
+  "@prisma/adapter-pg@7.10.1",
+]);
+
+/** Into a folder that finds the packages. */
+async function generatePrisma(modules: string): Promise<string> {
+  const folder = mkdtempSync(join(modules, "generated-"));
+  cpSync(appFile("on-demand/prisma/schema.prisma"), join(folder, "schema.prisma"));
+  const program = join(modules, "node_modules/prisma/build/index.js");
+  const { status, stderr } = spawnSync(process.execPath, [program, "generate"], {
+    cwd: folder,
+    env: {
+      PATH: process.env["PATH"],
+      PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true",
+      CHECKPOINT_DISABLE: "1",
+    },
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(stderr);
+  await build({
+    entryPoints: [join(folder, "generated/client.ts")],
+    outfile: join(folder, "client.cjs"),
+    bundle: true,
+    platform: "node",
+    packages: "external",
+  });
+  return folder;
+}
+
+test.skipIf(!prisma || isAbsent("postgres"))(
+  "what Prisma asks of PostgreSQL is seen as queries of pg, their values left out",
+  async () => {
+    const peer = await startPeer("postgres");
+    const folder = await generatePrisma(prisma!);
+    const { spans } = await run("prisma.cjs", [folder], { POSTGRES: peer.url });
+    rmSync(folder, { recursive: true });
+    await peer.stop();
+    expect(spans.map(({ name }) => name)).toEqual([
+      "CREATE Item",
+      "INSERT public.Item",
+      "SELECT public.Item",
+    ]);
+    expect(JSON.stringify(spans)).not.toContain("secret");
+  },
+  60_000,
+);
 
 test.skipIf(!nest)("Nest on fastify names its spans by route", async () => {
   const { spans } = await run("nest-fastify.cjs", [nest!]);

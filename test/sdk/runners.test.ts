@@ -14,23 +14,66 @@ const web = [`${apps}/web/main.cjs`, `${apps}/web/main.mjs`];
 const typed = [`${apps}/typed/main.cts`, `${apps}/typed/main.mts`];
 const node = process.execPath;
 
-describe.each([22, 26])("Node %i", (major) => {
-  const other = nodeOf(major);
+const readable = [`--allow-fs-read=${root}`, `--allow-fs-read=${join(root, "node_modules")}/`];
+const permission = [...readable, "--no-warnings", "--permission"];
 
-  test.skipIf(!other).each(web)("observes %s", async (file) => {
-    await expectWebAppIsObserved([other ?? "", file]);
+describe.each([22, 24, 26])("Node %i", (major) => {
+  const given = nodeOf(major);
+  const other = given ?? "";
+
+  test.skipIf(!given).each(web)("observes %s", async (file) => {
+    await expectWebAppIsObserved([other, file]);
   });
 
-  test.skipIf(!other).each([
+  test.skipIf(!given).each([
     ["natural", { code: 4, signal: null }],
     ["exit", { code: 3, signal: null }],
     ["throw", { code: 1, signal: null }],
+    ["reject", { code: 1, signal: null }],
     ["sigterm", { code: null, signal: "SIGTERM" }],
   ])("keeps the last span at %s", async (ending, expected) => {
-    const app = await launch([other ?? "", join(apps, "exit/main.cjs"), ending]);
-    expect(await app.ended).toEqual(expected);
+    for (const file of ["main.cjs", "main.mjs"]) {
+      const app = await launch([other, join(apps, "exit", file), ending]);
+      expect(await app.ended).toEqual(expected);
+      await app.collector.spans({ name: "last" });
+      await app.collector.logs({ body: "last words" });
+    }
+  });
+
+  test.skipIf(!given).each([
+    ["natural", "worker 0\n"],
+    ["exit", "worker 3\n"],
+  ])("a thread that ends by %s loses nothing", async (ending, told) => {
+    for (const file of ["main.cjs", "main.mjs"]) {
+      const app = await launch([other, join(apps, "threads", file), ending]);
+      expect(await app.ended).toEqual({ code: 0, signal: null });
+      expect(app.output).toEqual({ stdout: told, stderr: "" });
+      const found = await app.collector.spans({}, { count: 4 });
+      const instances = found.map(({ resource }) => resource["service.instance.id"]);
+      expect(new Set(instances).size).toBe(2);
+    }
+  });
+
+  // Express itself does not run with it.
+  test.skipIf(!given)("--frozen-intrinsics", async () => {
+    const frozen = [other, "--frozen-intrinsics"];
+    const app = await launch([...frozen, join(apps, "plain/main.cjs")]);
+    await fetch(await app.url());
+    await app.collector.spans({ kind: "server", name: "GET" });
+    const ended = await launch([...frozen, join(apps, "exit/main.mjs"), "exit"]);
+    expect(await ended.ended).toEqual({ code: 3, signal: null });
+    await ended.collector.spans({ name: "last" });
+    expect(app.output.stderr + ended.output.stderr).not.toContain("sonde");
+  });
+
+  test.skipIf(!given)("--permission with what is needed: all is as ever", async () => {
+    const net = major >= 25 ? ["--allow-net"] : [];
+    const options = [...permission, ...realModules(), ...net, "--allow-child-process"];
+    for (const file of web) await expectWebAppIsObserved([other, ...options, file]);
+    const app = await launch([other, ...options, join(apps, "exit/main.cjs"), "exit"]);
+    expect(await app.ended).toEqual({ code: 3, signal: null });
+    expect(app.output).toEqual({ stdout: "exit 3\n", stderr: "" });
     await app.collector.spans({ name: "last" });
-    await app.collector.logs({ body: "last words" });
   });
 });
 
@@ -75,35 +118,9 @@ describe("options of Node", () => {
   test.each(["--enable-source-maps", "--disable-proto=throw"])("%s", async (option) => {
     for (const file of web) await expectWebAppIsObserved([node, option, file]);
   });
-
-  // Express itself does not run with it.
-  test("--frozen-intrinsics", async () => {
-    const app = await launch([node, "--frozen-intrinsics", join(apps, "plain/main.cjs")]);
-    await fetch(await app.url());
-    await app.collector.spans({ kind: "server", name: "GET" });
-    const ended = await launch([node, "--frozen-intrinsics", join(apps, "exit/main.mjs"), "exit"]);
-    expect(await ended.ended).toEqual({ code: 3, signal: null });
-    await ended.collector.spans({ name: "last" });
-    expect(app.output.stderr + ended.output.stderr).not.toContain("sonde");
-  });
 });
 
 describe("--permission", () => {
-  const readable = [`--allow-fs-read=${root}`, `--allow-fs-read=${join(root, "node_modules")}/`];
-  const permission = [...readable, "--no-warnings", "--permission"];
-
-  test.each([24, 26])("with what is needed all is as ever, on Node %i", async (major) => {
-    const net = major >= 25 ? ["--allow-net"] : [];
-    const given = nodeOf(major);
-    if (given === undefined) return;
-    const options = [...permission, ...realModules(), ...net, "--allow-child-process"];
-    for (const file of web) await expectWebAppIsObserved([given, ...options, file]);
-    const app = await launch([given, ...options, join(apps, "exit/main.cjs"), "exit"]);
-    expect(await app.ended).toEqual({ code: 3, signal: null });
-    expect(app.output).toEqual({ stdout: "exit 3\n", stderr: "" });
-    await app.collector.spans({ name: "last" });
-  });
-
   test("without child processes only the last words at process.exit() are lost, and told of", async () => {
     const options = [...permission, ...realModules()];
     const app = await launch([node, ...options, join(apps, "exit/main.cjs"), "exit"]);

@@ -37,6 +37,8 @@ test.each([
   ["update only t set a = 'from x'", "UPDATE", "t"],
   ["begin", "BEGIN", undefined],
   ["", "SQL", undefined],
+  ['create table if not exists "s"."items" (id int)', "CREATE", "s.items"],
+  ["DROP TABLE IF EXISTS items", "DROP", "items"],
 ])("%s does %s to %s", (sql, operation, collection) => {
   expect(operationOf(sql)).toEqual({ operation, ...(collection ? { collection } : {}) });
 });

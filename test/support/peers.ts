@@ -18,6 +18,7 @@ export type PeerName =
   | "elasticsearch"
   | "go"
   | "jaeger"
+  | "kafka"
   | "loki"
   | "opensearch"
   | "otelcol"

@@ -1,0 +1,67 @@
+// Each library against a real server, whose address is given; knows nothing of OpenTelemetry.
+module.exports = {
+  async kafkajs({ Kafka, logLevel }, address, topic) {
+    const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic }] });
+    await admin.disconnect();
+    const consumer = kafka.consumer({ groupId: topic });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    const seen = [];
+    const all = new Promise((resolve) => {
+      const eachMessage = async ({ message }) => {
+        seen.push(`${message.key}=${message.value}`);
+        if (seen.length === 3) resolve();
+      };
+      void consumer.run({ eachMessage });
+    });
+    const producer = kafka.producer();
+    await producer.connect();
+    await producer.send({ topic, messages: [{ key: "1", value: "secret" }] });
+    const batch = ["2", "3"].map((key) => ({ key, value: "secret" }));
+    await producer.sendBatch({ topicMessages: [{ topic, messages: batch }] });
+    await all;
+    await producer.disconnect();
+    await consumer.disconnect();
+    process.stdout.write(`${seen.toSorted((one, other) => one.localeCompare(other)).join(" ")}\n`);
+  },
+  async mysql2(mysql, address) {
+    const [host, port] = address.split(":");
+    const connection = mysql.createConnection({ host, port: Number(port), user: "root" });
+    const query = (...args) =>
+      new Promise((resolve) => connection.query(...args, (error, rows) => resolve(error ?? rows)));
+    await query("SELECT ? AS answer", ["secret"]);
+    await query("SELECT 'secret' AS literal, 12345 AS number");
+    const error = await query("SELECT * FROM test.no_such_table");
+    const [row] = await query({ sql: "SELECT 1 AS one" });
+    await new Promise((resolve) => connection.end(resolve));
+    process.stdout.write(`${error.code} ${row.one}\n`);
+  },
+  async memcached(Memcached, address) {
+    const client = new Memcached(address);
+    const call = (method, ...args) =>
+      new Promise((resolve) => client[method](...args, (error, data) => resolve(error ?? data)));
+    await call("set", "greeting", "secret", 10);
+    const got = await call("get", "greeting");
+    client.end();
+    process.stdout.write(`${got}\n`);
+  },
+  async amqplib(amqp, address) {
+    const connection = await amqp.connect(`amqp://guest:guest@${address}`);
+    const channel = await connection.createChannel();
+    await channel.assertQueue("orders");
+    const got = new Promise((resolve) => {
+      void channel.consume("orders", (message) => {
+        channel.ack(message);
+        resolve(String(message.content));
+      });
+    });
+    channel.sendToQueue("orders", Buffer.from("secret"));
+    const text = await got;
+    await channel.close();
+    await connection.close();
+    process.stdout.write(`${text}\n`);
+  },
+};
