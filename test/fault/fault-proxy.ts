@@ -29,8 +29,6 @@ export interface FaultProxy {
   readonly url: string;
   /** How often each fault was met. */
   readonly met: ReadonlyMap<string, number>;
-  /** No more faults. */
-  calm(): void;
   close(): Promise<void>;
 }
 
@@ -58,10 +56,9 @@ interface Answer {
 }
 
 export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy> {
-  const { target, random, isDelivery, thinOut } = options;
+  const { target, random, percent, isDelivery, thinOut } = options;
   const agent = new Agent({ keepAlive: true });
   const met = new Map<string, number>();
-  let { percent } = options;
 
   const choose = (path: string): (typeof faults)[number] | "none" => {
     if (!isDelivery(path) || random.below(100) >= percent) return "none";
@@ -135,9 +132,6 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
   return {
     url: `http://127.0.0.1:${port}`,
     met,
-    calm: () => {
-      percent = 0;
-    },
     close: () =>
       new Promise((resolve) => {
         agent.destroy();

@@ -101,7 +101,7 @@ async function prepare(store: Store, { seed, percent }: StoreOptions): Promise<P
   const proxy = await startFaultProxy({ target: store.url, random, percent, isDelivery, ...more });
   const settings = { ...store.settings, type: store.type, url: proxy.url, timeout_ms: 10_000 };
   writeFileSync(join(target, "sonde.yaml"), JSON.stringify({ outputs: { store: settings } }));
-  return { target, proxy, run: new Run(store, target, proxy) };
+  return { target, proxy, run: new Run(store, target) };
 }
 
 type Verdict = Omit<StoreReport, "rejected" | "faults" | "mayBeCountedTwice" | "seconds">;
@@ -109,7 +109,6 @@ type Verdict = Omit<StoreReport, "rejected" | "faults" | "mayBeCountedTwice" | "
 class Run {
   readonly #store: Store;
   readonly #folder: string;
-  readonly #proxy: FaultProxy;
   readonly #template = new Template();
   /** Numbers of requests. */
   readonly #acknowledged = new Set<number>();
@@ -117,10 +116,9 @@ class Run {
   #killedAmid = 0;
   #collector: CollectorProcess | undefined;
 
-  constructor(store: Store, folder: string, proxy: FaultProxy) {
+  constructor(store: Store, folder: string) {
     this.#store = store;
     this.#folder = folder;
-    this.#proxy = proxy;
   }
 
   /** Until so many records are acknowledged in all; a request without an answer is not sent again. */
@@ -157,7 +155,6 @@ class Run {
 
   /** Gives the number of records that the store refused. */
   async drain(): Promise<number> {
-    this.#proxy.calm();
     const collector = await this.#running();
     const isDrained = async (): Promise<boolean> =>
       (await collector.metric("sonde_output_waiting_items", { output: "store" })) === 0;

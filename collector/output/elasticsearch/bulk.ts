@@ -6,6 +6,7 @@ import { Leaves } from "../../wire/leaves.ts";
 import type { Delivery, Outcome, RejectedItem } from "../output.ts";
 import type { Rejected } from "./answer.ts";
 import type { Destinations } from "./destinations.ts";
+import type { FieldNames } from "./field-names.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { LogDocuments } from "./log-documents.ts";
 
@@ -31,8 +32,8 @@ export class Bulk {
   readonly #ids: number[] = [];
   readonly #destinations = new Set<string>();
 
-  constructor(destinations: Destinations, logId: string) {
-    this.#documents = new LogDocuments(this.#json, destinations, logId);
+  constructor(destinations: Destinations, names: FieldNames, logId: string) {
+    this.#documents = new LogDocuments(this.#json, { destinations, names, logId });
   }
 
   get records(): number {

@@ -30,15 +30,22 @@ export interface Destinations {
 }
 
 export function destinationsOf(settings: Settings): Destinations {
-  return settings.index === "data-stream" ? new DataStreams() : new Indexes(settings);
+  const { index, fields } = settings;
+  return index === "data-stream" ? new DataStreams(fields) : new Indexes(settings);
 }
 
-/** `logs-<dataset>.otel-<namespace>` */
+/** `logs-<dataset>.otel-<namespace>`, or with `.ecs`. */
 class DataStreams implements Destinations {
   readonly areNamedByAttributes = true;
   readonly mayKeepTwice = true;
-  readonly #default = dataStream("generic", "default");
+  readonly #default: Destination;
   readonly #others = new Map<string, Destination>();
+  readonly #suffix: Settings["fields"];
+
+  constructor(suffix: Settings["fields"]) {
+    this.#suffix = suffix;
+    this.#default = dataStream("generic", "default", suffix);
+  }
 
   of({ dataset, namespace }: Origin): Destination {
     if (dataset === undefined && namespace === undefined) return this.#default;
@@ -48,7 +55,7 @@ class DataStreams implements Destinations {
     // The names come from outside, and each data stream costs the server an index.
     if (this.#others.size >= mostDataStreams) return this.#default;
     const [part, space] = key.split("-");
-    const made = dataStream(part!, space!);
+    const made = dataStream(part!, space!, this.#suffix);
     this.#others.set(key, made);
     return made;
   }
@@ -66,9 +73,9 @@ function sanitise(part: string | undefined, otherwise: string): string {
     .replaceAll(/[^a-z0-9._]/g, "_");
 }
 
-function dataStream(dataset: string, namespace: string): Destination {
-  const fields = { type: "logs", dataset: `${dataset}.otel`, namespace };
-  const name = `logs-${dataset}.otel-${namespace}`;
+function dataStream(dataset: string, namespace: string, suffix: string): Destination {
+  const fields = { type: "logs", dataset: `${dataset}.${suffix}`, namespace };
+  const name = `logs-${dataset}.${suffix}-${namespace}`;
   return {
     name,
     action: actionFor(name),

@@ -8,6 +8,7 @@ import { type ItemVerdict, judge, type Retry, type Verdict, wantedOfAnswer } fro
 import { Bulk, Progress, Remaining } from "./bulk.ts";
 import { type Answer, Client, type NoAnswer } from "./client.ts";
 import { type Destinations, destinationsOf } from "./destinations.ts";
+import { fieldNames } from "./field-names.ts";
 import { addressesOf, type Settings } from "./settings.ts";
 import { settleStored } from "./stored.ts";
 import { installTemplate } from "./template.ts";
@@ -65,7 +66,7 @@ class Elasticsearch implements Output {
   async #attempt(delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<Outcome> {
     const installing = await this.#install(signal);
     if (installing) return installing;
-    const bulk = this.#spare ?? new Bulk(this.#destinations, this.#context.logId);
+    const bulk = this.#spare ?? this.#newBulk();
     this.#spare = undefined;
     try {
       if (progress.isUncertain) {
@@ -87,6 +88,11 @@ class Elasticsearch implements Output {
       this.#spare = bulk;
     }
     return progress.outcome();
+  }
+
+  #newBulk(): Bulk {
+    const names = fieldNames[this.#settings.fields];
+    return new Bulk(this.#destinations, names, this.#context.logId);
   }
 
   async #install(signal: AbortSignal): Promise<Retry | undefined> {

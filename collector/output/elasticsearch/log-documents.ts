@@ -5,12 +5,19 @@
 // answers with 409, so nothing is stored twice; what a rollover changes about that is in stored.ts.
 
 import type { Entry } from "../../log/log.ts";
-import { Cursor } from "../../wire/cursor.ts";
+import { Cursor, textOf } from "../../wire/cursor.ts";
 import type { Leaves, Range } from "../../wire/leaves.ts";
 import type { Destination, Destinations } from "./destinations.ts";
+import type { FieldNames } from "./field-names.ts";
 import { Instant } from "./instant.ts";
 import type { JsonWriter } from "./json-writer.ts";
 import { ValueWriter } from "./value-writer.ts";
+
+export interface LogDocumentsOptions {
+  readonly destinations: Destinations;
+  readonly names: FieldNames;
+  readonly logId: string;
+}
 
 /** Where a record goes, and where its id stands in what was written. */
 export interface Written {
@@ -22,6 +29,7 @@ export class LogDocuments {
   readonly #json: JsonWriter;
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
+  readonly #names: Names;
   readonly #idStart: Uint8Array;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
@@ -32,8 +40,9 @@ export class LogDocuments {
   #scope = noGroup;
   #scopeNumber = -1;
 
-  constructor(json: JsonWriter, destinations: Destinations, logId: string) {
+  constructor(json: JsonWriter, { destinations, names, logId }: LogDocumentsOptions) {
     this.#json = json;
+    this.#names = namesOf(names);
     this.#values = new ValueWriter(json);
     this.#destinations = destinations;
     this.#idStart = idStart(logId);
@@ -60,11 +69,24 @@ export class LogDocuments {
     json.ascii('}}\n{"@timestamp":');
     record.timestamp.write(json);
     this.#writeFields(leaves.bytes);
+    this.#writeNamed();
     json.raw(this.#scope.json);
     json.raw(this.#resource.json);
     json.raw(fields);
     json.ascii("}\n");
     return written;
+  }
+
+  /** What has a field of its own, of which the record's own word counts. */
+  #writeNamed(): void {
+    const { fields } = this.#record;
+    const groups = [this.#scope.fields, this.#resource.fields];
+    for (const group of groups) {
+      for (const [name, text] of group) if (!fields.has(name)) fields.set(name, text);
+    }
+    for (const [name, text] of fields) {
+      this.#json.raw(Buffer.from(`,"${name}":${JSON.stringify(text)}`));
+    }
   }
 
   #destination(atMs: number): Destination {
@@ -91,25 +113,29 @@ export class LogDocuments {
   #writeFields(bytes: Uint8Array): void {
     const json = this.#json;
     const record = this.#record;
+    const names = this.#names;
     if (record.observed.isKnown) {
-      json.ascii(',"observed_timestamp":');
+      json.ascii(names.observed);
       record.observed.write(json);
     }
     if (record.severityNumber !== 0) {
-      json.ascii(',"severity_number":');
+      json.ascii(names.severityNumber);
       json.ascii(String(record.severityNumber));
     }
     if (record.severityText.end > record.severityText.start) {
-      this.#writeText(',"severity_text":', bytes, record.severityText);
+      this.#writeText(names.severityText, bytes, record.severityText);
     } else if (record.severityNumber >= 1 && record.severityNumber <= 24) {
-      json.ascii(`,"severity_text":"${severityName(record.severityNumber)}"`);
+      json.ascii(`${names.severityText}"${severityName(record.severityNumber)}"`);
     }
-    this.#writeId(',"trace_id":', bytes, record.traceId);
-    this.#writeId(',"span_id":', bytes, record.spanId);
-    this.#writeText(',"event_name":', bytes, record.eventName);
+    this.#writeId(names.traceId, bytes, record.traceId);
+    this.#writeId(names.spanId, bytes, record.spanId);
+    this.#writeText(names.eventName, bytes, record.eventName);
     // The two are mapped differently: an event's name tells the shape of its body.
     const isEvent = record.eventName.end > record.eventName.start;
-    this.#values.body(record.body.start, record.body.end, isEvent ? "structured" : "flattened");
+    const { start, end } = record.body;
+    const { message } = names.plain;
+    if (message !== undefined) this.#values.message(start, end, message);
+    else this.#values.body(start, end, isEvent ? "structured" : "flattened");
     if (!this.#values.isEmpty) {
       json.ascii(',"attributes":');
       this.#values.attributes();
@@ -154,7 +180,12 @@ export class LogDocuments {
   #readGroup(bytes: Uint8Array, range: Range, fields: GroupFields): Group {
     const json = this.#json;
     const start = json.length;
-    const group: Group = { json: nothing, dataset: undefined, namespace: undefined };
+    const group: Group = {
+      json: nothing,
+      dataset: undefined,
+      namespace: undefined,
+      fields: new Map(),
+    };
     this.#values.over(bytes);
     json.ascii(`,"${fields.name}":`);
     let separator = "{";
@@ -167,6 +198,10 @@ export class LogDocuments {
     }
     for (const [name, text] of texts) {
       if (text.start === text.end) continue;
+      const { scopeName } = this.#names.plain;
+      if (name === "name" && scopeName !== undefined) {
+        group.fields.set(scopeName, textOf(bytes, text.start, text.end));
+      }
       this.#writeText(`${separator}"${name}":`, bytes, text);
       separator = ",";
     }
@@ -185,6 +220,16 @@ export class LogDocuments {
   #collect(cursor: Cursor, named: Named): void {
     const values = this.#values;
     values.collect(cursor.start, cursor.end);
+    const { ofAttributes } = this.#names.plain;
+    if (ofAttributes.size > 0) {
+      const name = values.lastName();
+      const field = ofAttributes.get(name);
+      const text = field === undefined ? undefined : values.takeText(name);
+      if (field !== undefined && text !== undefined) {
+        named.fields.set(field, text);
+        return;
+      }
+    }
     if (!this.#destinations.areNamedByAttributes) return;
     named.dataset = values.takeText("data_stream.dataset") ?? named.dataset;
     named.namespace = values.takeText("data_stream.namespace") ?? named.namespace;
@@ -195,6 +240,8 @@ export class LogDocuments {
 interface Named {
   dataset: string | undefined;
   namespace: string | undefined;
+  /** Texts that stand in fields of their own, by the names of these. */
+  readonly fields: Map<string, string>;
 }
 
 /** A resource or a scope: its part of every document, `,"resource":{…}`. */
@@ -208,7 +255,37 @@ function idStart(logId: string): Uint8Array {
 }
 
 const nothing = new Uint8Array();
-const noGroup: Group = { json: nothing, dataset: undefined, namespace: undefined };
+const noGroup: Group = {
+  json: nothing,
+  dataset: undefined,
+  namespace: undefined,
+  fields: new Map(),
+};
+
+/** Ready to be written: `,"trace_id":` */
+interface Names {
+  readonly plain: FieldNames;
+  readonly observed: string;
+  readonly severityNumber: string;
+  readonly severityText: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly eventName: string;
+}
+
+const before = (name: string): string => `,"${name}":`;
+
+function namesOf(plain: FieldNames): Names {
+  return {
+    plain,
+    observed: before(plain.observed),
+    severityNumber: before(plain.severityNumber),
+    severityText: before(plain.severityText),
+    traceId: before(plain.traceId),
+    spanId: before(plain.spanId),
+    eventName: before(plain.eventName),
+  };
+}
 
 interface GroupFields {
   readonly name: string;
@@ -235,6 +312,7 @@ class LogRecord implements Named {
   readonly spanId: Range = { start: 0, end: 0 };
   readonly eventName: Range = { start: 0, end: 0 };
   readonly body: Range = { start: 0, end: 0 };
+  readonly fields = new Map<string, string>();
   dataset: string | undefined;
   namespace: string | undefined;
 
@@ -247,6 +325,7 @@ class LogRecord implements Named {
     clear(this.eventName);
     clear(this.body);
     this.dataset = this.namespace = undefined;
+    this.fields.clear();
   }
 
   take(cursor: Cursor): void {

@@ -29,6 +29,8 @@ export const settings = z
     compression: z.enum(["none", "gzip"]).default("none"),
     /** A name may have %Y %m %d %H, which are filled from the time of the event in UTC. */
     index: z.string().superRefine(refineBy(problemOfIndex)).default("data-stream"),
+    /** What a document's fields are called: as in OpenTelemetry's data streams, or by Elastic's Common Schema. */
+    fields: z.enum(["otel", "ecs"]).default("otel"),
     /** An event older than that when it comes goes by the time it was observed, or when it came. */
     index_days_behind: days.default(30),
     /** And so does one that is further in the future. */

@@ -11,6 +11,7 @@ import {
   isPassing,
   type Made,
 } from "./lifecycle.ts";
+import { fieldNames } from "./field-names.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -64,6 +65,7 @@ async function prepareRetention(
   if (retention === undefined) return undefined;
   const asking = { client, signal };
   if (index !== "data-stream") return ensureIlmPolicy(nameFor(settings), retention, asking);
+  if (settings.fields === "ecs") return { kind: "there" };
   const made = await ensureOwnLifecycle(retention, asking);
   if (made.kind === "refused") refused(`retention: ${made.detail}`);
   return made.kind === "retry" ? made : { kind: "there" };
@@ -88,10 +90,9 @@ async function finishRetention(
   return made.kind === "retry" ? made : undefined;
 }
 
-function nameFor({ index }: Settings): string {
-  return index === "data-stream"
-    ? "sonde-logs"
-    : `sonde-${index.replaceAll("%", "").toLowerCase()}`;
+function nameFor({ index, fields }: Settings): string {
+  if (index === "data-stream") return fields === "ecs" ? "sonde-logs-ecs" : "sonde-logs";
+  return `sonde-${index.replaceAll("%", "").toLowerCase()}`;
 }
 
 interface Candidate {
@@ -131,8 +132,8 @@ interface Lifecycle {
 }
 
 /** Of the indices or data streams that it is for. */
-function patternOf({ index }: Settings): string {
-  if (index === "data-stream") return "logs-*.otel-*";
+function patternOf({ index, fields }: Settings): string {
+  if (index === "data-stream") return `logs-*.${fields}-*`;
   return index.replaceAll("%Y", "2*").replaceAll(/%[mdH]/g, "*");
 }
 
@@ -145,12 +146,12 @@ function template(
   return {
     index_patterns: [patternOf(settings)],
     // Above 100, the general template for logs-*-*, and below 120, the server's own for these streams.
-    // Two templates of one priority must not fit the same name, hence the other number.
-    priority: isDataStream ? 110 : 111,
+    // Two templates of one priority must not fit the same name, hence the other numbers.
+    priority: isDataStream ? (settings.fields === "ecs" ? 112 : 110) : 111,
     ...(isDataStream ? { data_stream: {} } : {}),
     template: {
       settings: index,
-      mappings: mappings(types),
+      mappings: settings.fields === "ecs" ? ecsMappings(types) : mappings(types),
       ...(ofStream ? { lifecycle: ofStream } : {}),
     },
     _meta: { description: "Logs from OpenTelemetry, sent by sonde" },
@@ -218,6 +219,36 @@ function mappings(types: Types): object {
       log: { properties: { level: alias("severity_text") } },
       message: alias("body.text"),
       ...types.aliases,
+    },
+  };
+}
+
+/** Fields of the Common Schema are there by their names; nothing needs an alias. */
+function ecsMappings(types: Types): object {
+  const { attributes: own, resourceAttributes: _, dynamicTemplates } = types;
+  const { ecs } = fieldNames;
+  const names = [
+    ...ecs.ofAttributes.values(),
+    ecs.severityText,
+    ecs.traceId,
+    ecs.spanId,
+    ecs.eventName,
+    "log.logger",
+  ];
+  return {
+    dynamic: false,
+    date_detection: false,
+    dynamic_templates: dynamicTemplates,
+    properties: {
+      ...Object.fromEntries(names.map((name) => [name, keyword])),
+      "@timestamp": { type: "date_nanos" },
+      [ecs.observed]: { type: "date_nanos" },
+      [ecs.severityNumber]: { type: "long" },
+      message: { type: "text" },
+      attributes: own,
+      resource: { properties: { attributes: own } },
+      scope: { properties: { name: keyword, version: keyword, attributes: own } },
+      data_stream: { properties: { type: keyword, dataset: keyword, namespace: keyword } },
     },
   };
 }

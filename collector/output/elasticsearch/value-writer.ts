@@ -84,6 +84,27 @@ export class ValueWriter {
     return cursor.text();
   }
 
+  /** The name of what was collected last. */
+  lastName(): string {
+    return textOf(this.#bytes, this.#pairs[this.#top - 4]!, this.#pairs[this.#top - 3]!);
+  }
+
+  /** The body as one text, whatever it is; nothing for an empty one. */
+  message(start: number, end: number, name: string): void {
+    const json = this.#json;
+    const cursor = this.#enter(start, end);
+    const is = lastOf(cursor);
+    if (is !== kind.none) {
+      json.ascii(`,"${name}":`);
+      const from = json.length;
+      if (is === kind.map || is === kind.array) {
+        this.#container(is, cursor, 2);
+        json.quoteSince(from);
+      } else this.#text(cursor);
+    }
+    this.#leave();
+  }
+
   /** An object of everything collected. */
   attributes(): void {
     this.#object(0, 1, true);

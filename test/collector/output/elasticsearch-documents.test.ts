@@ -210,7 +210,7 @@ describe("the place of a document", () => {
   test("is the index of the event's day in UTC", () => {
     const midnight = Date.parse("2026-01-10T00:00:00Z");
     const records = [midnight - 1, midnight].map((ms) => ({ timeUnixNano: nano(ms) }));
-    const lines = linesOf(request(...records), "logs-%Y.%m.%d-%H");
+    const lines = linesOf(request(...records), { index: "logs-%Y.%m.%d-%H" });
     expect(lines.map(({ action }) => action.create._index)).toEqual([
       "logs-2026.01.09-23",
       "logs-2026.01.10-00",
@@ -227,7 +227,7 @@ describe("the place of a document", () => {
       { timeUnixNano: "1", observedTimeUnixNano: nano(came - 2 * dayMs) },
       { timeUnixNano: "1", observedTimeUnixNano: "1" },
     ];
-    const lines = linesOf(request(...records), "logs-%Y.%m.%d");
+    const lines = linesOf(request(...records), { index: "logs-%Y.%m.%d" });
     expect(lines.map(({ action }) => action.create._index)).toEqual([
       "logs-2025.12.21",
       "logs-2026.01.20",
@@ -244,3 +244,72 @@ const list = (...values: AnyValue[]): AnyValue => ({ arrayValue: { values } });
 
 const named = (dataset: string): KeyValue[] =>
   attributes({ "data_stream.dataset": dataset, "data_stream.type": "logs", kept: 1 });
+
+describe("by the Elastic Common Schema a document", () => {
+  const ecs = { fields: "ecs" } as const;
+  const resource = {
+    attributes: attributes({ "service.name": "shop", "k8s.pod.name": "a", region: "north" }),
+  };
+
+  test("has known attributes in the fields that are for them, and all others where they were", () => {
+    const [line] = linesOf(
+      request(
+        {
+          timeUnixNano: "1767323045123456789",
+          observedTimeUnixNano: "1767323046000000001",
+          severityNumber: 17,
+          severityText: "error",
+          body: { stringValue: "payment failed" },
+          attributes: attributes({ "exception.type": "Oops", "order.id": 7, "host.id": 1 }),
+          traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+          spanId: "00f067aa0ba902b7",
+          eventName: "payment",
+        },
+        { resource, scope: { name: "pino" } },
+      ),
+      ecs,
+    );
+    expect(line).toEqual({
+      action: { create: { _index: "logs-generic.ecs-default", _id: "log-1-40-0" } },
+      document: {
+        "@timestamp": "2026-01-02T03:04:05.123456789Z",
+        "event.created": "2026-01-02T03:04:06.000000001Z",
+        "event.severity": 17,
+        "log.level": "error",
+        "trace.id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "span.id": "00f067aa0ba902b7",
+        "event.action": "payment",
+        message: "payment failed",
+        attributes: { "order.id": 7, "host.id": 1 },
+        "error.type": "Oops",
+        "log.logger": "pino",
+        "service.name": "shop",
+        "kubernetes.pod.name": "a",
+        scope: { name: "pino" },
+        resource: { attributes: { region: "north" } },
+        data_stream: { type: "logs", dataset: "generic.ecs", namespace: "default" },
+      },
+    });
+  });
+
+  test("has each name once, of which the record's own word counts", () => {
+    const own = attributes({ "service.name": "one" }).concat(attributes({ "service.name": "two" }));
+    const text = textOf(request({ attributes: own }, {}, { resource }), ecs);
+    expect(text.match(/"service\.name":"[a-z]+"/g)).toEqual([
+      '"service.name":"two"',
+      '"service.name":"shop"',
+    ]);
+  });
+
+  test("has a message that is one text, whatever the body is", () => {
+    const bodies: AnyValue[] = [
+      { kvlistValue: { values: attributes({ a: 'x"y' }) } },
+      anyValue(["a", 1]),
+      { intValue: "-5" },
+      {},
+    ];
+    const lines = linesOf(request(...bodies.map((body) => ({ body }))), ecs);
+    const messages = lines.map(({ document }) => document["message"]);
+    expect(messages).toEqual([String.raw`{"a":"x\"y"}`, '["a",1]', "-5", undefined]);
+  });
+});

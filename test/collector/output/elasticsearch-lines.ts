@@ -2,6 +2,7 @@
 
 import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
 import { destinationsOf } from "../../../collector/output/elasticsearch/destinations.ts";
+import { fieldNames } from "../../../collector/output/elasticsearch/field-names.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import {
   encodeRequest,
@@ -16,6 +17,8 @@ export const came = Date.parse("2026-01-20T12:34:56.789Z");
 
 export const nano = (ms: number): string => String(BigInt(ms) * 1_000_000n);
 
+/** Settings. */
+type Given = { readonly index?: string; readonly fields?: "ecs" };
 type Group = { readonly resource?: Resource; readonly scope?: Scope };
 
 /** Records, of which the last may be the group that they stand in. */
@@ -28,14 +31,14 @@ export function request(...given: (LogRecord | Group)[]): Request {
   return { resourceLogs: [{ ...(resource ? { resource } : {}), scopeLogs }] };
 }
 
-export function textOf(request: Request, index = "data-stream"): string {
+export function textOf(request: Request, given: Given = {}): string {
   const bytes = encodeRequest("logs", request);
   const items = 10_000;
   const batch = { signal: "logs", bytes, items } as const;
   const entries = [{ position: 40, batch, atMs: came }];
   const delivery = { signal: "logs", entries, items, bytes: bytes.length } as const;
-  const parsed = settings.parse({ url: "http://localhost:9200", index });
-  const bulk = new Bulk(destinationsOf(parsed), "log-1");
+  const parsed = settings.parse({ url: "http://localhost:9200", ...given });
+  const bulk = new Bulk(destinationsOf(parsed), fieldNames[parsed.fields], "log-1");
   bulk.load(new Remaining(delivery, new Progress(delivery)), Number.MAX_SAFE_INTEGER);
   return Buffer.from(bulk.body(0, bulk.records)).toString();
 }
@@ -45,8 +48,8 @@ export interface Line {
   readonly document: Record<string, unknown>;
 }
 
-export function linesOf(request: Request, index?: string): Line[] {
-  const lines = textOf(request, index).trimEnd().split("\n");
+export function linesOf(request: Request, given?: Given): Line[] {
+  const lines = textOf(request, given).trimEnd().split("\n");
   return lines.flatMap((line, at) =>
     at % 2 === 0 ? [{ action: JSON.parse(line), document: JSON.parse(lines[at + 1]!) }] : [],
   );

@@ -103,6 +103,30 @@ function onServer(name: "elasticsearch" | "opensearch"): void {
     expect(await find("find", "resource.attributes.service.name:shop")).toHaveLength(2);
   });
 
+  test("finds it by the names of the Common Schema, where it is told to use these", async () => {
+    const opened = await openOutput(peer.url, { fields: "ecs" }, { logId: run });
+    const record = {
+      severityText: "ERROR",
+      body: anyValue("payment failed"),
+      traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+      attributes: attributes({ "exception.type": "Oops", a: 1, "a.b": 2 }),
+    };
+    const delivery = deliveryOf([batchOf("ecs", record, { body: anyValue("other") })], 150);
+    expect(await opened.deliver(delivery, never)).toEqual({ kind: "delivered" });
+    const stream = `logs-${run}ecs.ecs-default`;
+    await call(`${stream}/_refresh`, "POST");
+    for (const query of [
+      "trace.id:4bf92f3577b34da6a3ce929d0e0e4736",
+      "log.level:ERROR",
+      "message:failed",
+      "error.type:Oops AND service.name:shop",
+    ]) {
+      const search = new URLSearchParams({ q: query });
+      expect(await call(`${stream}/_count?${String(search)}`), query).toMatchObject({ count: 1 });
+    }
+    await opened.close();
+  });
+
   test("keeps one document of what is delivered twice", async () => {
     const batches = [batchOf("twice", { body: anyValue("a") }, { body: anyValue("b") })];
     await output.deliver(deliveryOf(batches, 200), never);
