@@ -59,10 +59,14 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
   const { target, random, percent, isDelivery, thinOut } = options;
   const agent = new Agent({ keepAlive: true });
   const met = new Map<string, number>();
+  let deliveries = 0;
 
   const choose = (path: string): (typeof faults)[number] | "none" => {
-    if (!isDelivery(path) || random.below(100) >= percent) return "none";
-    const fault = faults[random.below(faults.length)]!;
+    if (!isDelivery(path)) return "none";
+    // The third delivery meets the first fault and so on, so that a short run meets them, too.
+    const inTurn = faults[++deliveries / 3 - 1];
+    if (!inTurn && random.below(100) >= percent) return "none";
+    const fault = inTurn ?? faults[random.below(faults.length)]!;
     if (fault === "records refused" && !thinOut) return "none";
     met.set(fault, (met.get(fault) ?? 0) + 1);
     return fault;

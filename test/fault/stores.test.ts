@@ -16,7 +16,7 @@ for (const name of storeNames) {
       const store = await startStore(name);
       try {
         const seed = Date.now() % 1_000_000;
-        const options = { records, kills, seed, percent: records < 100_000 ? 50 : 25 };
+        const options = { records, kills, seed, percent: records < 100_000 ? 12 : 25 };
         const report = await storeRounds(store, options);
         process.stdout.write(`${inWords(name, report)}; seed ${seed}\n`);
         expect(problemsOf(report, options)).toEqual([]);
