@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { countReporter } from "./test/support/count-reporter.ts";
 
@@ -6,6 +7,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     reporters: ["default", countReporter],
+    // Most of what takes long waits for processes: two at a time, also where there are but two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // Generous, since nothing is measured by them: a machine that is shared may be ten times as slow.
     testTimeout: 120_000,
     hookTimeout: 300_000,

@@ -36,6 +36,9 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
+/** Not asked for where CI is set, since to build it takes as long as a good part of all tests. */
+const apart: ReadonlySet<PeerName> = new Set<PeerName>(["prometheus3"]);
+
 /** For `describe.skipIf(isAbsent("jaeger"))`. */
 export function isAbsent(...names: PeerName[]): boolean {
   const missing = names.filter((name) => !process.env[variable(name)] && !installed().has(name));
@@ -52,7 +55,7 @@ function isMissing(names: readonly PeerName[], otherwise: string): boolean {
   if (names.length === 0) return false;
   const list = names.join(", ");
   const what = `${list} cannot be had: ${otherwise}install with ../shared/peers/peers install`;
-  if (process.env["CI"]) throw new Error(what);
+  if (process.env["CI"] && names.some((name) => !apart.has(name))) throw new Error(what);
   process.stderr.write(`\n  SKIPPED: ${what}\n\n`);
   return true;
 }
