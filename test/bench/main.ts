@@ -8,7 +8,7 @@ import { type Case, cases, shortened } from "./cases.ts";
 import { cores } from "./cores.ts";
 import { compare, type Entry } from "./compare.ts";
 import { report } from "./report.ts";
-import { build } from "./sonde.ts";
+import { build } from "../support/build.ts";
 import { stepSubjects } from "./steps.ts";
 import { otelcol, sonde, sondeToElasticsearch, type Subject } from "./subjects.ts";
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { cleanEnv } from "../support/collector-process.ts";
-import { build } from "./sonde.ts";
+import { build } from "../support/build.ts";
 
 const starts = 21;
 

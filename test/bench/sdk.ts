@@ -23,7 +23,7 @@ import {
 } from "./sdk-measure.ts";
 import { profile } from "./sdk-profile.ts";
 import { profileReport, report, type Series } from "./sdk-report.ts";
-import { build } from "./sonde.ts";
+import { build } from "../support/build.ts";
 
 const usage = `npm run bench:sdk -- [options]
 

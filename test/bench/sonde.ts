@@ -1,18 +1,13 @@
 // Ours as a subject: compiled as for publishing, and started as a user starts it.
 
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { cleanEnv } from "../support/collector-process.ts";
 import { until } from "../support/until.ts";
 import { cores } from "./cores.ts";
 import type { Running, StartOptions, Subject } from "./subjects.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface SondeOptions {
   readonly name: string;
@@ -71,25 +66,4 @@ async function start(
     await stop();
     throw error;
   }
-}
-
-/** Compiles it as for publishing, but into a folder of its own. */
-export async function build(): Promise<{ readonly main: string; readonly remove: () => void }> {
-  const folder = mkdtempSync(join(tmpdir(), "sonde-bench-build-"));
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  for (const name of ["node_modules", "package.json"]) {
-    symlinkSync(join(root, name), join(folder, name));
-  }
-  const tsc = join(root, "node_modules/.bin/tsc");
-  const dist = join(folder, "dist");
-  const main = join(dist, "collector/main.js");
-  const args = ["-p", join(root, "tsconfig.build.json"), "--outDir", dist];
-  const run = promisify(execFile);
-  await run(tsc, args).catch((error: Error & { readonly stdout?: string }) => {
-    if (existsSync(main)) return; // what types are wrong, `npm run check` says
-    remove();
-    throw new Error(`sonde does not compile: ${error.stdout || error.message}`, { cause: error });
-  });
-  await run(process.execPath, [join(root, "scripts/bundle.js"), dist]);
-  return { main, remove };
 }

@@ -3,9 +3,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build, type BuildOptions } from "esbuild";
+import { build as esbuild, type BuildOptions } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tree } from "../../sdk/testing/testing.ts";
+import { build, type Built } from "../support/build.ts";
 import { nodeOf, onDemand } from "../support/on-demand.ts";
 import { expectWebAppIsObserved, launch, root } from "./support/launch.ts";
 
@@ -102,7 +103,16 @@ describe("ts-node", () => {
     TS_NODE_COMPILER: join(modules, "typescript"),
     TS_NODE_SKIP_PROJECT: "true",
     TS_NODE_COMPILER_OPTIONS: '{"module":"nodenext","moduleResolution":"nodenext"}',
+    NODE_OPTIONS: "",
   };
+
+  // It leaves packages alone, which we are to an app; our source, as TypeScript, it would not.
+  let built: Built;
+  beforeAll(async () => {
+    built = await build();
+    env.NODE_OPTIONS = `--require "${built.register}"`;
+  });
+  afterAll(() => built.remove());
 
   test.skipIf(!folder)("as a command, CommonJS", async () => {
     await expectWebAppIsObserved([node, join(modules, "ts-node/dist/bin.js"), typed[0]!], { env });
@@ -176,7 +186,7 @@ describe("a bundle by esbuild", () => {
     const outfile = join(folder, `${Object.keys(options).join("")}app.${isModule ? "mjs" : "cjs"}`);
     const require =
       'import{createRequire as from}from"node:module";const require=from(import.meta.url);';
-    await build({
+    await esbuild({
       entryPoints: [file],
       bundle: true,
       platform: "node",
