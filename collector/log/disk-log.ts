@@ -67,7 +67,7 @@ export interface DiskLogOptions {
 }
 
 const defaultSegmentBytes = 64 << 20;
-const defaultTailBytes = 16 << 20;
+const defaultTailBytes = 12 << 20;
 const unreachedTailBytes = 2 << 20;
 
 export class DiskLog implements Log, Readable {
