@@ -226,34 +226,35 @@ export class Feed {
     flight.account = await this.#settle(flight.slice);
     if (!flight.account) this.#isOver = true;
     this.#changed();
+    await this.#commitSettled();
+  }
+
+  async #commitSettled(): Promise<void> {
     if (this.#isCommitting) return; // what is under way there takes this along
     this.#isCommitting = true;
     try {
-      await this.#commitSettled();
+      for (let count = this.#settled; count > 0; count = this.#settled) {
+        if (!(await this.#commitFirst(count))) {
+          this.#isOver = true;
+          break;
+        }
+        this.#flights.splice(0, count);
+        this.#changed();
+      }
     } finally {
+      // At once after the last look: what has its answers between the two, nobody would commit.
       this.#isCommitting = false;
     }
   }
 
-  async #commitSettled(): Promise<void> {
-    for (let count = this.#settled; count > 0; count = this.#settled) {
-      const flights = this.#flights.slice(0, count);
-      const accounts = flights.flatMap(({ account }) => account ?? []);
-      const upTo = flights.at(-1)!.slice.upTo; // there is one at least
-      // In the order of the log, so that letters without their commit are the last ones of the file.
-      const isDone =
-        (await this.#keep(accounts.flatMap(({ letters }) => letters))) &&
-        (await this.#commit(
-          upTo,
-          accounts.flatMap(({ lines }) => lines),
-        ));
-      if (!isDone) {
-        this.#isOver = true;
-        return;
-      }
-      this.#flights.splice(0, count);
-      this.#changed();
-    }
+  async #commitFirst(count: number): Promise<boolean> {
+    const flights = this.#flights.slice(0, count);
+    const accounts = flights.flatMap(({ account }) => account ?? []);
+    const upTo = flights.at(-1)!.slice.upTo; // there is one at least
+    // In the order of the log, so that letters without their commit are the last ones of the file.
+    if (!(await this.#keep(accounts.flatMap(({ letters }) => letters)))) return false;
+    const lines = accounts.flatMap((account) => account.lines);
+    return await this.#commit(upTo, lines);
   }
 
   /** How many at the front have their answers. */

@@ -86,6 +86,26 @@ test("dead letters are written in the order of the log, whatever the order of th
   feeding.expectBalance();
 });
 
+test("what has its answers at whatever moment a commit ends is committed, too", async () => {
+  const answers = new Answers();
+  await feeding.start(answers.ask, { ...four, maxInFlight: 2 });
+  const { reader } = feeding.feed;
+  const commit = reader.commit.bind(reader);
+  for (let moments = 0; moments < 24; moments++) {
+    const first = moments * 2;
+    reader.commit = async (upTo, memo) => {
+      reader.commit = commit;
+      await commit(upTo, memo);
+      answers.give(first + 1, delivered);
+      for (let moment = 0; moment < moments; moment++) await Promise.resolve();
+    };
+    await append(2);
+    await answers.areWaiting([first, first + 1]);
+    answers.give(first, delivered);
+    await until(`all is committed, ${moments} moments later`, () => waiting() === 0, 5_000);
+  }
+});
+
 test("one, if it says nothing", async () => {
   await append(3);
   const answers = new Answers();
