@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { countReporter } from "./test/support/count-reporter.ts";
+import { CrashTestsFirst } from "./test/support/crash-tests-first.ts";
 
 export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
@@ -9,6 +10,7 @@ export default defineConfig({
     reporters: ["default", countReporter],
     // Most of what takes long waits for processes: two at a time, also where there are but two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: CrashTestsFirst },
     // Generous, since nothing is measured by them: a machine that is shared may be ten times as slow.
     testTimeout: 120_000,
     hookTimeout: 300_000,
