@@ -35,12 +35,16 @@ export function refineBy(problemOf: (text: string) => string | undefined) {
 
 /** Of an HTTP server's address, to which paths are added; it may have a path and a user. */
 export function problemOfUrl(text: string, example: string): string | undefined {
+  const problem = problemOfWholeUrl(text, example);
+  if (problem) return problem;
+  return /[?#]/.test(text) ? "has a ? or #; the address ends with the path" : undefined;
+}
+
+/** Of one that is used as it is, and so may have a query. */
+export function problemOfWholeUrl(text: string, example: string): string | undefined {
   const url = URL.parse(text);
-  if (!url || !/^https?:\/\/[^/\s]/.test(text)) {
-    return `must be an http:// or https:// address such as ${example}`;
-  }
-  if (/[?#]/.test(text)) return "has a ? or #; the address ends with the path";
-  return problemOfUser(url);
+  if (url && /^https?:\/\/[^/\s]/.test(text)) return problemOfUser(url);
+  return `must be an http:// or https:// address such as ${example}`;
 }
 
 /** They are decoded for each request, which throws where it cannot be done. */

@@ -15,6 +15,7 @@ import { crc32 } from "node:zlib";
 import { makeFolder, syncFolder } from "../log/lasting.ts";
 
 const headBytes = 8;
+const bufferBytes = 256 << 10;
 
 export class StateFile {
   readonly path: string;
@@ -22,6 +23,8 @@ export class StateFile {
   #sizeBytes = 0;
   /** There may be something behind its size. */
   #isTorn = false;
+  /** Of what is written; one thing at a time is. */
+  #buffer: Buffer | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -66,8 +69,7 @@ export class StateFile {
     if (this.#isTorn) await handle.truncate(this.#sizeBytes);
     this.#isTorn = true;
     try {
-      const written = await write(handle, this.#sizeBytes, records);
-      this.#sizeBytes += written;
+      this.#sizeBytes += await this.#write(handle, this.#sizeBytes, records);
       this.#isTorn = false;
     } catch (error) {
       await handle.truncate(this.#sizeBytes).catch(() => {});
@@ -80,9 +82,9 @@ export class StateFile {
     const temporary = `${this.path}.new`;
     await makeFolder(dirname(this.path));
     const handle = await open(temporary, "w+", 0o600);
-    let at = 0;
+    let size = 0;
     try {
-      for (const record of records) at += await write(handle, at, [record]);
+      size = await this.#write(handle, 0, records);
       await handle.datasync();
       await rename(temporary, this.path);
       await syncFolder(dirname(this.path));
@@ -93,8 +95,19 @@ export class StateFile {
     }
     await this.#handle?.close().catch(() => {});
     this.#handle = handle;
-    this.#sizeBytes = at;
+    this.#sizeBytes = size;
     this.#isTorn = false;
+  }
+
+  async #write(
+    handle: FileHandle,
+    at: number,
+    records: Iterable<readonly Uint8Array[]>,
+  ): Promise<number> {
+    const writing = new Writing(handle, at, (this.#buffer ??= Buffer.allocUnsafeSlow(bufferBytes)));
+    for (const parts of records) await writing.record(parts);
+    await writing.flush();
+    return writing.sizeBytes;
   }
 
   /** For a person to look at; the next one begins anew. */
@@ -126,32 +139,56 @@ async function recordAt(
   return head.readUInt32LE(4) === crc32(record, crc32(head.subarray(0, 4))) ? record : undefined;
 }
 
-/** In one piece, so that many small records cost one call. */
-async function write(
-  handle: FileHandle,
-  at: number,
-  records: readonly (readonly Uint8Array[])[],
-): Promise<number> {
-  const sizes = records.map((parts) => parts.reduce((sum, { length }) => sum + length, 0));
-  const length = sizes.reduce((sum, size) => sum + headBytes + size, 0);
-  const bytes = Buffer.allocUnsafe(length);
-  let end = 0;
-  records.forEach((parts, index) => {
-    const head = end;
-    bytes.writeUInt32LE(sizes[index]!, head);
-    end += headBytes;
-    for (const part of parts) {
-      bytes.set(part, end);
-      end += part.length;
-    }
-    const checksum = crc32(
-      bytes.subarray(head + headBytes, end),
-      crc32(bytes.subarray(head, head + 4)),
+/**
+ * Records as they go to a file, through one piece of memory that is used again and again: many small ones
+ * cost one call, and a large one no memory of its own, which V8 would soon collect all its heap for.
+ */
+class Writing {
+  /** What has reached the file. */
+  sizeBytes = 0;
+  readonly #handle: FileHandle;
+  readonly #at: number;
+  readonly #buffer: Buffer;
+  #length = 0;
+
+  constructor(handle: FileHandle, at: number, buffer: Buffer) {
+    this.#handle = handle;
+    this.#at = at;
+    this.#buffer = buffer;
+  }
+
+  async record(parts: readonly Uint8Array[]): Promise<void> {
+    const head = Buffer.alloc(headBytes);
+    head.writeUInt32LE(
+      parts.reduce((sum, { length }) => sum + length, 0),
+      0,
     );
-    bytes.writeUInt32LE(checksum, head + 4);
-  });
-  const { bytesWritten } = await handle.write(bytes, 0, length, at);
-  if (bytesWritten === length) return length;
-  const message = `only ${bytesWritten} of ${length} bytes could be written`;
-  throw Object.assign(new Error(message), { code: "ENOSPC" });
+    let checksum = crc32(head.subarray(0, 4));
+    for (const part of parts) checksum = crc32(part, checksum);
+    head.writeUInt32LE(checksum, 4);
+    await this.#put(head);
+    for (const part of parts) await this.#put(part);
+  }
+
+  async #put(bytes: Uint8Array): Promise<void> {
+    let from = 0;
+    while (from < bytes.length) {
+      if (this.#length === this.#buffer.length) await this.flush();
+      const piece = bytes.subarray(from, from + this.#buffer.length - this.#length);
+      this.#buffer.set(piece, this.#length);
+      this.#length += piece.length;
+      from += piece.length;
+    }
+  }
+
+  async flush(): Promise<void> {
+    const length = this.#length;
+    this.#length = 0;
+    const at = this.#at + this.sizeBytes;
+    const { bytesWritten } = await this.#handle.write(this.#buffer, 0, length, at);
+    this.sizeBytes += bytesWritten;
+    if (bytesWritten === length) return;
+    const message = `only ${bytesWritten} of ${length} bytes could be written`;
+    throw Object.assign(new Error(message), { code: "ENOSPC" });
+  }
 }

@@ -107,8 +107,26 @@ export class Cursor {
     return this.#view.getBigUint64(this.start + index * 8, true);
   }
 
+  /** The same rounded to what a double holds, which takes no memory. */
+  roundedAt(index: number): number {
+    const at = this.start + index * 8;
+    return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** Of sfixed64. */
+  roundedSigned(): number {
+    return (
+      this.#view.getInt32(this.start + 4, true) * 2 ** 32 + this.#view.getUint32(this.start, true)
+    );
+  }
+
   text(): string {
     return textOf(this.bytes, this.start, this.end);
+  }
+
+  /** From there to there, one character a byte: for comparing. */
+  latin1(start: number, end: number): string {
+    return bufferOf(this.bytes).latin1Slice(start, end);
   }
 
   hex(): string {
@@ -173,6 +191,7 @@ export function hexOf(bytes: Uint8Array, start: number, end: number): string {
 
 interface Slices {
   utf8Slice(start: number, end: number): string;
+  latin1Slice(start: number, end: number): string;
   hexSlice(start: number, end: number): string;
 }
 

@@ -5,6 +5,9 @@ import { varintLength, writeVarint } from "./varint.ts";
 
 const startBytes = 1024;
 
+/** Such texts are written faster one by one than by a call of the encoder, which short names are most. */
+const shortText = 48;
+
 export class Writer {
   #bytes: Buffer;
   #length = 0;
@@ -24,6 +27,11 @@ export class Writer {
     const written = Uint8Array.prototype.slice.call(this.#bytes, 0, this.#length);
     this.#length = 0;
     return written;
+  }
+
+  /** What was written, in the writer's own memory: good until something else is written. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   begin(field: number): void {
@@ -94,11 +102,38 @@ export class Writer {
   }
 
   text(field: number, value: string): void {
+    if (value.length <= shortText && this.#ascii(field, value, 0, value.length)) return;
     const size = Buffer.byteLength(value);
     this.#tag(field, 2);
     this.#varint(size);
     this.#reserve(size);
     this.#length += this.#bytes.write(value, this.#length, "utf8");
+  }
+
+  /** What stands in a text from there to there. */
+  textWithin(field: number, text: string, from: number, to: number): void {
+    if (to - from <= shortText && this.#ascii(field, text, from, to)) return;
+    this.text(field, text.slice(from, to));
+  }
+
+  /** False for what is not ASCII: then nothing has been written. */
+  #ascii(field: number, text: string, from: number, to: number): boolean {
+    const begin = this.#length;
+    this.#tag(field, 2);
+    this.#varint(to - from);
+    this.#reserve(to - from);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let index = from; index < to; index++) {
+      const code = text.charCodeAt(index);
+      if (code >= 0x80) {
+        this.#length = begin;
+        return false;
+      }
+      bytes[at++] = code;
+    }
+    this.#length = at;
+    return true;
   }
 
   bytes(field: number, value: Uint8Array): void {

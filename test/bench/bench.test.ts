@@ -4,8 +4,10 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { cases, shortened } from "./cases.ts";
-import { compare, type Series } from "./compare.ts";
+import { compare, entryOf, metricsEntryOf, type Series } from "./compare.ts";
 import type { Run } from "./measure.ts";
+import { metricsCases, seriesPerSender, shortenedMetrics } from "./metrics-cases.ts";
+import { sondeShowing } from "./metrics-subjects.ts";
 import { report, resultHash } from "./report.ts";
 import { numberOffsets, unnumbered } from "./spans.ts";
 import { sonde, sondeToElasticsearch } from "./subjects.ts";
@@ -27,7 +29,7 @@ test.each(tried)(
     const isOtlp = given.signal === "traces";
     const subjects = [isOtlp ? sonde(main, args) : sondeToElasticsearch(main, args)];
     const { signal } = new AbortController();
-    const series = await compare({ entries: [{ case: small, subjects }], rounds: 1, signal });
+    const series = await compare({ entries: [entryOf(small, subjects)], rounds: 1, signal });
     const run = series[0]?.runs[0];
     const warmUp = given.kind === "recovery" ? 0 : requests / 5;
     const sent = (requests + warmUp) * given.spansPerRequest;
@@ -36,6 +38,21 @@ test.each(tried)(
     expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde.* MB +yes$`, "m"));
   },
 );
+
+// The cases that are left out are made of the same parts.
+const triedOfMetrics = metricsCases.filter(({ name }) => name !== "prometheus-sums");
+
+test.each(triedOfMetrics)("$name: every series has what was sent last", async (given) => {
+  const subjects = [sondeShowing("protobuf", main, ["--conditions=source"])];
+  const small = shortenedMetrics(given);
+  const { signal } = new AbortController();
+  const entries = [metricsEntryOf(small, subjects)];
+  const series = await compare({ entries, rounds: 1, signal });
+  const rounds = small.warmUpRounds + small.rounds;
+  const sent = rounds * small.senders * seriesPerSender;
+  expect(series[0]).toMatchObject({ runs: [{ sent, delivered: sent, refusals: 0 }] });
+  expect(report(series)).toMatch(new RegExp(`^${given.name} +sonde.* MB +yes$`, "m"));
+});
 
 test("a span takes about 445 bytes, has 10 attributes, and its number is found", () => {
   const request = unnumbered(100, 1, "traces");

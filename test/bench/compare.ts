@@ -3,11 +3,14 @@
 
 import type { Case } from "./cases.ts";
 import { measure, type Run } from "./measure.ts";
+import type { MetricsCase } from "./metrics-cases.ts";
+import { measureMetrics } from "./metrics-measure.ts";
+import type { MetricsSubject } from "./metrics-subjects.ts";
 import type { Subject } from "./subjects.ts";
 
 /** The rounds of one collector in one case. */
 export interface Series {
-  readonly case: Case;
+  readonly case: Case | MetricsCase;
   readonly subject: string;
   readonly runs: readonly Run[];
   /** Why there are no more runs. */
@@ -16,9 +19,30 @@ export interface Series {
 
 /** A case and the collectors to run it with; ours comes first. */
 export interface Entry {
-  readonly case: Case;
-  readonly subjects: readonly Subject[];
+  readonly case: Case | MetricsCase;
+  readonly subjects: readonly Measurable[];
 }
+
+interface Measurable {
+  readonly name: string;
+  measure(signal: AbortSignal): Promise<Run>;
+}
+
+export const entryOf = (given: Case, subjects: readonly Subject[]): Entry => ({
+  case: given,
+  subjects: subjects.map((subject) => ({
+    name: subject.name,
+    measure: (signal) => measure(given, subject, signal),
+  })),
+});
+
+export const metricsEntryOf = (given: MetricsCase, subjects: readonly MetricsSubject[]): Entry => ({
+  case: given,
+  subjects: subjects.map((subject) => ({
+    name: subject.name,
+    measure: (signal) => measureMetrics(given, subject, signal),
+  })),
+});
 
 export interface Comparison {
   readonly entries: readonly Entry[];
@@ -40,7 +64,7 @@ export async function compare(comparison: Comparison): Promise<Series[]> {
         const { subject, runs } = one;
         const where = `${given.name}, round ${round} of ${rounds}: ${subject.name}`;
         try {
-          const run = await measure(given, subject, signal);
+          const run = await subject.measure(signal);
           runs.push(run);
           progress?.(`${where} ${describe(run)}`);
         } catch (error) {

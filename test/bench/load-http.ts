@@ -3,9 +3,16 @@
 
 import { connect as open, type Socket } from "node:net";
 import { once } from "node:events";
-import type { Client, Clients, LoadOrder } from "./load.ts";
+import type { Signal } from "../../collector/wire/batch.ts";
+import type { Client, Clients } from "./load.ts";
 
-export function httpClients({ url, signal }: Pick<LoadOrder, "url" | "signal">): Clients {
+interface Destination {
+  /** Of the collector. */
+  readonly url: string;
+  readonly signal: Signal;
+}
+
+export function httpClients({ url, signal }: Destination): Clients {
   const { hostname, port, host } = new URL(url);
   return {
     async connect() {

@@ -1,4 +1,4 @@
-// The benchmark: what it costs to forward spans, ours beside the Go collector on the same machine in
+// The benchmark: what it costs to forward spans, and to show metrics, ours beside the Go collector on the same machine in
 // the same minutes. docs/figures.md has what it found.
 
 import { cpus, loadavg, totalmem } from "node:os";
@@ -6,7 +6,9 @@ import { parseArgs } from "node:util";
 import { isAbsent } from "../support/peers.ts";
 import { type Case, cases, shortened } from "./cases.ts";
 import { cores } from "./cores.ts";
-import { compare, type Entry } from "./compare.ts";
+import { compare, type Entry, entryOf, metricsEntryOf } from "./compare.ts";
+import { type MetricsCase, metricsCases, shortenedMetrics } from "./metrics-cases.ts";
+import { formats, type MetricsSubject, otelcolShowing, sondeShowing } from "./metrics-subjects.ts";
 import { report } from "./report.ts";
 import { build } from "../support/build.ts";
 import { stepSubjects } from "./steps.ts";
@@ -17,8 +19,8 @@ const usage = `npm run bench -- [--all] [--quick] [--rounds N] [--case NAME] [--
   --all         every case, with every setting of the Go collector that can do it
   --quick       few requests: shows that it works; its figures are of collectors still warming up
   --rounds N    how often each case is run, 3 unless given
-  --case NAME   ${cases.map(({ name }) => name).join(", ")};
-                may be given several times; without it those that say most
+  --case NAME   ${cases.map(({ name }) => name).join(", ")},
+                ${metricsCases.map(({ name }) => name).join(", ")}; may be given several times; without it those that say most
   --only NAME   of the collectors only those whose name begins so: sonde, "otelcol, disk"
 `;
 
@@ -34,6 +36,7 @@ const flags = {
 
 interface Options {
   readonly cases: readonly Case[];
+  readonly metricsCases: readonly MetricsCase[];
   readonly isAll: boolean;
   readonly rounds: number;
   readonly only: string;
@@ -55,16 +58,20 @@ if (options) {
   process.exitCode = 2;
 }
 
-async function run({ cases, isAll, rounds, only }: Options): Promise<void> {
+async function run({ cases, metricsCases, isAll, rounds, only }: Options): Promise<void> {
   const built = await build();
   try {
     const hasOtelcol = !isAbsent("otelcol");
-    const entries: Entry[] = cases.map((given) => {
+    const isWanted = ({ name }: { readonly name: string }): boolean => name.startsWith(only);
+    const spans = cases.map((given) => {
       const theirs = hasOtelcol ? othersIn(given, isAll) : [];
-      const ours = oursIn(given, built.main);
-      const subjects = [...ours, ...theirs].filter(({ name }) => name.startsWith(only));
-      return { case: given, subjects };
+      return entryOf(given, [...oursIn(given, built.main), ...theirs].filter(isWanted));
     });
+    const metrics = metricsCases.map((given) => {
+      const theirs = hasOtelcol ? [otelcolShowing] : [];
+      return metricsEntryOf(given, [...showingIn(given, built.main), ...theirs].filter(isWanted));
+    });
+    const entries: Entry[] = [...spans, ...metrics];
     const { signal } = stop;
     console.log(machine());
     const series = await compare({ entries, rounds, signal, progress: console.error });
@@ -96,6 +103,12 @@ function othersIn({ name, kind, protocol }: Case, isAll: boolean): readonly Subj
   return isAll ? able : able.filter((subject) => telling.includes(subject));
 }
 
+/** How points come in is the same in any format. */
+function showingIn({ kind }: MetricsCase, program: string): readonly MetricsSubject[] {
+  const names = Object.keys(formats) as (keyof typeof formats)[]; // the keys of that very object
+  return (kind === "points" ? names.slice(0, 1) : names).map((name) => sondeShowing(name, program));
+}
+
 function parse(): Options | undefined {
   let values;
   try {
@@ -104,15 +117,18 @@ function parse(): Options | undefined {
     return undefined;
   }
   const rounds = Number(values.rounds);
-  const isChosen = ({ name, isUsual }: Case): boolean =>
+  const isChosen = ({ name, isUsual }: Case | MetricsCase): boolean =>
     values.case ? values.case.includes(name) : values.all || isUsual;
   const chosen = cases.filter(isChosen);
-  const isKnown = (values.case ?? []).every((name) => chosen.some((given) => given.name === name));
+  const ofMetrics = metricsCases.filter(isChosen);
+  const known = new Set([...chosen, ...ofMetrics].map(({ name }) => name));
+  const isKnown = (values.case ?? []).every((name) => known.has(name));
   if (!Number.isInteger(rounds) || rounds < 1 || !isKnown) return undefined;
   return {
     rounds,
     isAll: values.all,
     only: values.only,
+    metricsCases: values.quick ? ofMetrics.map(shortenedMetrics) : ofMetrics,
     cases: values.quick ? chosen.map((given) => shortened(given, quickRequests)) : chosen,
   };
 }

@@ -23,14 +23,22 @@ export function otelcolSubject(options: OtelcolOptions): Subject {
     name: `otelcol, ${name}`,
     share,
     isDurable: isOnDisk && !hasBatchProcessor,
-    start: (where) => start(options, where),
+    start: (where) => startOtelcol(forwarding(options, where), where.folder),
   };
 }
 
-async function start(options: OtelcolOptions, where: StartOptions): Promise<Running> {
-  const { folder } = where;
+/** What differs: the rest of its configuration is the same. */
+export interface OtelcolConfig {
+  readonly extensions?: object;
+  readonly processors?: object;
+  readonly exporters: object;
+  readonly pipelines: object;
+}
+
+/** $-names are filled in at the start. */
+export async function startOtelcol(given: OtelcolConfig, folder: string): Promise<Running> {
   const config = join(folder, "bench.yaml");
-  const text = JSON.stringify(configOf(options, where)); // JSON is YAML
+  const text = JSON.stringify(wholeOf(given)); // JSON is YAML
   writeFileSync(config, text.replace('"${PORT_3}"', "${PORT_3}")); // a number, once filled in
   const begin = performance.now();
   const dir = join(folder, "otelcol");
@@ -41,22 +49,36 @@ async function start(options: OtelcolOptions, where: StartOptions): Promise<Runn
   return { pid: Number(pid), http, grpc, readyMs, stop: () => peer.stop() };
 }
 
-/** $-names are filled in at the start. Both exporters would compress unless told not to; sonde does not. */
-function configOf(options: OtelcolOptions, { sinkUrl, signal }: StartOptions): object {
+function wholeOf({
+  extensions = {},
+  processors = {},
+  exporters,
+  pipelines,
+}: OtelcolConfig): object {
+  return {
+    extensions: { health_check: address("PORT_4"), ...extensions },
+    receivers: { otlp: { protocols: { grpc: address("PORT"), http: address("PORT_1") } } },
+    processors,
+    exporters,
+    service: {
+      extensions: ["health_check", ...Object.keys(extensions)],
+      pipelines,
+      telemetry: { metrics: { readers: [{ pull: { exporter: ownMetrics } }] } },
+    },
+  };
+}
+
+/** Both exporters would compress unless told not to; sonde does not. */
+function forwarding(options: OtelcolOptions, { sinkUrl, signal }: StartOptions): OtelcolConfig {
   const { isOnDisk = false, hasBatchProcessor = false, hasQueueBatch = false } = options;
   const isHttp = sinkUrl.startsWith("http:");
   const exporter = isHttp ? "otlp_http" : "otlp_grpc";
   const destination = isHttp
     ? { endpoint: sinkUrl }
     : { endpoint: new URL(sinkUrl).host, tls: { insecure: true } };
+  const storage = { directory: "${DIR}/queue", create_directory: true, fsync: true };
   return {
-    extensions: {
-      health_check: address("PORT_4"),
-      ...(isOnDisk
-        ? { file_storage: { directory: "${DIR}/queue", create_directory: true, fsync: true } }
-        : {}),
-    },
-    receivers: { otlp: { protocols: { grpc: address("PORT"), http: address("PORT_1") } } },
+    extensions: isOnDisk ? { file_storage: storage } : {},
     processors: hasBatchProcessor ? { batch: {} } : {},
     exporters: {
       [exporter]: {
@@ -66,16 +88,12 @@ function configOf(options: OtelcolOptions, { sinkUrl, signal }: StartOptions): o
         ...(isOnDisk ? { sending_queue: queueOnDisk(hasQueueBatch) } : {}),
       },
     },
-    service: {
-      extensions: isOnDisk ? ["health_check", "file_storage"] : ["health_check"],
-      pipelines: {
-        [signal]: {
-          receivers: ["otlp"],
-          processors: hasBatchProcessor ? ["batch"] : [],
-          exporters: [exporter],
-        },
+    pipelines: {
+      [signal]: {
+        receivers: ["otlp"],
+        processors: hasBatchProcessor ? ["batch"] : [],
+        exporters: [exporter],
       },
-      telemetry: { metrics: { readers: [{ pull: { exporter: ownMetrics } }] } },
     },
   };
 }
@@ -93,6 +111,6 @@ function queueOnDisk(hasBatch: boolean): object {
 
 const ownMetrics = { prometheus: { host: "127.0.0.1", port: "${PORT_3}" } };
 
-function address(port: string): object {
+export function address(port: string): object {
   return { endpoint: `127.0.0.1:\${${port}}` };
 }

@@ -4,8 +4,11 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** What it has used once it uses no more, so that work behind the last answer is counted too. */
-export async function restingCpuSeconds(pid: number, signal: AbortSignal): Promise<number> {
-  const most = 20;
+export async function restingCpuSeconds(
+  pid: number,
+  signal: AbortSignal,
+  most = 20,
+): Promise<number> {
   let seconds = cpuSeconds(pid);
   for (let tries = 0; tries < most; tries++) {
     await sleep(150, undefined, { signal });

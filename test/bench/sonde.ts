@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { cleanEnv } from "../support/collector-process.ts";
 import { until } from "../support/until.ts";
 import { cores } from "./cores.ts";
-import type { Running, StartOptions, Subject } from "./subjects.ts";
+import type { Running, Subject } from "./subjects.ts";
 
 export interface SondeOptions {
   readonly name: string;
@@ -22,17 +22,30 @@ export interface SondeOptions {
 
 export function sondeSubject(options: SondeOptions): Subject {
   const { name } = options;
-  return { name, share: 1, isDurable: true, start: (where) => start(options, where) };
+  const { args, config, destination = "SONDE_OTLP_ENDPOINT" } = options;
+  return {
+    name,
+    share: 1,
+    isDurable: true,
+    start: ({ sinkUrl, folder }) =>
+      startSonde({ args, folder, config, env: { [destination]: sinkUrl, ...options.env } }),
+  };
 }
 
-async function start(
-  { args, env: more, config, destination = "SONDE_OTLP_ENDPOINT" }: SondeOptions,
-  { sinkUrl, folder }: StartOptions,
-): Promise<Running> {
+interface SondeStart extends Pick<SondeOptions, "args" | "env"> {
+  readonly folder: string;
+  readonly config?: object | undefined;
+}
+
+export async function startSonde({
+  args,
+  folder,
+  config,
+  env: more,
+}: SondeStart): Promise<Running & { readonly metrics: string }> {
   if (config) writeFileSync(join(folder, "sonde.yaml"), JSON.stringify(config)); // JSON is YAML
   const env = cleanEnv({
     SONDE_DATA_DIR: join(folder, "data"),
-    [destination]: sinkUrl,
     SONDE_OTLP_HTTP_PORT: "0",
     SONDE_OTLP_GRPC_PORT: "0",
     SONDE_WEB_PORT: "0",
@@ -61,7 +74,8 @@ async function start(
       if (child.exitCode !== null) throw new Error(`sonde ended: ${output}`);
       return urlOf("OTLP/gRPC");
     });
-    return { pid: child.pid ?? 0, http: urlOf("OTLP/HTTP") ?? "", grpc, readyMs, stop };
+    const [http = "", metrics = ""] = [urlOf("OTLP/HTTP"), urlOf("Prometheus metrics")];
+    return { pid: child.pid ?? 0, http, grpc, metrics, readyMs, stop };
   } catch (error) {
     await stop();
     throw error;

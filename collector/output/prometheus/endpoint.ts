@@ -1,7 +1,7 @@
 // The HTTP side of /metrics: a listener that a slow, odd or hostile client cannot hold up.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate } from "node:timers/promises";
 import { createGzip } from "node:zlib";
@@ -14,6 +14,7 @@ export interface Endpoint {
   close(): Promise<void>;
 }
 
+/** A piece is good until the next one is asked for. */
 type Scrape = (format: Format) => Iterable<string | Uint8Array>;
 
 interface EndpointOptions {
@@ -116,20 +117,51 @@ async function answer(
     response.end();
     return;
   }
-  const source = Readable.from(pieces(scrape(format)));
-  const options = { signal: AbortSignal.timeout(answerMs) };
+  const timer = setTimeout(() => response.destroy(), answerMs);
   try {
-    if (isZipped) await pipeline(source, createGzip({ level: 1 }), response, options);
-    else await pipeline(source, response, options);
+    if (isZipped) {
+      const gzip = createGzip({ level: 1 });
+      await Promise.all([pipeline(gzip, response), write(scrape(format), gzip, response)]);
+    } else await write(scrape(format), response, response);
   } catch {
     response.destroy();
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-async function* pieces(made: Iterable<string | Uint8Array>): AsyncGenerator<Uint8Array> {
-  for (const piece of made) {
-    yield typeof piece === "string" ? Buffer.from(piece) : piece;
+/** Resolves once it is over, whichever side ends it. */
+async function write(
+  pieces: Iterable<string | Uint8Array>,
+  out: Writable,
+  response: ServerResponse,
+): Promise<void> {
+  const closed = new Promise<void>((resolve) => response.once("close", resolve));
+  const bytes = new Bytes();
+  for (const piece of pieces) {
+    await Promise.race([written(out, bytes.of(piece)), closed]);
+    if (response.destroyed) return;
     await setImmediate();
+  }
+  out.end();
+  await closed;
+}
+
+/** When the memory of the bytes may be used again. */
+const written = (out: Writable, bytes: Uint8Array): Promise<unknown> =>
+  new Promise((resolve) => out.write(bytes, resolve));
+
+/**
+ * One piece after the other in the same memory: if each had its own, V8 would collect all its heap after
+ * some scrapes, and hold everybody up for it.
+ */
+class Bytes {
+  readonly #buffer = Buffer.allocUnsafeSlow(262_144);
+
+  of(piece: string | Uint8Array): Uint8Array {
+    if (typeof piece !== "string") return piece;
+    if (3 * piece.length > this.#buffer.length) return Buffer.from(piece);
+    return this.#buffer.subarray(0, this.#buffer.write(piece));
   }
 }
 

@@ -50,17 +50,64 @@ function escapedCharacter(
   return character.isWellFormed() ? `_${character.codePointAt(0)!.toString(16)}_` : "_FFFD_";
 }
 
-/** Of a label as text: the name is quoted where it has to be, quotes in the value are escaped. */
-const pair = /("(?:[^"\\]|\\.)*"|[^=,"]+)="((?:[^"\\]|\\.)*)",?/gsy;
+/** Where the parts of one label stand in a text of labels. */
+export interface LabelPlace {
+  nameStart: number;
+  nameEnd: number;
+  valueStart: number;
+  valueEnd: number;
+  /** Neither quotes around the name nor escapes in the value. */
+  isPlain: boolean;
+}
 
-/** Both unescaped. */
-export function eachLabel(labels: string, visit: (name: string, value: string) => void): void {
-  for (const [, name = "", value = ""] of labels.matchAll(pair)) {
-    visit(name.startsWith('"') ? unescaped(name.slice(1, -1)) : name, unescaped(value));
+const quote = 0x22;
+const backslash = 0x5c;
+const equals = 0x3d;
+
+/** By hand, since a regular expression takes five times as long. The place is the same object each time. */
+export function eachPlace(labels: string, visit: (place: Readonly<LabelPlace>) => void): void {
+  const place = { nameStart: 0, nameEnd: 0, valueStart: 0, valueEnd: 0, isPlain: true };
+  const first = labels.startsWith(",") ? 1 : 0; // where it goes on from another text
+  for (let at = first; at < labels.length; at = place.valueEnd + 2) {
+    place.nameStart = at;
+    place.isPlain = labels.charCodeAt(at) !== quote;
+    if (place.isPlain) while (labels.charCodeAt(at) !== equals && at < labels.length) at++;
+    else at = endOfQuoted(labels, at + 1, place) + 1;
+    place.nameEnd = at;
+    place.valueStart = at + 2;
+    place.valueEnd = endOfQuoted(labels, at + 2, place);
+    visit(place);
   }
 }
 
-export const unescaped = (text: string): string =>
+/** At its closing quote. */
+function endOfQuoted(labels: string, from: number, place: LabelPlace): number {
+  let at = from;
+  for (; at < labels.length; at++) {
+    const code = labels.charCodeAt(at);
+    if (code === quote) return at;
+    if (code !== backslash) continue;
+    place.isPlain = false;
+    at++;
+  }
+  return at;
+}
+
+/** Both unescaped. */
+export function eachLabel(labels: string, visit: (name: string, value: string) => void): void {
+  eachPlace(labels, (place) => visit(nameAt(labels, place), valueAt(labels, place)));
+}
+
+export function nameAt(labels: string, { nameStart, nameEnd }: Readonly<LabelPlace>): string {
+  return labels.charCodeAt(nameStart) === quote
+    ? unescaped(labels.slice(nameStart + 1, nameEnd - 1))
+    : labels.slice(nameStart, nameEnd);
+}
+
+export const valueAt = (labels: string, { valueStart, valueEnd }: Readonly<LabelPlace>): string =>
+  unescaped(labels.slice(valueStart, valueEnd));
+
+const unescaped = (text: string): string =>
   text.includes("\\")
     ? text.replaceAll(/\\(.)/gs, (_whole, one: string) => (one === "n" ? "\n" : one))
     : text;
@@ -68,11 +115,11 @@ export const unescaped = (text: string): string =>
 /** Names that have become one share the label, as they would if they had come so. */
 export function escapeLabels(labels: string, escaping: Escaping): string {
   const values = new Map<string, string>();
-  for (const [, name = "", value = ""] of labels.matchAll(pair)) {
-    const isQuoted = name.startsWith('"');
-    const known = isQuoted ? escapeLabel(unescaped(name.slice(1, -1)), escaping) : name;
-    const before = values.get(known);
-    values.set(known, before === undefined ? value : `${before};${value}`);
-  }
+  eachPlace(labels, (place) => {
+    const value = labels.slice(place.valueStart, place.valueEnd);
+    const name = escapeLabel(nameAt(labels, place), escaping);
+    const before = values.get(name);
+    values.set(name, before === undefined ? value : `${before};${value}`);
+  });
   return Array.from(values, ([name, value]) => `${name}="${value}"`).join();
 }

@@ -2,7 +2,7 @@
 
 import { Cursor } from "../../wire/cursor.ts";
 import { attributesIn, type Labels } from "./labels.ts";
-import { type Point, signed64, unsigned64 } from "./point.ts";
+import type { Point } from "./point.ts";
 import {
   type Budget,
   type Exemplar,
@@ -57,11 +57,11 @@ function read(bytes: Uint8Array, start: number, end: number, labels: Labels): Ex
   let spanId = "";
   const fields = new Cursor(bytes, start, end);
   while (fields.next()) {
-    if (fields.number === 2) time = unsigned64(bytes, fields.start);
+    if (fields.number === 2) time = fields.roundedAt(0);
     else if (fields.number === 3) value = fields.double();
     else if (fields.number === 4) spanId = fields.hex();
     else if (fields.number === 5) traceId = fields.hex();
-    else if (fields.number === 6) value = signed64(bytes, fields.start);
+    else if (fields.number === 6) value = fields.roundedSigned();
   }
   const own: readonly (readonly [string, string])[] = [
     ["trace_id", traceId],

@@ -123,21 +123,31 @@ export class Fold {
     found: Stream | Problem,
     { metric, point, rejections }: { metric: Metric; point: Point; rejections: Rejections },
   ): Generator<void> {
-    const nowMs = this.#nowMs();
-    const sinceMs = this.#sinceMs();
-    const kind = metric.kind;
-    while (metric.nextPoint()) {
-      const { start, end } = metric.points;
-      const problem = isProblem(found)
-        ? found
-        : this.#point(found, { point, kind, metric, start, end, nowMs, sinceMs });
-      if (problem) rejections.add(metric.name, problem);
-      if (++this.#turn < turnLength) continue;
-      this.#turn = 0;
-      yield;
+    if (isProblem(found)) {
+      while (metric.nextPoint()) {
+        rejections.add(metric.name, found);
+        if (this.#isTurnOver()) yield;
+      }
+      return;
     }
-    if (isProblem(found) || kind.isMonotonic) return;
+    const { kind } = metric;
+    const [nowMs, sinceMs] = [this.#nowMs(), this.#sinceMs()];
+    const given = { point, kind, metric, start: 0, end: 0, nowMs, sinceMs };
+    while (metric.nextPoint()) {
+      given.start = metric.points.start;
+      given.end = metric.points.end;
+      const problem = this.#point(found, given);
+      if (problem) rejections.add(metric.name, problem);
+      if (this.#isTurnOver()) yield;
+    }
+    if (kind.isMonotonic) return;
     for (const into of found.aliases ?? []) this.#store.aliases?.level(into, sinceMs, nowMs);
+  }
+
+  #isTurnOver(): boolean {
+    if (++this.#turn < turnLength) return false;
+    this.#turn = 0;
+    return true;
   }
 
   #point(stream: Stream, given: Given): Problem | undefined {
@@ -147,8 +157,12 @@ export class Fold {
     const bytes = point.attributes;
     let known = stream.series.known(bytes);
     if (known && known.seenMs < sinceMs) known = undefined; // only a sweep is missing
-    const series = known ?? this.#newSeries(stream, given);
-    if (isProblem(series)) return series;
+    let series = known;
+    if (!series) {
+      const made = this.#newSeries(stream, given);
+      if (isProblem(made)) return made;
+      series = made;
+    }
     if (point.isAbsent) {
       if (series.seenMs < 0) return undefined;
       if (!isOverflowed(series)) this.#ended?.(stream, series, point.time);

@@ -13,7 +13,7 @@ const kinds = { head: 1, piece: 2, end: 3, batch: 4, time: 5 } as const;
 
 /** Batches behind the picture, as a multiple of its size and at least: then a new picture is made. */
 const growth = 3;
-const leastBytes = 16 << 20;
+const leastBytes = 32 << 20;
 /** A disk that refused is not asked again at once. */
 const patienceMs = 5_000;
 

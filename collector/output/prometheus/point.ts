@@ -35,14 +35,12 @@ export class Point {
   exponential: ExponentialHistogram | undefined;
   /** Where its exemplars lie: start and end of each. */
   readonly exemplars: number[] = [];
-  readonly #bytes: Buffer;
   readonly #fields: Cursor;
   readonly #inner: Cursor;
   #attributesStart = 0;
   #attributesEnd = 0;
 
   constructor(bytes: Buffer) {
-    this.#bytes = bytes;
     this.#fields = new Cursor(bytes);
     this.#inner = new Cursor(bytes);
   }
@@ -52,7 +50,7 @@ export class Point {
    * them together; where one does not, what it writes between them is in it too, which costs time only.
    */
   get attributes(): string {
-    return this.#bytes.toString("latin1", this.#attributesStart, this.#attributesEnd);
+    return this.#fields.latin1(this.#attributesStart, this.#attributesEnd);
   }
 
   /** Undefined when all is well, otherwise what is wrong with the point. */
@@ -89,7 +87,7 @@ export class Point {
           this.#exemplar();
           break;
         case 6:
-          this.value = signed64(fields.bytes, fields.start);
+          this.value = fields.roundedSigned();
           this.hasValue = true;
           break;
         case 8:
@@ -111,15 +109,15 @@ export class Point {
     while (fields.next()) {
       switch (fields.number) {
         case 4:
-          this.count = unsigned64(fields.bytes, fields.start);
+          this.count = fields.roundedAt(0);
           break;
         case 5:
           this.sum = fields.double();
           break;
         case 6:
           // Packed or one by one: both are a stretch of eight-byte numbers.
-          for (let at = fields.start; at < fields.end && countCount <= maxBuckets; at += 8) {
-            counts[countCount++] = unsigned64(fields.bytes, at);
+          for (let at = 0; at < (fields.end - fields.start) / 8 && countCount <= maxBuckets; at++) {
+            counts[countCount++] = fields.roundedAt(at);
           }
           break;
         case 7:
@@ -178,7 +176,7 @@ export class Point {
     while (fields.next()) {
       switch (fields.number) {
         case 4:
-          this.count = unsigned64(fields.bytes, fields.start);
+          this.count = fields.roundedAt(0);
           break;
         case 5:
           this.sum = fields.double();
@@ -187,7 +185,7 @@ export class Point {
           scale = fields.sint32();
           break;
         case 7:
-          zeroCount = unsigned64(fields.bytes, fields.start);
+          zeroCount = fields.roundedAt(0);
           break;
         case 8:
           positive = this.#run();
@@ -248,7 +246,7 @@ export class Point {
     while (fields.next()) {
       switch (fields.number) {
         case 4:
-          this.count = unsigned64(fields.bytes, fields.start);
+          this.count = fields.roundedAt(0);
           break;
         case 5:
           this.sum = fields.double();
@@ -294,21 +292,7 @@ export class Point {
     if (fields.number === attributesField) {
       if (this.#attributesEnd === 0) this.#attributesStart = fields.fieldStart;
       this.#attributesEnd = fields.end;
-    } else if (fields.number === 2) this.start = unsigned64(fields.bytes, fields.start);
-    else if (fields.number === 3) this.time = unsigned64(fields.bytes, fields.start);
+    } else if (fields.number === 2) this.start = fields.roundedAt(0);
+    else if (fields.number === 3) this.time = fields.roundedAt(0);
   }
-}
-
-/** Of eight bytes, rounded to what a double holds; all that Prometheus knows are doubles. */
-export function unsigned64(bytes: Uint8Array, at: number): number {
-  return word(bytes, at + 4) * 2 ** 32 + word(bytes, at);
-}
-
-export function signed64(bytes: Uint8Array, at: number): number {
-  return (word(bytes, at + 4) | 0) * 2 ** 32 + word(bytes, at);
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  const low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
-  return (low | (bytes[at + 3]! << 24)) >>> 0;
 }

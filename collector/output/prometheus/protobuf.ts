@@ -9,18 +9,12 @@
 
 import { varintLength, writeVarint } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
-import { eachLabel, escapeLabels } from "./escaping.ts";
+import { eachPlace, escapeLabels, nameAt, valueAt } from "./escaping.ts";
 import { asNative, type BucketRun } from "./exponential.ts";
 import { NamesShown, targetInfos } from "./names-shown.ts";
 import { plainText } from "./negotiate.ts";
 import type { Scraping } from "./scrape.ts";
-import {
-  type Distribution,
-  type Exemplar,
-  type Family,
-  NumberSeries,
-  type Series,
-} from "./series.ts";
+import { type Distribution, type Exemplar, type Family, NumberSeries } from "./series.ts";
 import type { Store } from "./store.ts";
 
 const sliceBytes = 65_536;
@@ -44,42 +38,49 @@ export function* protobufScrape(store: Store, scraping: Scraping): Generator<Uin
   for (const { family, name } of names.families) {
     page.begin({ ...family, name });
     const written = isAsKept ? undefined : new Set<string>();
-    for (const [before, series] of seriesOf(family, sinceMs)) {
-      const labels = asShown(before + series.labels);
-      if (written?.has(labels)) continue;
-      written?.add(labels);
-      if (series instanceof NumberSeries) page.number(labels, family.type, series);
-      else if (family.type === "summary") page.summary(labels, series);
-      else page.histogram(labels, series);
-      if (page.isFull) yield page.finish();
+    // Listed when their turn comes, since series come and go between two slices.
+    const streams = [...family.streams];
+    for (const { scope, series: all } of streams) {
+      page.under(written ? "" : scope.labels);
+      const listed = [...all.values()];
+      for (const series of listed) {
+        if (series.seenMs < sinceMs) continue;
+        const labels = written ? asShown(scope.labels + series.labels) : series.labels;
+        if (written?.has(labels)) continue;
+        written?.add(labels);
+        if (series instanceof NumberSeries) page.number(labels, family.type, series);
+        else if (family.type === "summary") page.summary(labels, series);
+        else page.histogram(labels, series);
+        if (page.isFull) yield page.finish();
+      }
     }
     if (page.hasMetrics) yield page.finish();
   }
 }
 
-/** Listed when their turn comes, since series come and go between two slices. */
-function* seriesOf(family: Family, sinceMs: number): Generator<[string, Series]> {
-  const streams = [...family.streams];
-  for (const stream of streams) {
-    const before = stream.scope.labels;
-    const listed = [...stream.series.values()];
-    for (const series of listed) {
-      if (series.seenMs >= sinceMs) yield [before, series];
-    }
-  }
-}
-
 type Head = Pick<Family, "name" | "type" | "help" | "unit">;
+
+/** In front of a family: room for its length. */
+const roomForLength = new Uint8Array(5);
 
 /** One family, or a part of one. */
 class Page {
   readonly #writer = new Writer(2 * sliceBytes);
   #head: Head = { name: "", type: "untyped", help: "", unit: "" };
   #headLength = 0;
+  /** The labels that all have which are written now. */
+  #common: Uint8Array = new Uint8Array();
 
   begin(head: Head): void {
     this.#head = head;
-    this.#writeHead();
+    this.#headLength = 0;
+  }
+
+  /** The labels that stand in front of those of the series that come now. */
+  under(labels: string): void {
+    const writer = new Writer();
+    writeLabels(writer, labels);
+    this.#common = writer.finish();
   }
 
   get isFull(): boolean {
@@ -87,22 +88,24 @@ class Page {
   }
 
   get hasMetrics(): boolean {
-    return this.#writer.length > this.#headLength;
+    return this.#headLength > 0;
   }
 
-  /** What was written, behind its length; the next part of the same family is begun. */
+  /** What was written, behind its length, until more of the same family is. */
   finish(): Uint8Array {
-    const message = this.#writer.finish();
-    this.#writeHead();
-    const length = Buffer.alloc(varintLength(message.length));
-    writeVarint(length, 0, message.length);
-    return Buffer.concat([length, message]);
+    const bytes = this.#writer.view();
+    const length = bytes.length - roomForLength.length;
+    const start = roomForLength.length - varintLength(length);
+    writeVarint(bytes, start, length);
+    this.#headLength = 0;
+    return bytes.subarray(start);
   }
 
   #writeHead(): void {
     const writer = this.#writer;
     const { name, type, help, unit } = this.#head;
     writer.backTo(0);
+    writer.raw(roomForLength);
     writer.text(1, name);
     if (help) writer.text(2, help);
     writer.uint(3, types[type]);
@@ -206,24 +209,16 @@ class Page {
 
   #metric(labels: string): void {
     const writer = this.#writer;
+    if (this.#headLength === 0) this.#writeHead();
     writer.begin(4);
-    this.#labels(1, labels);
-  }
-
-  #labels(field: number, labels: string): void {
-    const writer = this.#writer;
-    eachLabel(labels, (name, value) => {
-      writer.begin(field);
-      writer.text(1, name);
-      writer.text(2, value);
-      writer.end();
-    });
+    writer.raw(this.#common);
+    writeLabels(writer, labels);
   }
 
   #exemplar(field: number, { labels, value, time }: Exemplar): void {
     const writer = this.#writer;
     writer.begin(field);
-    this.#labels(1, labels);
+    writeLabels(writer, labels);
     writer.double(2, value);
     this.#time(3, time);
     writer.end();
@@ -245,6 +240,20 @@ class Page {
     if (Number.isSafeInteger(count)) this.#writer.uint(field, count);
     else this.#writer.int64(field, BigInt(count));
   }
+}
+
+function writeLabels(writer: Writer, labels: string): void {
+  eachPlace(labels, (place) => {
+    writer.begin(1);
+    if (place.isPlain) {
+      writer.textWithin(1, labels, place.nameStart, place.nameEnd);
+      writer.textWithin(2, labels, place.valueStart, place.valueEnd);
+    } else {
+      writer.text(1, nameAt(labels, place));
+      writer.text(2, valueAt(labels, place));
+    }
+    writer.end();
+  });
 }
 
 const leastZeroThreshold = 1e-128; // Prometheus's own default

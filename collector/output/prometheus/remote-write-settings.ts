@@ -3,7 +3,13 @@
 
 import { z } from "zod";
 import { bytes } from "../../config/fields.ts";
-import { headers, problemsOfTls, tlsFields } from "../client-settings.ts";
+import {
+  headers,
+  problemOfWholeUrl,
+  problemsOfTls,
+  refineBy,
+  tlsFields,
+} from "../client-settings.ts";
 import { settings as scraped } from "./settings.ts";
 
 const KiB = 1024;
@@ -13,10 +19,12 @@ const { shape } = scraped;
 
 export const remoteWriteSettings = z
   .strictObject({
-    /** All of it, such as http://localhost:9090/api/v1/write. */
-    url: z.string().refine((given) => URL.canParse(given) && /^https?:\/\/[^/\s]/.test(given), {
-      error: "must be an http:// or https:// address such as http://localhost:9090/api/v1/write",
-    }),
+    /** All of it, and what stands behind a ? belongs to it. */
+    url: z
+      .string()
+      .superRefine(
+        refineBy((text) => problemOfWholeUrl(text, "http://localhost:9090/api/v1/write")),
+      ),
     /** 2.0 has units, help and when a counter began; a server before it would lose all of it, so it must be known. */
     version: z.enum(["1.0", "2.0"]).default("1.0"),
     headers: headers(),

@@ -58,6 +58,8 @@ class Page {
   readonly #isOpen: boolean;
   readonly #hasCreated: boolean;
   readonly #names: NamesShown;
+  #lastStart = 0;
+  #lastStartText = "";
   /** Undefined where labels are written as they are kept. */
   readonly #escape: ((labels: string) => string) | undefined;
 
@@ -147,13 +149,13 @@ class Page {
       const { exemplar } = series;
       const isPlain = !exemplar || !this.#isOpen || lines.family.type !== "counter";
       const text = line(lines.plain, labels, series.value, isPlain ? "" : this.#tail(exemplar));
-      return lines.created ? text + created(lines.created, labels, series) : text;
+      return lines.created ? text + this.#beginning(lines.created, labels, series) : text;
     }
     const text =
       lines.family.type === "summary"
         ? this.#summary(lines, labels, series)
         : this.#buckets(lines, labels, series);
-    return lines.created ? text + created(lines.created, labels, series) : text;
+    return lines.created ? text + this.#beginning(lines.created, labels, series) : text;
   }
 
   #summary(lines: Lines, labels: string, series: Distribution): string {
@@ -195,6 +197,17 @@ class Page {
     return sumLine + line(lines.count, labels, count);
   }
 
+  /** The text is kept, since those of one sender have mostly begun at one time. */
+  #beginning({ bare, open }: Sample, labels: string, { start }: Series): string {
+    if (start <= 0) return "";
+    if (start !== this.#lastStart) {
+      this.#lastStart = start;
+      this.#lastStartText = String(start / 1e9);
+    }
+    const text = this.#lastStartText;
+    return labels ? `${open}${labels}} ${text}\n` : `${bare}${text}\n`;
+  }
+
   #tail(exemplar: Exemplar | undefined): string {
     if (!exemplar) return "";
     const { labels, value, time } = exemplar;
@@ -207,9 +220,6 @@ function line({ bare, open }: Sample, labels: string, value: number, tail = ""):
   const text = Number.isFinite(value) ? value : numberText(value);
   return labels ? `${open}${labels}} ${text}${tail}\n` : `${bare}${text}${tail}\n`;
 }
-
-const created = (sample: Sample, labels: string, { start }: Series): string =>
-  start > 0 ? line(sample, labels, start / 1e9) : "";
 
 /** To the millisecond, which is what Prometheus keeps of it. */
 const secondsText = (nanoseconds: number): string => String(Math.round(nanoseconds / 1e6) / 1e3);
