@@ -5,7 +5,7 @@
 // from any copy of the package.
 
 import { isMainThread } from "node:worker_threads";
-import type { ContextManager } from "@opentelemetry/api";
+import type { ContextManager, Tracer } from "@opentelemetry/api";
 import { setDiagnostics } from "./diagnostics.ts";
 import { Batch } from "./export/batch.ts";
 import type { Send } from "./export/batch.ts";
@@ -18,7 +18,7 @@ import type { Parent } from "./export/threads.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
 import { startPipeline } from "./metrics/pipeline.ts";
-import { load } from "./packages.ts";
+import { load, loadOwn } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { type Resource, resourceLater } from "./resource.ts";
 import { samplerOf } from "./sampling/sampler.ts";
@@ -159,9 +159,14 @@ function startTraces(start: Start): Running | undefined {
     limits: spanLimitsOf(settings.limits),
     batch,
     flush,
+    adopt: adoptTracer,
   });
   registered(load("@opentelemetry/api").trace.setGlobalTracerProvider(provider));
   return runningOf(batch);
+}
+
+function adoptTracer(scope: string, tracer: Tracer): Tracer {
+  return scope === "next.js" ? new (loadOwn("./instrument/next").NextTracer)(tracer) : tracer;
 }
 
 function startLogs(start: Start): Running | undefined {

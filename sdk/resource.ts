@@ -110,16 +110,25 @@ const archNames: Readonly<Record<string, string>> = {
   ppc: "ppc32",
 };
 
-/** The name in the nearest package.json above the app's entry file. */
+/**
+ * The name in the nearest package.json above the app's entry file. Where that is a package's, as of `next start`,
+ * the app is what it was started in, if that has a name.
+ */
 function packageName(): string | undefined {
-  let folder = dirname(process.argv[1] ?? "/");
-  for (; dirname(folder) !== folder; folder = dirname(folder)) {
+  const entry = process.argv[1] ?? "/";
+  const isPackage = /[/\\]node_modules[/\\]/.test(entry);
+  return (isPackage ? nameAbove(process.cwd()) : undefined) ?? nameAbove(dirname(entry));
+}
+
+function nameAbove(start: string): string | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
     const description = readJson(join(folder, "package.json"));
-    if (description === undefined) continue;
-    const { name } = description as { name?: unknown };
-    return typeof name === "string" && name !== "" ? name : undefined;
+    if (description !== undefined) {
+      const { name } = description as { name?: unknown };
+      return typeof name === "string" && name !== "" ? name : undefined;
+    }
+    if (dirname(folder) === folder) return undefined;
   }
-  return undefined;
 }
 
 /** Undefined where there is no such file; what is not an object has no name either. */

@@ -27,6 +27,8 @@ export interface Tracing {
   readonly batch: Batch;
   /** Waits until what has ended is sent. */
   readonly flush: () => Promise<void>;
+  /** For libraries that trace themselves, in another way than we do. */
+  readonly adopt?: (scope: string, tracer: ApiTracer) => ApiTracer;
 }
 
 /** Apps that make up names would fill the memory with tracers. */
@@ -34,7 +36,7 @@ const mostTracers = 1000;
 
 export class TracerProvider implements ApiTracerProvider {
   readonly #tracing: Tracing;
-  readonly #tracers = new Map<string, Tracer>();
+  readonly #tracers = new Map<string, ApiTracer>();
 
   constructor(tracing: Tracing) {
     this.#tracing = tracing;
@@ -49,7 +51,8 @@ export class TracerProvider implements ApiTracerProvider {
     const key = `${scope.name}@${scope.version ?? ""}:${scope.schemaUrl ?? ""}`;
     let tracer = this.#tracers.get(key);
     if (tracer === undefined) {
-      tracer = new Tracer(this.#tracing, scope);
+      const own = new Tracer(this.#tracing, scope);
+      tracer = this.#tracing.adopt?.(scope.name, own) ?? own;
       if (this.#tracers.size < mostTracers) this.#tracers.set(key, tracer);
     }
     return tracer;

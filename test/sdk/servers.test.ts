@@ -1,4 +1,5 @@
-// Libraries against real servers: Kafka, MariaDB, memcached and RabbitMQ. PostgreSQL and Redis: data.test.ts.
+// Libraries against servers: Kafka, MariaDB, memcached and RabbitMQ, and what stands in for MongoDB and for Amazon's.
+// PostgreSQL and Redis: data.test.ts.
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +10,7 @@ import type { Peer } from "../support/peers.ts";
 import { appFile, runApp } from "./support/app.ts";
 import { isMissing, startServer } from "./support/servers.ts";
 import type { Server } from "./support/servers.ts";
-import { startSink } from "./support/sink.ts";
+import { plain, startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 }); // brokers take their time to start
@@ -135,6 +136,143 @@ describe.skipIf(!amqplib || isMissing("rabbitmq"))("amqplib and RabbitMQ", () =>
       expect(JSON.stringify(sink.spans)).not.toMatch(/secret|guest:guest/);
     },
   );
+});
+
+const mongo = onDemand("mongodb-7.9.0", ["mongodb@7.9.0", "mongoose@9.12.1"]);
+
+describe.skipIf(!mongo || isMissing("mongodb"))("MongoDB", () => {
+  let server: Server;
+  beforeAll(async () => void (server = await startServer("mongodb")));
+  afterAll(() => server?.stop());
+
+  test.each(files)(
+    "a command of mongodb is a span, values left out, and fails as the write does: %s",
+    async (file) => {
+      const where = [mongo!, server.address, `driver_${file.slice(-3)}`];
+      const { sink, printed } = await run(file, "mongodb", where);
+      expect(printed).toBe("secret 11000");
+      expect(sink.spans.map(({ name, kind, status }) => [name, kind, status?.code ?? 0])).toEqual([
+        ["insert orders", 3, 0],
+        ["find orders", 3, 0],
+        ["update orders", 3, 0],
+        ["insert orders", 3, 2],
+      ]);
+      const [address, port] = server.address.split(":");
+      expect(sink.spans.at(-1)?.attributes).toMatchObject({
+        "db.system.name": "mongodb",
+        "db.namespace": where[2],
+        "db.collection.name": "orders",
+        "db.operation.name": "insert",
+        "db.query.text": '{"_id":"?","card":"?"}',
+        "db.response.status_code": "11000",
+        "error.type": "11000",
+        "server.address": address,
+        "server.port": Number(port),
+      });
+      expect(JSON.stringify(sink.spans)).not.toContain("secret");
+    },
+  );
+
+  test.each(files)("an operation of mongoose is one span, of its model: %s", async (file) => {
+    const where = [mongo!, server.address, `models_${file.slice(-3)}`];
+    const { sink, printed } = await run(file, "mongoose", where);
+    expect(printed).toBe("secret 0");
+    expect(sink.spans.map(({ name, kind }) => [name, kind])).toEqual([
+      ["save items", 3],
+      ["findOne items", 3],
+      ["countDocuments items", 3],
+    ]);
+    expect(sink.spans[0]?.attributes).toMatchObject({
+      "db.system.name": "mongodb",
+      "db.namespace": where[2],
+      "db.collection.name": "items",
+      "db.operation.name": "save",
+    });
+    expect(JSON.stringify(sink.spans)).not.toContain("secret");
+  });
+});
+
+const aws = onDemand("aws-sdk-3.1169.0", [
+  "@aws-sdk/client-s3@3.1169.0",
+  "@aws-sdk/client-sqs@3.1169.0",
+  "@aws-sdk/client-dynamodb@3.1162.0",
+]);
+
+describe.skipIf(!aws || isMissing("aws"))("the AWS SDK", () => {
+  let server: Server;
+  beforeAll(async () => void (server = await startServer("aws")));
+  afterAll(() => server?.stop());
+
+  const described = ({ spans }: Sink) =>
+    spans.map(({ name, kind, status, attributes }) => [
+      name,
+      kind,
+      status?.code ?? 0,
+      attributes["http.response.status_code"],
+    ]);
+
+  test.each(files)("a call of S3 is one span, and none for its HTTP: %s", async (file) => {
+    const bucket = `orders-${file.slice(-3)}`;
+    const { sink, printed } = await run(file, "@aws-sdk/client-s3", [aws!, server.address, bucket]);
+    expect(printed).toBe("secret NoSuchKey");
+    expect(described(sink)).toEqual([
+      ["S3.CreateBucket", 3, 0, 200],
+      ["S3.PutObject", 3, 0, 200],
+      ["S3.GetObject", 3, 0, 200],
+      ["S3.GetObject", 3, 2, 404],
+    ]);
+    expect(sink.spans[1]?.attributes).toMatchObject({
+      "rpc.system": "aws-api",
+      "rpc.service": "S3",
+      "rpc.method": "PutObject",
+      "aws.s3.bucket": bucket,
+      "aws.request.id": expect.stringMatching(/./),
+      "cloud.region": "eu-central-1",
+    });
+    const [failure] = sink.spans[3]?.events ?? [];
+    expect(plain(failure?.attributes)["exception.type"]).toBe("NoSuchKey");
+    expect(JSON.stringify(sink.spans)).not.toContain("secret");
+  });
+
+  test.each(files)("a message of SQS carries its trace to who receives it: %s", async (file) => {
+    const queue = `jobs-${file.slice(-3)}`;
+    const { sink, printed } = await run(file, "@aws-sdk/client-sqs", [aws!, server.address, queue]);
+    expect(printed).toBe("secret");
+    expect(described(sink)).toEqual([
+      ["SQS.CreateQueue", 3, 0, 200],
+      [`${queue} send`, 4, 0, 200],
+      [`${queue} receive`, 5, 0, 200],
+    ]);
+    const [, sent, received] = sink.spans;
+    expect(sent?.attributes).toMatchObject({
+      "rpc.service": "SQS",
+      "messaging.system": "aws_sqs",
+      "messaging.destination.name": queue,
+      "messaging.message.id": expect.stringMatching(/./),
+    });
+    expect(received?.links).toMatchObject([{ traceId: sent?.traceId, spanId: sent?.spanId }]);
+    expect(JSON.stringify(sink.spans)).not.toContain("secret");
+  });
+
+  test.each(files)("a call of DynamoDB is a span of a database: %s", async (file) => {
+    const table = `items-${file.slice(-3)}`;
+    const where = [aws!, server.address, table];
+    const { sink, printed } = await run(file, "@aws-sdk/client-dynamodb", where);
+    expect(printed).toBe("secret");
+    expect(described(sink)).toEqual([
+      ["DynamoDB.CreateTable", 3, 0, 200],
+      ["DynamoDB.PutItem", 3, 0, 200],
+      ["DynamoDB.GetItem", 3, 0, 200],
+    ]);
+    expect(sink.spans[2]?.attributes).toMatchObject({
+      "rpc.service": "DynamoDB",
+      "db.system.name": "dynamodb",
+      "db.namespace": table,
+      "db.operation.name": "GetItem",
+      "aws.dynamodb.table_names": [table],
+    });
+    expect(JSON.stringify(sink.spans)).not.toContain("secret");
+  });
 });
 
 async function run(file: string, library: string, where: readonly string[]) {

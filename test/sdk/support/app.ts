@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly preload?: Preload;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The repository, unless it is another folder. */
+  readonly cwd?: string;
 }
 
 export interface Ended {
@@ -25,22 +27,22 @@ export interface Ended {
 export interface App {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** The base URL from the app's line `listening on http://…`. */
+  /** The base URL from the app's line `listening on http://…`, or Next's of where it is. */
   url(): Promise<string>;
   /** Ends it as `docker stop` would; what it had to send is sent when this resolves. */
   stop(): Promise<Ended>;
 }
 
-const listening = /listening on (\S+)/;
+const listening = /(?:listening on|- Local:) +(\S+)/;
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 export function startApp(
   file: string,
-  { preload = "import", args = [], env = {} }: RunOptions = {},
+  { preload = "import", args = [], env = {}, cwd = root }: RunOptions = {},
 ): App {
   const begun = performance.now();
   const child = spawn(process.execPath, [...preloadOptions(preload), file, ...args], {
-    cwd: root,
+    cwd,
     // Nothing inherited: variables of the person who runs the tests are not part of them.
     env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["ignore", "pipe", "pipe"],

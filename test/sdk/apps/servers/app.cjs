@@ -64,4 +64,57 @@ module.exports = {
     await connection.close();
     process.stdout.write(`${text}\n`);
   },
+  async mongodb({ MongoClient }, address, database) {
+    const client = await new MongoClient(`mongodb://${address}`).connect();
+    const orders = client.db(database).collection("orders");
+    await orders.insertOne({ _id: 1, card: "secret" });
+    const found = await orders.find({ card: "secret" }).toArray();
+    await orders.updateOne({ card: "secret" }, { $set: { card: "secret, too" } });
+    const error = await orders.insertOne({ _id: 1, card: "secret" }).catch((caught) => caught);
+    await client.close();
+    process.stdout.write(`${found[0].card} ${error.code}\n`);
+  },
+  async mongoose(mongoose, address, database) {
+    await mongoose.connect(`mongodb://${address}/${database}`);
+    const schema = new mongoose.Schema({ name: String }, { autoCreate: false });
+    const Item = mongoose.model("Item", schema);
+    await Item.create({ name: "secret" });
+    const found = await Item.findOne({ name: "secret" });
+    const left = await Item.countDocuments({ name: "other" });
+    await mongoose.disconnect();
+    process.stdout.write(`${found.name} ${left}\n`);
+  },
+  async "@aws-sdk/client-s3"({ S3, GetObjectCommand }, address, Bucket) {
+    const client = new S3({ ...amazon(address), forcePathStyle: true });
+    await client.createBucket({ Bucket });
+    await client.putObject({ Bucket, Key: "first", Body: "secret" });
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: "first" }));
+    const text = await Body.transformToString();
+    const error = await client.getObject({ Bucket, Key: "none" }).catch((caught) => caught);
+    process.stdout.write(`${text} ${error.name}\n`);
+  },
+  async "@aws-sdk/client-sqs"({ SQS }, address, QueueName) {
+    const client = new SQS(amazon(address));
+    const { QueueUrl } = await client.createQueue({ QueueName });
+    await client.sendMessage({ QueueUrl, MessageBody: "secret" });
+    const { Messages } = await client.receiveMessage({ QueueUrl });
+    process.stdout.write(`${Messages[0].Body}\n`);
+  },
+  async "@aws-sdk/client-dynamodb"({ DynamoDB }, address, TableName) {
+    const client = new DynamoDB(amazon(address));
+    await client.createTable({
+      TableName,
+      KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
+      AttributeDefinitions: [{ AttributeName: "id", AttributeType: "S" }],
+      BillingMode: "PAY_PER_REQUEST",
+    });
+    await client.putItem({ TableName, Item: { id: { S: "secret" } } });
+    const { Item } = await client.getItem({ TableName, Key: { id: { S: "secret" } } });
+    process.stdout.write(`${Item.id.S}\n`);
+  },
 };
+
+function amazon(address) {
+  const credentials = { accessKeyId: "user", secretAccessKey: "secret" };
+  return { endpoint: `http://${address}`, region: "eu-central-1", credentials };
+}

@@ -1,0 +1,3 @@
+export default function legacy(request, response) {
+  response.json({ id: request.query.id });
+}

@@ -1,0 +1,6 @@
+import { NextResponse } from "next/server";
+
+export function proxy() {
+  return NextResponse.next();
+}
+export const config = { matcher: "/orders/:path*" };
