@@ -32,7 +32,8 @@ const usage = `npm run bench:sdk -- [options]
                  both unless given
   --only TEXT    of the agents only that of this name, or those whose names hold it, and no agent; may be
                  given several times
-  --against DIR  another build of sonde beside it: the folder dist of, say, the branch before a change
+  --against DIR  another build of sonde beside it: the folder dist of, say, the branch before a change; may
+                 be given several times
   --node MAJOR   the apps run on another Node, such as 22 or 26, which is installed for that
   --start        only what an agent adds to the start
   --profile      instead of figures: where the CPU time of a request goes
@@ -43,7 +44,7 @@ interface Options {
   readonly rounds: number;
   readonly apps: readonly AppName[];
   readonly only: readonly string[];
-  readonly against: string | undefined;
+  readonly against: readonly string[];
   readonly node: string;
   readonly isStart: boolean;
   readonly isProfile: boolean;
@@ -93,7 +94,7 @@ function parse(): Options | undefined {
       rounds: { type: "string" },
       app: { type: "string", multiple: true },
       only: { type: "string", multiple: true },
-      against: { type: "string" },
+      against: { type: "string", multiple: true },
       node: { type: "string" },
       start: { type: "boolean" },
       profile: { type: "boolean" },
@@ -112,7 +113,7 @@ function parse(): Options | undefined {
     rounds: Number(values.rounds ?? (isQuick ? 1 : 3)),
     apps: (["http", "express"] as const).filter((app) => values.app?.includes(app) ?? true),
     only: values.only ?? [],
-    against: values.against,
+    against: values.against ?? [],
     node,
     isStart: values.start ?? false,
     isProfile: values.profile ?? false,
@@ -132,8 +133,8 @@ function agentsFor(options: Options, main: string | undefined): readonly Agent[]
       all.some((agent) => agent.name === text) ? name === text : name.includes(text);
     return only.length === 0 || only.some(isMeant);
   });
-  const before = against === undefined ? [] : [another(join(against, "sdk", "register.cjs"))];
-  return [none, ...wanted, ...before];
+  const builds = against.map((folder) => another(join(folder, "sdk", "register.cjs")));
+  return [none, ...wanted, ...builds];
 }
 
 function conditions({ node, rounds }: Options): string {
