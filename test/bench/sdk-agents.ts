@@ -35,12 +35,18 @@ export function ours(register: string, options: readonly string[] = []): readonl
   return [
     { name: "sonde", options: preload, env: {}, installed },
     {
-      name: "sonde, OpenTelemetry's engine",
+      name: "the reference engine",
       options: preload,
       env: { SONDE_ENGINE: "opentelemetry" },
       installed,
     },
   ];
+}
+
+/** Another build of ours. */
+export function another(register: string): Agent {
+  const [agent] = ours(register);
+  return { ...agent!, name: `sonde of ${dirname(dirname(register))}` };
 }
 
 /** Those that cannot be installed are left out; why is told where that is tried. */

@@ -1,17 +1,20 @@
 // The other side of the app that is measured, as a process of its own: sends the requests, is the service
-// that the app calls, and takes the telemetry. It does as little as it can, being on the other core.
-// Started by sdk-measure.ts.
+// that the app calls, and takes the telemetry. It does as little as it can, being on the other core: were
+// it slower than the app, that would be waiting for it. Started by sdk.ts.
 
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { gunzipSync } from "node:zlib";
+import { validate } from "../../collector/wire/validate.ts";
 import { answer } from "./child.ts";
 
 export type LoadQuestion =
   /** Where it listens. */
   | { readonly kind: "listen" }
   | SendOrder
+  /** How much telemetry has come so far. */
+  | { readonly kind: "count" }
   /** Whether telemetry with this text in it has come. */
   | { readonly kind: "has"; readonly text: string };
 
@@ -25,23 +28,32 @@ export interface SendOrder {
 }
 
 export interface Sent {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** Of paced requests. */
+  readonly latenciesMs: readonly number[];
+}
+
+export interface Arrived {
+  /** Whole traces of an agent that does not speak OTLP. */
+  readonly spans: number;
+  readonly logs: number;
 }
 
 let isListening: Promise<{ url: string }> | undefined;
 /** The last bodies, for "has"; no more are needed, and memory is not to grow. */
 const bodies: Buffer[] = [];
 const mostBodies = 200;
+const arrived = { spans: 0, logs: 0 };
 
-answer(async (question: LoadQuestion) => {
+answer(async (question: LoadQuestion): Promise<object> => {
   switch (question.kind) {
     case "listen":
       return await (isListening ??= listen());
     case "send":
       return await send(question);
+    case "count":
+      return arrived;
     case "has":
-      return { has: bodies.some((body) => unzipped(body).includes(question.text)) };
+      return { has: bodies.some((body) => body.includes(question.text)) };
     default:
       return question satisfies never;
   }
@@ -56,8 +68,7 @@ async function listen(): Promise<{ url: string }> {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      bodies.push(Buffer.concat(chunks));
-      if (bodies.length > mostBodies) bodies.shift();
+      take(request, Buffer.concat(chunks));
       // An empty message of OTLP; an object for those who read JSON.
       const isJson = !request.url?.startsWith("/v1/");
       response.end(isJson ? "{}" : "");
@@ -69,61 +80,125 @@ async function listen(): Promise<{ url: string }> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }; // it listens on TCP
 }
 
-function unzipped(body: Buffer): Buffer {
-  return body[0] === 0x1f && body[1] === 0x8b ? gunzipSync(body) : body;
+function take({ url, headers }: IncomingMessage, sent: Buffer): void {
+  const body = sent[0] === 0x1f && sent[1] === 0x8b ? gunzipSync(sent) : sent;
+  bodies.push(body);
+  if (bodies.length > mostBodies) bodies.shift();
+  if (url === "/v1/traces") arrived.spans += itemsIn("traces", body);
+  else if (url === "/v1/logs") arrived.logs += itemsIn("logs", body);
+  else arrived.spans += Number(headers["x-datadog-trace-count"] ?? 0);
 }
 
-async function send({ url, requests, connections, rate }: SendOrder): Promise<Sent> {
-  const { hostname, port, pathname, host } = new URL(url);
-  const head = Buffer.from(`GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
-  const latencies = new Float64Array(requests);
-  const begin = performance.now();
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-    await once(socket, "connect");
-    for (let number = next++; number < requests; number = next++) {
-      // Of a paced request the time counts from when it was due: a slow answer delays those behind it.
-      const due = rate === undefined ? performance.now() : begin + (number * 1000) / rate;
-      const waitMs = due - performance.now();
-      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      await exchange(socket, head);
-      latencies[number] = performance.now() - due;
+function itemsIn(signal: "traces" | "logs", body: Buffer): number {
+  const read = validate(signal, body);
+  if (read.kind === "invalid") throw new Error(`${signal} that are no OTLP: ${read.problem.why}`);
+  return read.batch.items;
+}
+
+async function send(order: SendOrder): Promise<Sent> {
+  const { hostname, port } = new URL(order.url);
+  const plan = new Plan(order);
+  const lanes = await Promise.all(
+    Array.from({ length: order.connections }, async () => {
+      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+      await once(socket, "connect");
+      return new Lane(plan, socket);
+    }),
+  );
+  for (const lane of lanes) lane.start();
+  await plan.done;
+  return { latenciesMs: plan.latenciesMs };
+}
+
+/** What the connections have to send together. */
+class Plan {
+  readonly head: Buffer;
+  readonly latenciesMs: number[] = [];
+  readonly done: Promise<void>;
+  readonly #order: SendOrder;
+  readonly #beginMs = performance.now();
+  #next = 0;
+  #answered = 0;
+  #end: () => void = () => {};
+  fail: (error: Error) => void = () => {};
+
+  constructor(order: SendOrder) {
+    this.#order = order;
+    const { pathname, host } = new URL(order.url);
+    this.head = Buffer.from(`GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    this.done = new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.fail = reject;
+    });
+  }
+
+  /**
+   * When the next is due: undefined when there is none any more. Of a paced request the time counts from
+   * then: a slow answer delays those behind it.
+   */
+  take(): number | undefined {
+    const { requests, rate } = this.#order;
+    const number = this.#next++;
+    if (number >= requests) return undefined;
+    return rate === undefined ? 0 : this.#beginMs + (number * 1000) / rate;
+  }
+
+  answered(dueMs: number): void {
+    if (dueMs > 0) this.latenciesMs.push(performance.now() - dueMs);
+    if (++this.#answered === this.#order.requests) this.#end();
+  }
+}
+
+/** One connection, which sends a request when the one before is answered. */
+class Lane {
+  readonly #plan: Plan;
+  readonly #socket: Socket;
+  #dueMs = 0;
+  #text = "";
+  /** Of an answer with its head: they are alike, so that most need not be read. */
+  #size = 0;
+
+  constructor(plan: Plan, socket: Socket) {
+    this.#plan = plan;
+    this.#socket = socket;
+    socket.on("data", (chunk) => this.#take(chunk));
+    socket.on("close", () => plan.fail(new Error("the app closed the connection")));
+    socket.on("error", plan.fail);
+  }
+
+  start(): void {
+    const dueMs = this.#plan.take();
+    if (dueMs === undefined) {
+      this.#socket.removeAllListeners("close").destroy();
+      return;
     }
-    socket.destroy();
-  };
-  await Promise.all(Array.from({ length: connections }, lane));
-  latencies.sort();
-  const at = (share: number): number => latencies[Math.floor(requests * share)] ?? 0;
-  return { p50Ms: at(0.5), p99Ms: at(0.99) };
-}
+    this.#dueMs = dueMs;
+    const waitMs = dueMs === 0 ? 0 : dueMs - performance.now();
+    if (waitMs > 1) setTimeout(() => this.#socket.write(this.#plan.head), waitMs);
+    else this.#socket.write(this.#plan.head);
+  }
 
-/** One request and its whole answer, of which no more is read than where it ends. */
-function exchange(socket: Socket, head: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    const onData = (chunk: Buffer): void => {
-      text += chunk.toString("latin1");
-      const headEnd = text.indexOf("\r\n\r\n");
-      if (headEnd === -1) return;
-      const length = /\r\ncontent-length: (\d+)/i.exec(text)?.[1];
-      const isWhole =
-        length === undefined
-          ? text.endsWith("0\r\n\r\n")
-          : text.length >= headEnd + 4 + Number(length);
-      if (!isWhole) return;
-      end();
-      if (text.startsWith("HTTP/1.1 200")) resolve();
-      else reject(new Error(text.slice(0, 200)));
-    };
-    const onClose = (): void => {
-      end();
-      reject(new Error("the app closed the connection"));
-    };
-    const end = (): void => {
-      socket.off("data", onData).off("close", onClose).off("error", onClose);
-    };
-    socket.on("data", onData).on("close", onClose).on("error", onClose);
-    socket.write(head);
-  });
+  #take(chunk: Buffer): void {
+    if (this.#text === "" && chunk.length === this.#size && chunk[9] === 0x32 /* of 200 */) {
+      this.#finish();
+      return;
+    }
+    this.#text += chunk.toString("latin1");
+    const headEnd = this.#text.indexOf("\r\n\r\n");
+    if (headEnd === -1) return;
+    const length = /\r\ncontent-length: (\d+)/i.exec(this.#text)?.[1];
+    const size = headEnd + 4 + Number(length);
+    const isWhole =
+      length === undefined ? this.#text.endsWith("0\r\n\r\n") : this.#text.length >= size;
+    if (!isWhole) return;
+    if (!this.#text.startsWith("HTTP/1.1 200")) this.#plan.fail(new Error(this.#text));
+    if (length !== undefined) this.#size = size;
+    this.#text = "";
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#plan.answered(this.#dueMs);
+    this.start();
+  }
 }

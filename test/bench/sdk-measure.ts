@@ -1,5 +1,5 @@
-// One app under one agent: what a request, the start and the end of it cost. The app has a core for
-// itself; requests come from the other, where the telemetry goes to as well.
+// One app under one agent: its start and its end. The app has a core for itself; requests come from the other,
+// where the telemetry goes to as well.
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -8,19 +8,10 @@ import { cleanEnv } from "../support/collector-process.ts";
 import { until } from "../support/until.ts";
 import type { Child } from "./child.ts";
 import { cores } from "./cores.ts";
-import { peakBytes, restBytes, restingCpuSeconds } from "./process.ts";
 import type { Agent } from "./sdk-agents.ts";
-import type { LoadQuestion, Sent } from "./sdk-load.ts";
+import type { LoadQuestion } from "./sdk-load.ts";
 
 export type AppName = "http" | "express";
-
-export interface Effort {
-  /** As fast as they are answered; as many again before, to warm up. */
-  readonly requests: number;
-  /** Paced, for the latency. */
-  readonly paced: number;
-  readonly ratePerSecond: number;
-}
 
 export interface Machine {
   /** The node that runs the apps. */
@@ -30,44 +21,7 @@ export interface Machine {
   readonly signal: AbortSignal;
 }
 
-export interface RequestCost {
-  readonly cpuMicros: number;
-  readonly p99Ms: number;
-  readonly restBytes: number;
-  /** After all requests, as fast as they were answered. */
-  readonly peakBytes: number;
-}
-
-export async function measureRequests(
-  app: AppName,
-  agent: Agent,
-  effort: Effort,
-  machine: Machine,
-): Promise<RequestCost> {
-  const { load, signal } = machine;
-  const running = await startApp(`${app}.cjs`, agent, machine);
-  const { pid, url } = running;
-  const path = app === "http" ? "/" : "/orders/7";
-  const send = async (requests: number, rate?: number): Promise<Sent> => {
-    const order = { kind: "send", url: url + path, requests, connections: 32 } as const;
-    return await ask<Sent>(load, rate === undefined ? order : { ...order, rate });
-  };
-  try {
-    const atRest = restBytes(pid);
-    await send(effort.requests);
-    const before = await restingCpuSeconds(pid, signal);
-    await send(effort.requests);
-    const after = await restingCpuSeconds(pid, signal);
-    const { p99Ms } = await send(effort.paced, effort.ratePerSecond);
-    const cpuMicros = ((after - before) / effort.requests) * 1e6;
-    return { cpuMicros, p99Ms, restBytes: atRest, peakBytes: peakBytes(pid) };
-  } finally {
-    running.child.kill("SIGKILL");
-    await running.exit;
-  }
-}
-
-interface RunningApp {
+export interface RunningApp {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly url: string;
@@ -102,27 +56,26 @@ export async function startApp(
   }
 }
 
-export interface StartCost {
-  /** From the process's beginning to the app's first line. */
-  readonly ms: number;
-  /** Files of JavaScript that were loaded until then, CommonJS and ES modules. */
-  readonly modules: number;
+/** From the process's beginning to the app's first line. */
+export function measureStartMs(agent: Agent, machine: Machine): number {
+  return Number(/begins after ([\d.]+)/.exec(runEmpty(agent, machine))?.[1]);
 }
 
-export function measureStart(agent: Agent, machine: Machine): StartCost {
-  const run = (options: readonly string[]): string => {
-    const words = [...cores.collector, machine.node, ...options, ...agent.options];
-    const [command = "", ...before] = words;
-    const { stderr } = spawnSync(command, [...before, appFile("empty.cjs")], {
-      env: environment(agent, machine),
-      encoding: "utf8",
-      timeout: 60_000,
-    });
-    return stderr;
-  };
-  const ms = Number(/begins after ([\d.]+)/.exec(run([]))?.[1]);
-  const modules = Number(/loads (\d+)/.exec(run(["--require", appFile("count-loads.cjs")]))?.[1]);
-  return { ms, modules: modules - 1 }; // but the app itself
+/** Files of JavaScript that are loaded until then, CommonJS and ES modules. */
+export function countModules(agent: Agent, machine: Machine): number {
+  const told = runEmpty(agent, machine, ["--require", appFile("count-loads.cjs")]);
+  return Number(/loads (\d+)/.exec(told)?.[1]) - 1; // but the app itself
+}
+
+function runEmpty(agent: Agent, machine: Machine, options: readonly string[] = []): string {
+  const words = [...cores.collector, machine.node, ...options, ...agent.options];
+  const [command = "", ...before] = words;
+  const { stderr } = spawnSync(command, [...before, appFile("empty.cjs")], {
+    env: environment(agent, machine),
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  return stderr;
 }
 
 export const endings = [

@@ -8,12 +8,6 @@ import type { Agent } from "./sdk-agents.ts";
 import { type AppName, ask, type Machine, startApp } from "./sdk-measure.ts";
 import type { Sent } from "./sdk-load.ts";
 
-/** µs a request, by part and by function of ours; the dearest first. */
-export interface ProfileSummary {
-  readonly parts: readonly (readonly [name: string, micros: number])[];
-  readonly functions: readonly (readonly [name: string, micros: number])[];
-}
-
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -29,59 +23,79 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-export async function profile(
-  app: AppName,
-  agent: Agent,
-  requests: number,
-  machine: Machine,
-): Promise<ProfileSummary> {
-  const folder = mkdtempSync(join(tmpdir(), "sonde-profile-"));
-  try {
-    const options = ["--cpu-prof", "--cpu-prof-dir", folder, "--cpu-prof-interval", "200"];
-    const { url, exit } = await startApp(`${app}.cjs`, agent, machine, { options });
-    const path = app === "http" ? "/" : "/orders/7";
-    const order = { kind: "send", url: url + path, requests, connections: 32 } as const;
-    await ask<Sent>(machine.load, order); // to warm up
-    const from = microseconds();
-    await ask<Sent>(machine.load, order);
-    const to = microseconds();
-    await fetch(`${url}/exit`).catch(() => {}); // it ends instead of answering
-    await exit;
-    const [file = ""] = readdirSync(folder);
-    const read = JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile; // Node's own
-    return summarize(read, requests, { from, to });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+/** The sum of what several processes did. */
+export class Profile {
+  readonly #requests: number;
+  readonly #parts = new Map<string, number>();
+  readonly #functions = new Map<string, number>();
+  #rounds = 0;
+
+  /** So many in each round, and half as many before them to warm up. */
+  constructor(requests: number) {
+    this.#requests = requests;
+  }
+
+  /** µs a request, by part; the dearest first. */
+  get parts(): readonly (readonly [name: string, micros: number])[] {
+    return this.#micros(this.#parts);
+  }
+
+  /** The same by function of ours. */
+  get functions(): readonly (readonly [name: string, micros: number])[] {
+    return this.#micros(this.#functions);
+  }
+
+  async add(app: AppName, agent: Agent, machine: Machine): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), "sonde-profile-"));
+    try {
+      const options = ["--cpu-prof", "--cpu-prof-dir", folder, "--cpu-prof-interval", "250"];
+      const { url, exit } = await startApp(`${app}.cjs`, agent, machine, { options });
+      const path = app === "http" ? "/" : "/orders/7";
+      const send = async (requests: number): Promise<void> => {
+        const order = { kind: "send", url: url + path, requests, connections: 32 } as const;
+        await ask<Sent>(machine.load, order);
+      };
+      await send(Math.ceil(this.#requests / 2));
+      const from = microseconds();
+      await send(this.#requests);
+      const to = microseconds();
+      await fetch(`${url}/exit`).catch(() => {}); // it ends instead of answering
+      await exit;
+      const [file = ""] = readdirSync(folder);
+      this.#sum(JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile, from, to); // Node's own
+      this.#rounds++;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Only what lies between: start and end of the app are another matter. */
+  #sum({ nodes, startTime, samples, timeDeltas }: CpuProfile, from: number, to: number): void {
+    const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
+    let at = startTime;
+    for (const [index, id] of samples.entries()) {
+      const micros = timeDeltas[index] ?? 0;
+      at += micros;
+      const frame = frames.get(id);
+      if (at < from || at > to || !frame || frame.functionName === "(idle)") continue;
+      const part = partOf(frame.url, frame.functionName);
+      add(this.#parts, part, micros);
+      if (part.startsWith("sonde")) {
+        const file = frame.url.split("/").at(-1) ?? "";
+        add(this.#functions, `${frame.functionName || "(anonymous)"} ${file}`, micros);
+      }
+    }
+  }
+
+  #micros(sums: ReadonlyMap<string, number>): [string, number][] {
+    const requests = this.#requests * this.#rounds;
+    return [...sums]
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([name, micros]) => [name, micros / requests]);
   }
 }
 
 const microseconds = (): number => Number(process.hrtime.bigint() / 1000n);
-
-/** Only what lies between: start and end of the app are another matter. */
-function summarize(
-  { nodes, startTime, samples, timeDeltas }: CpuProfile,
-  requests: number,
-  { from, to }: { readonly from: number; readonly to: number },
-): ProfileSummary {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-  const parts = new Map<string, number>();
-  const functions = new Map<string, number>();
-  let at = startTime;
-  for (const [index, id] of samples.entries()) {
-    const delta = timeDeltas[index] ?? 0;
-    at += delta;
-    const frame = frames.get(id);
-    if (at < from || at > to || !frame || frame.functionName === "(idle)") continue;
-    const micros = delta / requests;
-    const part = partOf(frame.url, frame.functionName);
-    add(parts, part, micros);
-    if (part.startsWith("sonde")) {
-      const file = frame.url.split("/").at(-1) ?? "";
-      add(functions, `${frame.functionName || "(anonymous)"} ${file}`, micros);
-    }
-  }
-  return { parts: dearest(parts), functions: dearest(functions).slice(0, 25) };
-}
 
 function partOf(url: string, name: string): string {
   if (url === "" || url.startsWith("wasm:"))
@@ -95,8 +109,4 @@ function partOf(url: string, name: string): string {
 
 function add(sums: Map<string, number>, name: string, value: number): void {
   sums.set(name, (sums.get(name) ?? 0) + value);
-}
-
-function dearest(sums: ReadonlyMap<string, number>): [string, number][] {
-  return [...sums].toSorted(([, a], [, b]) => b - a);
 }

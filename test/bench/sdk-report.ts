@@ -1,15 +1,17 @@
 // The figures of test/bench/sdk.ts as tables for docs/figures.md. Each is a ratio to, or what is added to,
-// the app without an agent in the same round; the median of the rounds, and their spread.
+// the app without an agent in the same turn or round; their median and their spread.
 
-import type { Ending, Kept, RequestCost, StartCost } from "./sdk-measure.ts";
+import type { AppName, Ending, Kept } from "./sdk-measure.ts";
 import type { Agent } from "./sdk-agents.ts";
-import type { ProfileSummary } from "./sdk-profile.ts";
+import type { Profile } from "./sdk-profile.ts";
+import type { Heat } from "./sdk-requests.ts";
 
 /** What was measured of one agent, the rounds in their order. */
 export interface Series {
   readonly agent: Agent;
-  readonly starts: StartCost[];
-  readonly requests: Readonly<Record<string, RequestCost[]>>;
+  readonly modules: number;
+  readonly startsMs: number[];
+  readonly heats: Readonly<Record<AppName, Heat[]>>;
   readonly ends: Map<Ending, Kept>;
 }
 
@@ -17,7 +19,7 @@ export interface Series {
 export function report(series: readonly Series[]): string {
   const [base] = series;
   if (!base) return "";
-  const apps = Object.keys(base.requests).filter((app) => base.requests[app]?.length);
+  const apps = (["http", "express"] as const).filter((app) => base.heats[app].length > 0);
   return [
     ...apps.map((app) => requestTable(app, series, base)),
     startTable(series, base),
@@ -25,45 +27,39 @@ export function report(series: readonly Series[]): string {
   ].join("\n");
 }
 
-function requestTable(app: string, series: readonly Series[], base: Series): string {
-  const of = ({ requests }: Series) => requests[app] ?? [];
-  const compared = (one: Series, read: (cost: RequestCost) => number, how: How): string =>
-    spread(
-      of(one).map((cost, round) => how(read(cost), read(of(base)[round] ?? cost))),
-      how.digits,
-    );
+function requestTable(app: AppName, series: readonly Series[], base: Series): string {
+  const turns = ({ heats }: Series) => heats[app].flatMap(({ micros }) => micros);
+  const column = (read: (heat: Heat) => number, how: How) => (one: Series) =>
+    spread(compared(one.heats[app].map(read), base.heats[app].map(read), how), how.digits);
+  const micros = (how: How) => (one: Series) =>
+    spread(compared(turns(one), turns(base), how), how.digits);
+  const columns: Readonly<Record<string, (one: Series) => string>> = {
+    "CPU µs a request": micros(itself),
+    ratio: micros(ratio),
+    "added µs": micros(added),
+    "p99 latency, ratio": column(({ p99Ms }) => p99Ms, ratio),
+    "RSS at rest, added MiB": column(({ restBytes }) => restBytes / 2 ** 20, added),
+    "RSS at saturation, added MiB": column(({ peakBytes }) => peakBytes / 2 ** 20, added),
+    "spans a request that arrive": column(({ spans }) => spans, itself),
+    "log records": column(({ logs }) => logs, itself),
+  };
   return table(
-    [
-      `${app}: agent`,
-      "CPU µs a request",
-      "ratio",
-      "added µs",
-      "p99 latency, ratio",
-      "RSS at rest, added MiB",
-      "RSS at saturation, added MiB",
-    ],
-    series.map((one) => [
-      one.agent.name,
-      compared(one, ({ cpuMicros }) => cpuMicros, itself),
-      compared(one, ({ cpuMicros }) => cpuMicros, ratio),
-      compared(one, ({ cpuMicros }) => cpuMicros, added),
-      compared(one, ({ p99Ms }) => p99Ms, ratio),
-      compared(one, ({ restBytes }) => restBytes / 2 ** 20, added),
-      compared(one, ({ peakBytes }) => peakBytes / 2 ** 20, added),
-    ]),
+    [`${app}: agent`, ...Object.keys(columns)],
+    series.map((one) => [one.agent.name, ...Object.values(columns).map((show) => show(one))]),
   );
+}
+
+function compared(values: readonly number[], bases: readonly number[], how: How): number[] {
+  return values.map((value, index) => how.of(value, bases[index] ?? value));
 }
 
 function startTable(series: readonly Series[], base: Series): string {
   return table(
     ["agent", "start, added ms", "modules loaded", "packages", "installed MB"],
-    series.map(({ agent, starts }) => [
+    series.map(({ agent, modules, startsMs }) => [
       agent.name,
-      spread(
-        starts.map(({ ms }, round) => ms - (base.starts[round]?.ms ?? ms)),
-        0,
-      ),
-      String(starts.at(-1)?.modules ?? ""),
+      spread(compared(startsMs, base.startsMs, added), 0),
+      String(modules),
       String(agent.installed.packages),
       (agent.installed.bytes / 1e6).toFixed(1),
     ]),
@@ -71,8 +67,8 @@ function startTable(series: readonly Series[], base: Series): string {
 }
 
 function endTable(series: readonly Series[]): string {
-  const endings = [...(series[0]?.ends.keys() ?? [])];
-  const rows = series.filter(({ agent }) => agent.options.length > 0);
+  const rows = series.slice(1);
+  const endings = [...(rows[0]?.ends.keys() ?? [])];
   return table(
     ["last span", ...endings, "kept"],
     rows.map(({ agent, ends }) => [
@@ -84,7 +80,7 @@ function endTable(series: readonly Series[]): string {
 }
 
 /** Beside each other: what the same part costs without us. */
-export function profileReport(ours: ProfileSummary, alone: ProfileSummary): string {
+export function profileReport(ours: Profile, alone: Profile): string {
   const without = new Map(alone.parts);
   const parts = ours.parts.filter(([name, micros]) => micros - (without.get(name) ?? 0) >= 0.05);
   return [
@@ -97,30 +93,30 @@ export function profileReport(ours: ProfileSummary, alone: ProfileSummary): stri
     ),
     table(
       ["functions of ours", "µs a request"],
-      ours.functions.map(([name, micros]) => [name, micros.toFixed(2)]),
+      ours.functions.slice(0, 30).map(([name, micros]) => [name, micros.toFixed(2)]),
     ),
   ].join("\n");
 }
 
 interface How {
-  (value: number, base: number): number;
-  digits: number;
+  readonly of: (value: number, base: number) => number;
+  readonly digits: number;
 }
 
-const itself: How = Object.assign((value: number) => value, { digits: 0 });
-const ratio: How = Object.assign((value: number, base: number) => value / base, { digits: 2 });
-const added: How = Object.assign((value: number, base: number) => value - base, { digits: 0 });
+const itself: How = { of: (value) => value, digits: 1 };
+const ratio: How = { of: (value, base) => value / base, digits: 2 };
+const added: How = { of: (value, base) => value - base, digits: 1 };
 
-/** `1.52 (1.48 – 1.60)` */
+/** `1.52 (1.48 – 1.60)`: the median, and between which half of the others lie; of few between which all do. */
 function spread(values: readonly number[], digits: number): string {
   const sorted = values.toSorted((a, b) => a - b);
-  const show = (index: number): string => {
-    const text = (sorted[index] ?? 0).toFixed(digits);
+  const show = (share: number): string => {
+    const text = (sorted[Math.round((sorted.length - 1) * share)] ?? 0).toFixed(digits);
     return /^-0(\.0+)?$/.test(text) ? text.slice(1) : text;
   };
-  const median = show(sorted.length >> 1);
-  if (sorted.length < 2) return median;
-  return `${median} (${show(0)} – ${show(sorted.length - 1)})`;
+  if (sorted.length < 2) return show(0);
+  const [low, high] = sorted.length < 6 ? [0, 1] : [0.25, 0.75];
+  return `${show(0.5)} (${show(low)} – ${show(high)})`;
 }
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,5 @@
 // What observing an app costs it, ours beside what people use today: npm run bench:sdk. The app has one
-// core, requests and telemetry the other; agents take turns, so that a slow minute falls on all of them.
+// core, requests and telemetry the other; agents take turns, so that a slow moment falls on all of them.
 
 import { cpus, loadavg, totalmem } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,30 +7,33 @@ import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { nodeOf } from "../support/on-demand.ts";
-import { type Child, startChild } from "./child.ts";
+import { startChild } from "./child.ts";
 import { cores } from "./cores.ts";
-import { type Agent, none, others, ours } from "./sdk-agents.ts";
+import { type Agent, another, none, others, ours } from "./sdk-agents.ts";
 import {
   type AppName,
   ask,
-  type Effort,
+  countModules,
   type Ending,
   endings,
   type Machine,
   measureEnd,
-  measureRequests,
-  measureStart,
+  measureStartMs,
 } from "./sdk-measure.ts";
-import { profile } from "./sdk-profile.ts";
+import { Profile } from "./sdk-profile.ts";
 import { profileReport, report, type Series } from "./sdk-report.ts";
+import { type Effort, measureHeat } from "./sdk-requests.ts";
 import { build } from "../support/build.ts";
 
 const usage = `npm run bench:sdk -- [options]
 
-  --rounds N     5 unless given
+  --rounds N     rounds of requests, each with processes of their own; 3 unless given
   --app NAME     http (a bare server) or express (express 4, a call to another service, a line of pino);
                  both unless given
-  --only TEXT    of the agents only those whose name holds it, and no agent; may be given several times
+  --only TEXT    of the agents only that of this name, or those whose names hold it, and no agent; may be
+                 given several times
+  --against DIR  another build of sonde beside it: the folder dist of, say, the branch before a change; may
+                 be given several times
   --node MAJOR   the apps run on another Node, such as 22 or 26, which is installed for that
   --start        only what an agent adds to the start
   --profile      instead of figures: where the CPU time of a request goes
@@ -41,6 +44,7 @@ interface Options {
   readonly rounds: number;
   readonly apps: readonly AppName[];
   readonly only: readonly string[];
+  readonly against: readonly string[];
   readonly node: string;
   readonly isStart: boolean;
   readonly isProfile: boolean;
@@ -48,10 +52,18 @@ interface Options {
 }
 
 const efforts: Readonly<Record<AppName, Effort>> = {
-  http: { requests: 20_000, paced: 1500, ratePerSecond: 300 },
-  express: { requests: 6000, paced: 1000, ratePerSecond: 200 },
+  http: { warmUp: 40_000, requests: 4000, turns: 12, paced: 100, ratePerSecond: 500 },
+  express: { warmUp: 8000, requests: 1000, turns: 12, paced: 100, ratePerSecond: 400 },
 };
-const quickEffort: Effort = { requests: 100, paced: 20, ratePerSecond: 100 };
+/** Requests in a round, enough for some ten thousand samples. */
+const profiled: Readonly<Record<AppName, number>> = { http: 100_000, express: 12_000 };
+const quickEffort: Effort = {
+  warmUp: 600, // more than a batch, so that one is sent
+  requests: 100,
+  turns: 1,
+  paced: 20,
+  ratePerSecond: 100,
+};
 
 await main();
 
@@ -82,6 +94,7 @@ function parse(): Options | undefined {
       rounds: { type: "string" },
       app: { type: "string", multiple: true },
       only: { type: "string", multiple: true },
+      against: { type: "string", multiple: true },
       node: { type: "string" },
       start: { type: "boolean" },
       profile: { type: "boolean" },
@@ -97,9 +110,10 @@ function parse(): Options | undefined {
   if (node === undefined) throw new Error(`Node ${values.node} cannot be had`);
   const isQuick = values.quick ?? false;
   return {
-    rounds: Number(values.rounds ?? (isQuick ? 1 : 5)),
+    rounds: Number(values.rounds ?? (isQuick ? 1 : 3)),
     apps: (["http", "express"] as const).filter((app) => values.app?.includes(app) ?? true),
     only: values.only ?? [],
+    against: values.against ?? [],
     node,
     isStart: values.start ?? false,
     isProfile: values.profile ?? false,
@@ -107,16 +121,20 @@ function parse(): Options | undefined {
   };
 }
 
-function agentsFor({ isQuick, only }: Options, main: string | undefined): readonly Agent[] {
+function agentsFor(options: Options, main: string | undefined): readonly Agent[] {
+  const { isQuick, only, against } = options;
   const register =
     main === undefined
       ? fileURLToPath(new URL("../../sdk/register.ts", import.meta.url))
       : join(dirname(dirname(main)), "sdk", "register.cjs");
   const all = [...ours(register), ...(isQuick ? [] : others())];
-  const wanted = all.filter(
-    ({ name }) => only.length === 0 || only.some((text) => name.includes(text)),
-  );
-  return [none, ...wanted];
+  const wanted = all.filter(({ name }) => {
+    const isMeant = (text: string) =>
+      all.some((agent) => agent.name === text) ? name === text : name.includes(text);
+    return only.length === 0 || only.some(isMeant);
+  });
+  const builds = against.map((folder) => another(join(folder, "sdk", "register.cjs")));
+  return [none, ...wanted, ...builds];
 }
 
 function conditions({ node, rounds }: Options): string {
@@ -137,29 +155,26 @@ async function measure(
 ): Promise<readonly Series[]> {
   const series: readonly Series[] = agents.map((agent) => ({
     agent,
-    starts: [],
-    requests: { http: [], express: [] },
+    modules: countModules(agent, machine),
+    startsMs: [],
+    heats: { http: [], express: [] },
     ends: new Map(),
   }));
-  // A start is short, so there is time for more of them.
-  const starts = options.isQuick ? 1 : options.rounds * 3;
-  for (let round = 0; round < starts; round++) {
-    for (const { agent, starts } of series) starts.push(measureStart(agent, machine));
+  for (let round = 0; round < (options.isQuick ? 1 : 15); round++) {
+    for (const { agent, startsMs } of series) startsMs.push(measureStartMs(agent, machine));
   }
   if (options.isStart) return series;
   for (let round = 0; round < options.rounds; round++) {
     for (const app of options.apps) {
       const effort = options.isQuick ? quickEffort : efforts[app];
-      for (const { agent, requests } of series) {
-        const cost = await measureRequests(app, agent, effort, machine);
-        requests[app]?.push(cost);
-        const micros = cost.cpuMicros.toFixed(0);
-        process.stderr.write(`round ${round + 1}, ${app}, ${agent.name}: ${micros} µs a request\n`);
-      }
+      const measured = await measureHeat(app, agents, effort, machine);
+      for (const { agent, heats } of series) heats[app].push(measured.get(agent)!);
+      const seconds = process.uptime().toFixed(0);
+      process.stderr.write(`${app}, round ${round + 1}: done after ${seconds} s\n`);
     }
   }
   const tried: readonly Ending[] = options.isQuick ? ["natural", "process.exit"] : endings;
-  for (const { agent, ends } of series) {
+  for (const { agent, ends } of series.slice(1)) {
     for (const ending of tried) ends.set(ending, await measureEnd(ending, agent, machine));
   }
   return series;
@@ -167,15 +182,17 @@ async function measure(
 
 async function showProfiles(
   agents: readonly Agent[],
-  { apps, isQuick }: Options,
-  machine: Machine & { readonly load: Child },
+  { apps, rounds, isQuick }: Options,
+  machine: Machine,
 ): Promise<void> {
   for (const app of apps) {
-    const { requests } = isQuick ? quickEffort : efforts[app];
-    const alone = await profile(app, none, requests, machine);
-    for (const agent of agents.slice(1)) {
-      const summary = await profile(app, agent, requests, machine);
-      console.log(`\n${app}, ${agent.name}\n\n${profileReport(summary, alone)}`);
+    const requests = isQuick ? quickEffort.requests : profiled[app];
+    const [alone, ...others] = agents.map((agent) => ({ agent, profile: new Profile(requests) }));
+    for (let round = 0; round < rounds; round++) {
+      for (const { agent, profile } of [alone!, ...others]) await profile.add(app, agent, machine);
+    }
+    for (const { agent, profile } of others) {
+      console.log(`\n${app}, ${agent.name}\n\n${profileReport(profile, alone!.profile)}`);
     }
   }
 }
