@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 export class CrashTestsFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- no array's, but the sequencer's own
     const sorted = await super.sort(files);
     return [...sorted.filter(isCrashTest), ...sorted.filter((file) => !isCrashTest(file))];
   }
