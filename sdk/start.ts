@@ -70,7 +70,11 @@ function startNow(): Sonde {
       : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
-  keepDurations(settings);
+  const { views } = settings;
+  keepDurations(
+    settings,
+    views.length > 0 ? loadOwn("./metrics/views").boundsByView(views) : undefined,
+  );
   startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
