@@ -15,6 +15,7 @@ import { logSends, spanSends } from "./export/otlp.ts";
 import { Sender } from "./export/sender.ts";
 import { Children, parentOf } from "./export/threads.ts";
 import type { Parent } from "./export/threads.ts";
+import { withoutValues } from "./instrument/quoted.ts";
 import { redactorOf } from "./instrument/scrub.ts";
 import { LoggerProvider } from "./logs/logger.ts";
 import { startPipeline } from "./metrics/pipeline.ts";
@@ -166,7 +167,8 @@ function startTraces(start: Start): Running | undefined {
 }
 
 function adoptTracer(scope: string, tracer: Tracer): Tracer {
-  return scope === "next.js" ? new (loadOwn("./instrument/next").NextTracer)(tracer) : tracer;
+  if (scope === "next.js") return new (loadOwn("./instrument/next").NextTracer)(tracer);
+  return withoutValues(scope, tracer);
 }
 
 function startLogs(start: Start): Running | undefined {

@@ -45,6 +45,7 @@ import type * as openMetrics from "./metrics/open-metrics.ts";
 import type * as own from "./metrics/own.ts";
 import type * as ofProcess from "./metrics/process.ts";
 import type * as runtime from "./metrics/runtime.ts";
+import type * as views from "./metrics/views.ts";
 import type * as jaeger from "./propagate/jaeger.ts";
 import type * as ottrace from "./propagate/ottrace.ts";
 import type * as xray from "./propagate/xray.ts";
@@ -104,6 +105,7 @@ interface Own {
   "./metrics/own": typeof own;
   "./metrics/process": typeof ofProcess;
   "./metrics/runtime": typeof runtime;
+  "./metrics/views": typeof views;
   "./propagate/jaeger": typeof jaeger;
   "./propagate/ottrace": typeof ottrace;
   "./propagate/xray": typeof xray;

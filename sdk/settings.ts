@@ -1,6 +1,7 @@
 // OTEL_* and SONDE_*, or the file that OTEL_CONFIG_FILE names → one frozen Settings, and what is wrong with
 // them, a line each. Nothing here stops the app: a value that makes no sense is as good as absent.
 
+import type { MetricView } from "./config-file/views.ts";
 import { Environment } from "./environment.ts";
 import { loadOwn } from "./packages.ts";
 import { readOtlp, unlessNone } from "./otlp-settings.ts";
@@ -116,6 +117,8 @@ export interface Settings extends SamplerSettings {
   readonly queueMetrics: boolean;
   readonly prometheusHost: string;
   readonly prometheusPort: number;
+  /** Of a configuration file alone. */
+  readonly views: readonly MetricView[];
   readonly limits: Limits;
   /** In capitals; every other method of a request is told as _OTHER. */
   readonly knownMethods: ReadonlySet<string>;
@@ -205,6 +208,7 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
     // Not "localhost", which is ::1 or 127.0.0.1 as the resolver likes.
     prometheusHost: read.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "127.0.0.1",
     prometheusPort: read.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
+    views: [],
     limits: readLimits(read),
     knownMethods: knownMethods(
       membersOf(read.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") ?? ""),

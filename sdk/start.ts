@@ -14,7 +14,7 @@ import { load, loadOwn } from "./packages.ts";
 import { makePropagator, parentContext } from "./propagate/propagator.ts";
 import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
-import { otherProviders, unsupported } from "./surroundings.ts";
+import { otherProviders, unobserved, unsupported } from "./surroundings.ts";
 import { messageOf, tell } from "./tell.ts";
 import { AsyncContexts } from "./trace/context.ts";
 
@@ -62,7 +62,7 @@ function startNow(): Sonde {
   const patched = chosen.filter((one) => !one.isSeenInBundles && !one.subscribe);
   const libraries = patched.flatMap(({ libraries = [] }) => libraries);
   const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
-  complain([...complaints, ...otherProviders(), hidden].flat());
+  complain([...complaints, ...otherProviders(), ...unobserved(process.versions), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
     settings.engine === "opentelemetry"
@@ -70,7 +70,11 @@ function startNow(): Sonde {
       : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
-  keepDurations(settings);
+  const { views } = settings;
+  keepDurations(
+    settings,
+    views.length > 0 ? loadOwn("./metrics/views").boundsByView(views) : undefined,
+  );
   startInstrumentations(chosen, settings);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),

@@ -17,6 +17,19 @@ export function unsupported(
   return `the SDK is off: it needs Node ${oldestNode.join(".")} or newer, this is ${running}`;
 }
 
+/** Of runtimes that take programs for Node without being it: their own servers and `fetch` tell us nothing. */
+export function unobserved(
+  versions: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  if (versions["bun"] !== undefined) {
+    return ["in Bun requests to servers and by fetch are not observed; use Node for these"];
+  }
+  if (versions["deno"] !== undefined) {
+    return ["in Deno requests to Deno.serve and by fetch are not observed; use Node for these"];
+  }
+  return [];
+}
+
 /** Where the API keeps what is registered, shared by all copies of it. */
 const registry = Symbol.for("opentelemetry.js.api.1");
 const parts = { trace: "traces", metrics: "metrics", logs: "logs" } as const;

@@ -8,6 +8,7 @@ import { headersOf, pairsOf, quoted, readSmallFile } from "../values.ts";
 import { compressions, exemplarFilters, histogramAggregations, longestMs } from "../variables.ts";
 import { textOf } from "./section.ts";
 import type { Section } from "./section.ts";
+import { readViews } from "./views.ts";
 
 type Exporter = "otlp" | "console" | "otlp/stdout";
 
@@ -64,6 +65,7 @@ type MetricSettings = Pick<
   | "exemplarFilter"
   | "prometheusHost"
   | "prometheusPort"
+  | "views"
 >;
 
 export function readReaders(provider: Section, defaults: MetricSettings): MetricSettings {
@@ -91,8 +93,7 @@ export function readReaders(provider: Section, defaults: MetricSettings): Metric
       metrics: { ...settings.metrics, ...changes.metrics, exporters },
     };
   }
-  provider.skip(["views"]);
-  return settings;
+  return { ...settings, views: readViews(provider) };
 }
 
 type ReaderRead = Partial<MetricSettings> & { readonly exporter: Exporter | "prometheus" };

@@ -35,7 +35,7 @@ export function readProviders(root: Section, base: Settings): ProviderSettings {
 
 function metricSettingsOf(base: Settings): ReturnType<typeof readReaders> {
   const { metrics, metricIntervalMs, metricTimeoutMs, temporality, histogramAggregation } = base;
-  const { exemplarFilter, prometheusHost, prometheusPort } = base;
+  const { exemplarFilter, prometheusHost, prometheusPort, views } = base;
   return {
     metrics,
     metricIntervalMs,
@@ -45,6 +45,7 @@ function metricSettingsOf(base: Settings): ReturnType<typeof readReaders> {
     exemplarFilter,
     prometheusHost,
     prometheusPort,
+    views,
   };
 }
 

@@ -102,6 +102,15 @@ export class Section {
     );
   }
 
+  /** Numbers, each greater than the one before. */
+  rising(key: string): readonly number[] {
+    return this.#list(key).map((value, index, all) => {
+      const isNumber = typeof value === "number" && Number.isFinite(value);
+      if (isNumber && (index === 0 || value > (all[index - 1] as number))) return value; // checked before
+      return this.fail(key, `${shown(value)} is not a number greater than the one before it`);
+    });
+  }
+
   /** Of a mapping that chooses one of several kinds: the one it chooses. */
   only<Kind extends string>(kinds: readonly Kind[]): [kind: Kind, section: Section] {
     const [key = "", ...others] = this.keys;

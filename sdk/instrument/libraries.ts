@@ -5,6 +5,7 @@
 import type { Span } from "@opentelemetry/api";
 import { load, loadOwn } from "../packages.ts";
 import { traceGraphql } from "./graphql.ts";
+import { keepValuesOut } from "./quoted.ts";
 import { describeCommand, traceRedis } from "./redis.ts";
 import { operationOf, scrubMysql, scrubSql } from "./sql.ts";
 import type { Instrumentation } from "./table.ts";
@@ -20,7 +21,7 @@ export const libraries: readonly Instrumentation[] = [
         ignoreConnectSpans: true,
         requestHook(span, { query, connection }) {
           describeSql(span, query.text, { namespace: connection.database, name: query.name });
-          keepValuesOutOfStatus(span);
+          keepValuesOut(span);
         },
       });
     },
@@ -184,19 +185,6 @@ export const libraries: readonly Instrumentation[] = [
     },
   },
 ];
-
-/** `invalid input syntax for type integer: "x"`: what PostgreSQL quotes may be a value. */
-function keepValuesOutOfStatus(span: Span): void {
-  const setStatus = span.setStatus.bind(span);
-  span.setStatus = ({ code, message }) => {
-    setStatus(
-      message === undefined ? { code } : { code, message: message.replaceAll(quoted, "?") },
-    );
-    return span;
-  };
-}
-
-const quoted = /"[^"]*"|'[^']*'/g;
 
 /** What mongodb has for an answer: an object, or with newer drivers one that is read when it is asked for. */
 interface MongoAnswer {

@@ -52,15 +52,27 @@ export function ownMetricsFor(
 type Source = () => readonly MetricData[];
 
 function sourcesFor(reader: Reader, settings: OwnSettings): Readonly<Record<string, Source>> {
-  const sources: Record<string, Source> = { http: () => httpMetrics(reader, settings) };
-  if (settings.instrumentations.has("runtime-node")) {
-    sources["runtime"] = loadOwn("./metrics/runtime").watchRuntime(reader);
-  }
-  if (settings.processMetrics && isMainThread) {
-    sources["process"] = loadOwn("./metrics/process").watchProcess(reader);
-  }
-  if (settings.hostMetrics && isMainThread && isPrimary()) {
-    sources["host"] = loadOwn("./metrics/host").watchHost(reader);
+  const { instrumentations, processMetrics, hostMetrics } = settings;
+  const watched: Record<string, (() => Source) | false> = {
+    http: () => () => httpMetrics(reader, settings),
+    runtime:
+      instrumentations.has("runtime-node") &&
+      (() => loadOwn("./metrics/runtime").watchRuntime(reader)),
+    process:
+      processMetrics && isMainThread && (() => loadOwn("./metrics/process").watchProcess(reader)),
+    host:
+      hostMetrics &&
+      isMainThread &&
+      isPrimary() &&
+      (() => loadOwn("./metrics/host").watchHost(reader)),
+  };
+  const sources: Record<string, Source> = {};
+  for (const [name, watch] of Object.entries(watched)) {
+    try {
+      if (watch) sources[name] = watch();
+    } catch (error) {
+      tellOfMissing(name, error); // as where Node's runtime is another's
+    }
   }
   return sources;
 }
@@ -74,9 +86,13 @@ function readFrom(name: string, read: Source): MetricData[] {
   try {
     return [...read()];
   } catch (error) {
-    tell(`metrics of ${name} are missing: ${messageOf(error)}`);
+    tellOfMissing(name, error);
     return [];
   }
+}
+
+function tellOfMissing(name: string, error: unknown): void {
+  tell(`metrics of ${name} are missing: ${messageOf(error)}`);
 }
 
 export const httpInstruments = {

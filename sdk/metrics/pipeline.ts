@@ -59,7 +59,8 @@ export function startPipeline(start: MetricsStart): MetricsPipeline | undefined 
   };
   const make = (): SdkProvider => {
     const { MeterProvider } = load("@opentelemetry/sdk-metrics");
-    return new MeterProvider({ resource: resourceFrom(start.resource()), readers });
+    const views = settings.views.length > 0 ? loadViews().officialViews(settings.views) : [];
+    return new MeterProvider({ resource: resourceFrom(start.resource()), readers, views });
   };
   const provider = new MeterProvider({
     make,
@@ -99,7 +100,12 @@ function periodic(settings: Settings, form: ReaderForm, send: ExportMetrics): Pe
 }
 
 function ownMetrics(settings: Settings, form?: ReaderForm) {
-  return loadOwn("./metrics/own").ownMetricsFor(settings, form);
+  const own = loadOwn("./metrics/own").ownMetricsFor(settings, form);
+  return settings.views.length > 0 ? loadViews().withViews(own, settings.views) : own;
+}
+
+function loadViews() {
+  return loadOwn("./metrics/views");
 }
 
 function formOf({ temporality, histogramAggregation }: Settings): ReaderForm {

@@ -14,7 +14,6 @@ import {
   histogramPoint,
   sumPoint,
 } from "./kinds.ts";
-import { bounds } from "./series.ts";
 import type { DurationPoint, Exemplary, ExponentialPoint, Series } from "./series.ts";
 
 export interface ReaderForm {
@@ -136,7 +135,7 @@ export class Reader {
       ...this.#frame(series),
       value: {
         buckets: {
-          boundaries: [...bounds],
+          boundaries: [...series.bounds],
           counts: counts.map((count, bucket) => count - (given?.counts[bucket] ?? 0)),
         },
         ...numbersOf(series, given),

@@ -35,15 +35,24 @@ type How = Pick<Settings, "exemplarFilter" | "histogramAggregation">;
 let exemplarFilter: How["exemplarFilter"] = "trace_based";
 let isExponential = false;
 
+let boundsByView: (name: string) => readonly number[] | undefined = () => undefined;
+
 /** Said once, before anything is recorded. */
-export function keepDurations(how: How): void {
+export function keepDurations(how: How, byView: typeof boundsByView = () => undefined): void {
   ({ exemplarFilter } = how);
+  boundsByView = byView;
   isExponential = how.histogramAggregation === "base2_exponential_bucket_histogram";
+}
+
+/** Of a metric of this name. */
+export function boundsOf(name: string): readonly number[] {
+  return boundsByView(name) ?? bounds;
 }
 
 export class Series {
   readonly attributes: Attributes;
-  readonly counts: number[] = Array.from({ length: bounds.length + 1 }, () => 0);
+  readonly bounds: readonly number[];
+  readonly counts: number[];
   /** Beside the others, which Prometheus is given in any case. */
   readonly exponential: Exponential | undefined = isExponential ? new Exponential() : undefined;
   count = 0;
@@ -55,8 +64,10 @@ export class Series {
   readonly #values: number[] = [];
   readonly #times: number[] = [];
 
-  constructor(attributes: Attributes) {
+  constructor(attributes: Attributes, own: readonly number[] = bounds) {
     this.attributes = attributes;
+    this.bounds = own;
+    this.counts = Array.from({ length: own.length + 1 }, () => 0);
   }
 
   /** Of something that ended at that time of the process's clock. */
@@ -71,6 +82,7 @@ export class Series {
 
   /** Without an example. Returns the bucket. */
   add(seconds: number): number {
+    const { bounds } = this;
     let bucket = 0;
     while (bucket < bounds.length && seconds > bounds[bucket]!) bucket++;
     this.counts[bucket]!++;

@@ -61,7 +61,7 @@ export function readSampler(read: Environment): SamplerSettings {
 }
 
 const elsewhere = {
-  xray: "the rules of AWS X-Ray are not asked for; parentbased_always_on it is",
+  xray: "the rules of AWS X-Ray are not asked for, all is recorded; set parentbased_traceidratio and its OTEL_TRACES_SAMPLER_ARG",
 };
 
 function treeOf(sampler: AnyName, read: Environment, ratio: number): SamplerTree {

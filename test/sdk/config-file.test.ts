@@ -292,7 +292,7 @@ tracer_provider:
   tracer_configurator/development: {}
 meter_provider:
   readers: []
-  views: []
+  meter_configurator/development: {}
 propagator: { composite: [{ b33: }] }
 resource: { schema_url: x }
 instrumentation/development: { js: { htpp: { enabled: false } } }
@@ -307,7 +307,7 @@ instrumentation/development: { js: { htpp: { enabled: false } } }
       "otel.yaml:6 tracer_provider.processors[1].batch: a second exporter of the kind otlp is ignored",
       'otel.yaml:7 tracer_provider.processors[2].simple.exporter.otlp_file/development.output_stream: "file:///x" is not supported, ignored; stdout is',
       "otel.yaml:8 tracer_provider.tracer_configurator/development: not supported, ignored",
-      "otel.yaml:11 meter_provider.views: not supported, ignored",
+      "otel.yaml:11 meter_provider.meter_configurator/development: not supported, ignored",
     ].toSorted(),
   );
 });

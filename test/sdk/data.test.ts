@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isAbsent, startPeer } from "../support/peers.ts";
 import type { Peer } from "../support/peers.ts";
-import { startSink } from "./support/sink.ts";
+import { plain, startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
 import { appFile, runApp } from "./support/app.ts";
 
@@ -29,6 +29,7 @@ describe.skipIf(isAbsent("postgres"))("pg and knex", () => {
         ["SELECT postgres", 3, 0, "SELECT ? AS pooled", undefined],
         ["SELECT postgres", 3, 0, "select version();", undefined],
         ["SELECT pg_class", 3, 0, expect.stringContaining('"relname" = $1'), "pg_class"],
+        ["SELECT pg_class", 3, 2, expect.stringContaining('"relnamespace" = $1'), "pg_class"],
       ]);
       expect(queries[0]?.attributes).toMatchObject({
         "db.system.name": "postgresql",
@@ -38,8 +39,12 @@ describe.skipIf(isAbsent("postgres"))("pg and knex", () => {
       });
       const built = sink.spans.filter(({ scope }) => scope.endsWith("/instrumentation-knex"));
       expect(built.map(({ name, spanId }) => [name, spanId])).toEqual([
+        ["select postgres.pg_class", queries.at(-2)?.parentSpanId],
         ["select postgres.pg_class", queries.at(-1)?.parentSpanId],
       ]);
+      const failure = "invalid input syntax for type oid: ?";
+      expect(built[1]?.status?.message).toContain(failure);
+      expect(plain(built[1]?.events?.[0]?.attributes)["exception.message"]).toContain(failure);
       expect(JSON.stringify(sink.spans)).not.toContain("secret");
       expect(sink.metrics.map(({ name }) => name)).toContain("db.client.operation.duration");
     },

@@ -68,7 +68,7 @@ describe.skipIf(!mysql2 || isMissing("mariadb"))("mysql2 and MariaDB", () => {
 
   test.each(files)("a query is a span, its values left out: %s", async (file) => {
     const { sink, printed } = await run(file, "mysql2", [mysql2!, server.address]);
-    expect(printed).toBe("ER_NO_SUCH_TABLE 1");
+    expect(printed).toBe("ER_NO_SUCH_TABLE Duplicate entry 'secret' for key 'PRIMARY' 1");
     const queries = sink.spans.map(({ name, kind, status, attributes }) => {
       return [name, kind, status?.code ?? 0, attributes["db.query.text"]];
     });
@@ -76,8 +76,12 @@ describe.skipIf(!mysql2 || isMissing("mariadb"))("mysql2 and MariaDB", () => {
       ["SELECT", 3, 0, "SELECT ? AS answer"],
       ["SELECT", 3, 0, "SELECT ? AS literal, ? AS number"],
       ["SELECT", 3, 2, "SELECT * FROM test.no_such_table"],
+      ["CREATE", 3, 0, "CREATE TEMPORARY TABLE mysql.taken (id CHAR(?) PRIMARY KEY)"],
+      ["INSERT", 3, 0, "INSERT INTO mysql.taken VALUES (?)"],
+      ["INSERT", 3, 2, "INSERT INTO mysql.taken VALUES (?)"],
       ["SELECT", 3, 0, "SELECT ? AS one"],
     ]);
+    expect(sink.spans[5]?.status?.message).toBe("Duplicate entry ? for key ?");
     const [address = "", port] = server.address.split(":");
     expect(sink.spans[0]?.attributes).toMatchObject({
       "db.system.name": "mysql",
@@ -176,12 +180,18 @@ describe.skipIf(!mongo || isMissing("mongodb"))("MongoDB", () => {
   test.each(files)("an operation of mongoose is one span, of its model: %s", async (file) => {
     const where = [mongo!, server.address, `models_${file.slice(-3)}`];
     const { sink, printed } = await run(file, "mongoose", where);
-    expect(printed).toBe("secret 0");
-    expect(sink.spans.map(({ name, kind }) => [name, kind])).toEqual([
-      ["save items", 3],
-      ["findOne items", 3],
-      ["countDocuments items", 3],
+    expect(printed).toMatch(/^secret 0 E11000 .* dup key: .* "secret"/);
+    expect(sink.spans.map(({ name, kind, status }) => [name, kind, status?.code ?? 0])).toEqual([
+      ["save items", 3, 0],
+      ["findOne items", 3, 0],
+      ["save items", 3, 2],
+      ["countDocuments items", 3, 0],
     ]);
+    const [failure] = sink.spans[2]?.events ?? [];
+    expect(plain(failure?.attributes)).toMatchObject({
+      "exception.message": expect.stringMatching(/^E11000 .* dup key: .* \?/),
+      "exception.stacktrace": expect.stringMatching(/E11000 .* \?[^]* at /),
+    });
     expect(sink.spans[0]?.attributes).toMatchObject({
       "db.system.name": "mongodb",
       "db.namespace": where[2],

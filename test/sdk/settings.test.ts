@@ -89,6 +89,36 @@ describe("settings", () => {
       "zipkin",
       '"zipkin" is not supported, ignored: it is deprecated; a collector takes OTLP',
     ],
+    [
+      "OTEL_TRACES_EXPORTER",
+      "jaeger",
+      '"jaeger" is not supported, ignored: it is deprecated; Jaeger takes OTLP',
+    ],
+    [
+      "OTEL_TRACES_SAMPLER",
+      "xray",
+      '"xray" is not supported, ignored: the rules of AWS X-Ray are not asked for, all is recorded; set parentbased_traceidratio',
+    ],
+    [
+      "OTEL_EXPORTER_ZIPKIN_ENDPOINT",
+      "http://localhost:9411",
+      "the Zipkin exporter is deprecated and not supported; send OTLP",
+    ],
+    [
+      "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
+      "logs",
+      "not supported, ignored; exceptions are recorded as span events",
+    ],
+    [
+      "OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS",
+      "500",
+      "not supported, ignored; what is left is sent within two seconds",
+    ],
+    [
+      "OTEL_NODE_RESOURCE_DETECTORS",
+      "env,aws",
+      '"aws" is not supported, ignored: it would ask the cloud over the network; set what it finds in OTEL_RESOURCE_ATTRIBUTES',
+    ],
     ["OTEL_PROPAGATORS", "tracecontext,b33", '"b33" is not supported, ignored; did you mean b3?'],
     [
       "OTEL_NODE_DISABLED_INSTRUMENTATIONS",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { unsupported } from "../../sdk/surroundings.ts";
+import { unobserved, unsupported } from "../../sdk/surroundings.ts";
 import { appFile, runApp } from "./support/app.ts";
 
 test.each([
@@ -10,6 +10,13 @@ test.each([
   ["26.1.0", undefined],
 ])("Node %s", (node, message) => {
   expect(unsupported({ node })).toBe(message);
+});
+
+test("what is not observed in Bun and Deno, which take programs for Node, is told", () => {
+  const node = "24.3.0";
+  expect(unobserved({ node })).toEqual([]);
+  expect(unobserved({ node, bun: "1.3.0" })).toEqual([expect.stringMatching(/^in Bun .*fetch/)]);
+  expect(unobserved({ node, deno: "2.9.6" })).toEqual([expect.stringMatching(/^in Deno .*fetch/)]);
 });
 
 const quiet = {

@@ -25,7 +25,7 @@ export function receivedBy(otelcol: Peer, service: string): Counts {
   return counts;
 }
 
-function requestsOf(otelcol: Peer): Request[] {
+export function requestsOf(otelcol: Peer): Request[] {
   const written = readFileSync(otelcol.address["received"] ?? "", "utf8");
   const whole = written.slice(0, written.lastIndexOf("\n") + 1); // it may be writing
   return whole

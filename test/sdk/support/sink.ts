@@ -13,11 +13,15 @@ export type Received<Item> = Omit<Item, "attributes"> & {
 };
 export type Attributes = Readonly<Record<string, unknown>>;
 
-export interface Sink {
-  readonly url: string;
+/** What was in requests, of all their resources and scopes. */
+export interface Items {
   readonly spans: Received<Span>[];
   readonly logs: Received<LogRecord>[];
   readonly metrics: Received<Metric>[];
+}
+
+export interface Sink extends Items {
+  readonly url: string;
   readonly requests: { readonly path: string; readonly headers: NodeJS.Dict<string | string[]> }[];
   /** Answers with this from now on. */
   status: number;
@@ -54,7 +58,7 @@ function requestIn(bytes: Buffer, signal: Signal, type: string | undefined): Req
     : decodeRequest(signal, bytes);
 }
 
-function remember(sink: Sink, body: Request): void {
+export function remember(sink: Items, body: Request): void {
   for (const group of body.resourceSpans ?? []) {
     const resource = plain(group.resource?.attributes);
     for (const scope of group.scopeSpans ?? []) {

@@ -12,6 +12,9 @@ module.exports = async function run({ ioredis, knex, pg, redis }) {
     await pool.end();
     const builder = knex({ client: "pg", connection: process.env.POSTGRES });
     await builder("pg_class").select("relname").where({ relname: "secret" }).limit(1);
+    await builder("pg_class")
+      .where({ relnamespace: "secret" })
+      .catch(() => {});
     await builder.destroy();
   }
   if (process.env.REDIS) {

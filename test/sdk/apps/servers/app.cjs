@@ -35,9 +35,13 @@ module.exports = {
     await query("SELECT ? AS answer", ["secret"]);
     await query("SELECT 'secret' AS literal, 12345 AS number");
     const error = await query("SELECT * FROM test.no_such_table");
+    await query("CREATE TEMPORARY TABLE mysql.taken (id CHAR(9) PRIMARY KEY)");
+    const insert = () => query("INSERT INTO mysql.taken VALUES (?)", ["secret"]);
+    await insert();
+    const taken = await insert();
     const [row] = await query({ sql: "SELECT 1 AS one" });
     await new Promise((resolve) => connection.end(resolve));
-    process.stdout.write(`${error.code} ${row.one}\n`);
+    process.stdout.write(`${error.code} ${taken.message} ${row.one}\n`);
   },
   async memcached(Memcached, address) {
     const client = new Memcached(address);
@@ -76,13 +80,14 @@ module.exports = {
   },
   async mongoose(mongoose, address, database) {
     await mongoose.connect(`mongodb://${address}/${database}`);
-    const schema = new mongoose.Schema({ name: String }, { autoCreate: false });
+    const schema = new mongoose.Schema({ _id: String, name: String }, { autoCreate: false });
     const Item = mongoose.model("Item", schema);
-    await Item.create({ name: "secret" });
+    await Item.create({ _id: "secret", name: "secret" });
     const found = await Item.findOne({ name: "secret" });
+    const taken = await Item.create({ _id: "secret" }).catch((caught) => caught);
     const left = await Item.countDocuments({ name: "other" });
     await mongoose.disconnect();
-    process.stdout.write(`${found.name} ${left}\n`);
+    process.stdout.write(`${found.name} ${left} ${taken.message}\n`);
   },
   async "@aws-sdk/client-s3"({ S3, GetObjectCommand }, address, Bucket) {
     const client = new S3({ ...amazon(address), forcePathStyle: true });
