@@ -5,7 +5,7 @@
 // from any copy of the package.
 
 import { isMainThread } from "node:worker_threads";
-import type { ContextManager, Tracer } from "@opentelemetry/api";
+import type { Tracer } from "@opentelemetry/api";
 import { setDiagnostics } from "./diagnostics.ts";
 import { Batch } from "./export/batch.ts";
 import type { Send } from "./export/batch.ts";
@@ -25,7 +25,8 @@ import { type Resource, resourceLater } from "./resource.ts";
 import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
-import { AsyncContexts } from "./trace/context.ts";
+import { AsyncContexts, contextsInUse, useContexts } from "./trace/context.ts";
+import type { Contexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
 import { TracerProvider } from "./trace/tracer.ts";
 import { Attributes } from "./trace/values.ts";
@@ -50,7 +51,7 @@ interface Start {
   /** Found out when there is something to send. */
   readonly resource: () => Resource;
   readonly sender: Sender;
-  readonly contexts: Pick<ContextManager, "active" | "with">;
+  readonly contexts: Contexts;
   readonly flush: () => Promise<void>;
   /** The thread that sends for this one. */
   readonly parent: Parent | undefined;
@@ -66,7 +67,7 @@ export function startEngine(settings: Settings): Engine {
   setDiagnostics(settings);
   const propagator = makePropagator(settings);
   const contexts = new AsyncContexts(parentContext(propagator, process.env));
-  const isOurs = registered(context.setGlobalContextManager(contexts));
+  if (registered(context.setGlobalContextManager(contexts))) useContexts(contexts);
   propagation.setGlobalPropagator(propagator);
 
   const sender = new Sender(mostBytes - filledBytes, contexts.outside());
@@ -81,7 +82,7 @@ export function startEngine(settings: Settings): Engine {
     settings,
     resource: resourceLater(settings),
     sender,
-    contexts: isOurs ? contexts : context,
+    contexts: contextsInUse(),
     flush,
     parent,
     batches: {},

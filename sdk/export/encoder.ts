@@ -3,8 +3,8 @@
 // bytes, ids are numbers, times are pairs, and short texts do not go through Node's calls into C++.
 
 import type { HrTime } from "@opentelemetry/api";
-import { isList } from "../trace/values.ts";
-import type { Fields, Value } from "../trace/values.ts";
+import { Attributes, isList } from "../trace/values.ts";
+import type { CommonFields, Fields, Value } from "../trace/values.ts";
 
 /** What the values of a name are changed to before they leave. */
 export interface Redaction {
@@ -173,7 +173,9 @@ export class Encoder {
     this.at += bytes.length;
   }
 
-  attributes(tag: number, { entries }: Fields): void {
+  attributes(tag: number, fields: Fields): void {
+    if (fields instanceof Attributes && fields.common) this.raw(this.#encoded(tag, fields.common));
+    const { entries } = fields;
     for (let at = 0; at < entries.length; at += 2) {
       this.#keyValue(tag, entries[at] as string, entries[at + 1]!); // names are at even places
     }
@@ -201,6 +203,16 @@ export class Encoder {
     const grown = Buffer.allocUnsafe(Math.max(16_384, this.bytes.length * 2, this.at + count));
     this.bytes.copy(grown, 0, 0, this.at);
     this.bytes = grown;
+  }
+
+  #encoded(tag: number, common: CommonFields): Uint8Array {
+    if (common.encoded?.by === this) return common.encoded.bytes;
+    const start = this.at;
+    this.attributes(tag, common);
+    const bytes = Uint8Array.prototype.slice.call(this.bytes, start, this.at);
+    this.at = start;
+    common.encoded = { by: this, bytes };
+    return bytes;
   }
 
   #keyValue(tag: number, name: string, value: Value): void {

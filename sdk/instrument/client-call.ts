@@ -1,10 +1,14 @@
 // One attempt to get an answer from an HTTP server: its span and its duration, whoever sends it.
 
-import type { Attributes, Context, Span } from "@opentelemetry/api";
+import type { Attributes as ApiAttributes, Context, Span } from "@opentelemetry/api";
 import { clientDurations } from "../metrics/durations.ts";
 import { load } from "../packages.ts";
+import { contextsInUse } from "../trace/context.ts";
+import { parentOf } from "../trace/span.ts";
+import { Attributes } from "../trace/values.ts";
 import { fail, isSuppressed, knownMethod, spanName, SpanScope } from "./http-scope.ts";
 import { rememberRedirect, resendCount } from "./resends.ts";
+import { spanStarter } from "./spans.ts";
 
 export interface Target {
   readonly method: string;
@@ -73,7 +77,7 @@ export class ClientCall {
     if (type !== undefined) fail(this.span, type, error);
     const nowMs = performance.now();
     const seconds = (nowMs - this.#begunMs) / 1000;
-    this.#seriesOf(type).record(seconds, this.span.spanContext(), nowMs);
+    this.#seriesOf(type).record(seconds, parentOf(this.span), nowMs);
     this.span.end();
   }
 
@@ -86,7 +90,7 @@ export class ClientCall {
     const key = isStatus ? (port ?? 0) * 1000 + (status ?? 0) : `${port} ${status} ${type}`;
     const found = family.find(host, key);
     if (found) return found;
-    const attributes: Attributes = {
+    const attributes: ApiAttributes = {
       "http.request.method": family.method,
       "server.address": host,
     };
@@ -102,23 +106,23 @@ export class ClientCall {
 
 /** Gives what begins a call, unless what is running is not to be traced. */
 export function callStarter(): (target: Target) => ClientCall | undefined {
-  const { context, SpanKind, trace } = load("@opentelemetry/api");
-  const tracer = trace.getTracer("sonde/http");
+  const { SpanKind } = load("@opentelemetry/api");
+  const contexts = contextsInUse();
+  const startSpan = spanStarter("sonde/http", SpanKind.CLIENT);
   return (target) => {
-    const caller = context.active();
+    const caller = contexts.active();
     if (isSuppressed(caller)) return undefined;
     const { method, host, port, url } = target;
     const known = knownMethod(method);
-    const attributes: Attributes = {
-      "http.request.method": known,
-      "server.address": host,
-      "url.full": url, // its secrets are taken out where spans leave, whoever made them
-    };
-    if (port !== undefined) attributes["server.port"] = port;
-    if (known !== method) attributes["http.request.method_original"] = method;
+    const attributes = new Attributes();
+    attributes.add("http.request.method", known);
+    attributes.add("server.address", host);
+    attributes.add("url.full", url); // its secrets are taken out where spans leave, whoever made them
+    if (port !== undefined) attributes.add("server.port", port);
+    if (known !== method) attributes.add("http.request.method_original", method);
     const resends = resendCount(caller, url);
-    if (resends > 0) attributes["http.request.resend_count"] = resends;
-    const span = tracer.startSpan(spanName(known), { kind: SpanKind.CLIENT, attributes }, caller);
+    if (resends > 0) attributes.add("http.request.resend_count", resends);
+    const span = startSpan(spanName(known), attributes, caller);
     return new ClientCall(span, caller, target, resends);
   };
 }

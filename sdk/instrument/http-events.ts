@@ -5,8 +5,8 @@
 
 import type { EventEmitter } from "node:events";
 import type { Context } from "@opentelemetry/api";
-import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
+import { contextsInUse } from "../trace/context.ts";
 
 /** On what is heard: requests and responses of either side. */
 export const hearerKey = Symbol("sonde.hearer");
@@ -29,7 +29,7 @@ const heard = new WeakSet<object>();
 export function hearEvents(prototype: object): void {
   if (heard.has(prototype)) return;
   heard.add(prototype);
-  const { context } = load("@opentelemetry/api");
+  const contexts = contextsInUse();
   replaceMethod<Emit>(prototype, "emit", (original) => {
     return function emit(this: object, event, ...args) {
       const source = this as EventEmitter & Marked; // whose prototype it is
@@ -38,13 +38,13 @@ export function hearEvents(prototype: object): void {
       let scope: Context | undefined;
       try {
         hearer.hear(event, this, args[0]);
-        const isElsewhere = context.active() !== hearer.context;
-        if (isElsewhere && source.listenerCount(event) > 0) scope = hearer.context;
+        const isHeard = source.listenerCount(event) > 0; // by nobody, most often
+        if (isHeard && contexts.active() !== hearer.context) scope = hearer.context;
       } catch (error) {
         tell(`tracing HTTP failed: ${messageOf(error)}`);
       }
       if (scope === undefined) return original.call(this, event, ...args);
-      return context.with(scope, emitOn, undefined, original, this, event, args);
+      return contexts.with(scope, emitOn, undefined, original, this, event, args);
     };
   });
 }

@@ -5,6 +5,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { serverDurations } from "../metrics/durations.ts";
 import type { Family } from "../metrics/durations.ts";
+import { parentOf } from "../trace/span.ts";
 import { hearerKey } from "./http-events.ts";
 import type { Hearer, Marked } from "./http-events.ts";
 import { errorType, fail, SpanScope, spanName } from "./http-scope.ts";
@@ -75,7 +76,7 @@ export class Exchange implements Hearer, RpcMetadata {
     if (span.isRecording()) this.#describe(status, failure, error);
     const nowMs = performance.now();
     const seconds = (nowMs - this.#begunMs) / 1000;
-    this.#seriesOf(status, failure).record(seconds, span.spanContext(), nowMs);
+    this.#seriesOf(status, failure).record(seconds, parentOf(span), nowMs);
     span.end();
   }
 

@@ -1,8 +1,9 @@
 // What a server knows of a request when it begins, as attributes; for HTTP/1 and HTTP/2.
 
 import type { IncomingHttpHeaders } from "node:http";
-import type { Attributes } from "@opentelemetry/api";
-import { addressOf, knownMethod } from "./http-scope.ts";
+import type { Family } from "../metrics/durations.ts";
+import { Attributes, CommonFields } from "../trace/values.ts";
+import { addressOf } from "./http-scope.ts";
 
 export interface RequestHead {
   readonly method: string;
@@ -20,33 +21,50 @@ interface Ends {
   readonly remotePort?: number | undefined;
 }
 
-export function attributesOf(head: RequestHead): Attributes {
+export function attributesOf(head: RequestHead, family: Family): Attributes {
   const { method, target, headers, socket } = head;
-  const known = knownMethod(method);
+  const attributes = new Attributes(commonOf(family, hostOf(head)));
   const question = target.indexOf("?");
-  const peer = socket?.remoteAddress;
-  const attributes: Attributes = {
-    "http.request.method": known,
-    "url.path": pathOf(target, question),
-    "url.scheme": head.scheme,
-    "network.protocol.version": head.version,
-  };
-  if (known !== method) attributes["http.request.method_original"] = method;
+  attributes.add("url.path", pathOf(target, question));
+  if (family.method !== method) attributes.add("http.request.method_original", method);
   if (question >= 0 && question + 1 < target.length) {
     // Its secrets are taken out where spans leave, whoever made them.
-    attributes["url.query"] = target.slice(question + 1);
+    attributes.add("url.query", target.slice(question + 1));
   }
-  const host = hostOf(head);
-  if (host !== undefined) setServer(attributes, host, head.scheme);
+  const peer = socket?.remoteAddress;
   if (peer !== undefined) {
-    attributes["network.peer.address"] = peer;
-    attributes["network.peer.port"] = socket?.remotePort ?? 0;
+    attributes.add("network.peer.address", peer);
+    attributes.add("network.peer.port", socket?.remotePort ?? 0);
   }
   const client = clientOf(headers) ?? peer;
-  if (client !== undefined) attributes["client.address"] = client;
+  if (client !== undefined) attributes.add("client.address", client);
   const agent = headers["user-agent"];
-  if (agent !== undefined) attributes["user_agent.original"] = agent;
+  if (agent !== undefined) attributes.add("user_agent.original", agent);
   return attributes;
+}
+
+/** What the requests of a family have in common if they are for the same host, as most servers have one name. */
+const commons = new WeakMap<Family, Common>();
+
+interface Common {
+  readonly host: string | undefined;
+  readonly fields: CommonFields;
+}
+
+function commonOf(family: Family, host: string | undefined): CommonFields {
+  const known = commons.get(family);
+  if (known !== undefined && known.host === host) return known.fields;
+  const fields = new CommonFields();
+  const { method, scheme, version } = family;
+  fields.entries.push("http.request.method", method, "url.scheme", scheme);
+  fields.entries.push("network.protocol.version", version);
+  if (host !== undefined) {
+    const { host: address, port } = addressOf(host);
+    fields.entries.push("server.address", address);
+    fields.entries.push("server.port", port ?? (scheme === "https" ? 443 : 80));
+  }
+  commons.set(family, { host, fields });
+  return fields;
 }
 
 /** A proxy is asked for a whole URL. */
@@ -54,17 +72,6 @@ function pathOf(target: string, question: number): string {
   const path = question < 0 ? target : target.slice(0, question);
   if (path.charCodeAt(0) === 47 /* / */ || !path.includes("://")) return path;
   return URL.parse(target)?.pathname ?? path;
-}
-
-/** Most servers have one name. */
-let lastText = "";
-let lastAddress = addressOf(lastText);
-
-function setServer(attributes: Attributes, text: string, scheme: string): void {
-  if (text !== lastText) [lastText, lastAddress] = [text, addressOf(text)];
-  const { host, port } = lastAddress;
-  attributes["server.address"] = host;
-  attributes["server.port"] = port ?? (scheme === "https" ? 443 : 80);
 }
 
 /** Behind a proxy that says so, the name that the client asked for. */

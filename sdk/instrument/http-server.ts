@@ -8,6 +8,7 @@ import { isScrape } from "../export/prometheus.ts";
 import { serverDurations } from "../metrics/durations.ts";
 import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
+import { contextsInUse } from "../trace/context.ts";
 import { contextExtractor } from "./carriers.ts";
 import { emitOn, hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
 import type { Emit, Marked } from "./http-events.ts";
@@ -17,6 +18,7 @@ import type { RequestHead } from "./http-request.ts";
 import { errorType, knownMethod, metadataOf, spanName } from "./http-scope.ts";
 import { watchHandshake } from "./http-upgrade.ts";
 import { expressRouteOf } from "./routes/express.ts";
+import { spanStarter } from "./spans.ts";
 
 export function traceHttpServers(): void {
   const http = process.getBuiltinModule("node:http");
@@ -33,15 +35,15 @@ export function traceHttpServers(): void {
 
 /** Begins the span of a request. */
 export function exchangeStarter(): (head: RequestHead) => Exchange {
-  const { SpanKind, trace } = load("@opentelemetry/api");
-  const tracer = trace.getTracer("sonde/http");
+  const { SpanKind } = load("@opentelemetry/api");
+  const startSpan = spanStarter("sonde/http", SpanKind.SERVER);
   const extract = contextExtractor();
   return (head) => {
     const parent = extract(head.headers);
     const method = knownMethod(head.method);
-    const options = { kind: SpanKind.SERVER, attributes: attributesOf(head) };
-    const span = tracer.startSpan(spanName(method), options, parent);
-    return new Exchange(span, parent, serverDurations.family(method, head.scheme, head.version));
+    const family = serverDurations.family(method, head.scheme, head.version);
+    const span = startSpan(spanName(method), attributesOf(head, family), parent);
+    return new Exchange(span, parent, family);
   };
 }
 
@@ -55,7 +57,7 @@ class Servers {
   }
 
   watch(prototype: object): void {
-    const { context } = load("@opentelemetry/api");
+    const contexts = contextsInUse();
     const begin = (event: string | symbol, args: readonly unknown[]) => this.#begin(event, args);
     const enter = (exchange: Exchange | undefined): void => void (this.#entered = exchange);
     replaceMethod<Emit>(prototype, "emit", (original) => {
@@ -64,7 +66,7 @@ class Servers {
         if (exchange === undefined) return original.call(this, event, ...args);
         enter(exchange);
         const scope = exchange.context;
-        const done = context.with(scope, emitOn, undefined, original, this, event, args);
+        const done = contexts.with(scope, emitOn, undefined, original, this, event, args);
         enter(undefined); // it is still there when a handler throws
         return done;
       };
@@ -117,8 +119,7 @@ class Servers {
   /** The process is about to end, unless the app has other plans for it, and its answer too. */
   crash(error: unknown): void {
     try {
-      const { context } = load("@opentelemetry/api");
-      const metadata = this.#entered ?? metadataOf(context.active());
+      const metadata = this.#entered ?? metadataOf(contextsInUse().active());
       this.#entered = undefined;
       if (!(metadata instanceof Exchange)) return;
       const isCaught =

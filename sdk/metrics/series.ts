@@ -9,6 +9,7 @@ import type {
 } from "@opentelemetry/sdk-metrics";
 import type { Settings } from "../settings.ts";
 import { hrTimeOf } from "../trace/clock.ts";
+import { Span, SpanIds } from "../trace/span.ts";
 import { Exponential } from "./exponential.ts";
 
 /** Seconds, as the conventions have them. */
@@ -60,7 +61,7 @@ export class Series {
   min = Number.POSITIVE_INFINITY;
   max = 0;
   /** By bucket, as they came: only what is collected is made into exemplars. */
-  readonly #spans: (SpanContext | undefined)[] = [];
+  readonly #spans: (SpanContext | SpanIds | undefined)[] = [];
   readonly #values: number[] = [];
   readonly #times: number[] = [];
 
@@ -70,12 +71,14 @@ export class Series {
     this.counts = Array.from({ length: own.length + 1 }, () => 0);
   }
 
-  /** Of something that ended at that time of the process's clock. */
-  record(seconds: number, span: SpanContext, endedMs: number): void {
+  /** Of something that ended at that time of the process's clock; undefined where nothing was traced. */
+  record(seconds: number, span: Span | SpanContext | undefined, endedMs: number): void {
     const bucket = this.add(seconds);
     if (exemplarFilter === "always_off") return;
-    if (exemplarFilter === "trace_based" && (span.traceFlags & 1) === 0) return;
-    this.#spans[bucket] = span;
+    const seen = span instanceof Span ? new SpanIds(span) : span;
+    const isSampled = seen !== undefined && (seen.traceFlags & 1) === 1;
+    if (exemplarFilter === "trace_based" && !isSampled) return;
+    this.#spans[bucket] = seen;
     this.#values[bucket] = seconds;
     this.#times[bucket] = endedMs;
   }
@@ -97,12 +100,10 @@ export class Series {
   /** Of what ended at that time of the process's clock or later. */
   exemplars(sinceMs: number): readonly Exemplar[] {
     return this.#spans.flatMap((span, bucket) => {
-      if (span === undefined || this.#times[bucket]! < sinceMs) return [];
+      if (this.#times[bucket]! < sinceMs) return [];
       const time = hrTimeOf(performance.timeOrigin + this.#times[bucket]!);
-      const isTraced = span.traceId !== noTrace;
-      return [{ span: isTraced ? span : undefined, value: this.#values[bucket]!, time }];
+      const context = span instanceof SpanIds ? span.context : span;
+      return [{ span: context, value: this.#values[bucket]!, time }];
     });
   }
 }
-
-const noTrace = "0".repeat(32);

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter } from "node:events";
 import type { Context, ContextManagementToken, ContextManager } from "@opentelemetry/api";
+import { load } from "../packages.ts";
 
 /** The keys of every copy of the API: it makes its keys with Symbol.for. */
 const spanKey = Symbol.for("OpenTelemetry Context Key SPAN");
@@ -85,6 +86,20 @@ function isEmitter(target: unknown): target is EventEmitter {
   } catch {
     return false; // a Proxy
   }
+}
+
+export type Contexts = Pick<ContextManager, "active" | "with">;
+
+let inUse: Contexts | undefined;
+
+/** Said once, before anything is instrumented. */
+export function useContexts(contexts: Contexts): void {
+  inUse = contexts;
+}
+
+/** The API's, without the way through it: the API looks for its manager anew each time. */
+export function contextsInUse(): Contexts {
+  return (inUse ??= load("@opentelemetry/api").context);
 }
 
 export class AsyncContexts implements ContextManager {

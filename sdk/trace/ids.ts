@@ -1,10 +1,11 @@
 // Ids of traces and spans. They are kept as 32-bit numbers, which is how they are made and what the
-// encoder wants; as text they are needed only where they leave the process some other way.
+// encoder wants; as text they are needed only where they leave the process some other way. Half of the numbers are
+// negative: V8 keeps those of 32 bits with a sign in place, and makes an object of each larger one.
 
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 export function randomPart(): number {
-  return (Math.random() * 0x1_0000_0000) >>> 0;
+  return (Math.random() * 0x1_0000_0000) | 0;
 }
 
 export function hexOf(part: number): string {

@@ -27,6 +27,13 @@ export interface Recorder {
   take(span: Span): void;
 }
 
+interface Start {
+  readonly kind: unknown;
+  readonly startTime?: unknown;
+  /** Within the limits, and from now on the span's. */
+  readonly attributes?: Attributes;
+}
+
 /** With the numbers of the API, whose enum would have to be loaded. */
 interface Status {
   readonly code: number;
@@ -51,6 +58,8 @@ const mostLinks = 1000;
 const unset = 0;
 const ok = 1;
 const error = 2;
+const none: readonly never[] = Object.freeze([]);
+const unsetStatus: Status = Object.freeze({ code: unset });
 
 export class Span implements ApiSpan {
   name: string;
@@ -71,10 +80,8 @@ export class Span implements ApiSpan {
   readonly anchorMs: number;
   startTime: HrTime;
   endTime: HrTime = [0, 0];
-  readonly kept = new Attributes();
-  events: Event[] = [];
-  links: KeptLink[] = [];
-  status: Status = { code: unset };
+  readonly kept: Attributes;
+  status: Status = unsetStatus;
   droppedEventsCount = 0;
   droppedLinksCount = 0;
   ended = false;
@@ -83,16 +90,19 @@ export class Span implements ApiSpan {
   /** Its end is then the wall clock's too: what the monotonic one says is about another start. */
   readonly #isStartGiven: boolean;
   #context: SpanContext | undefined;
+  /** Most spans have none. */
+  #events: Event[] | undefined;
+  #links: KeptLink[] | undefined;
 
   constructor(
     recorder: Recorder,
     name: unknown,
-    options: { readonly kind?: unknown; readonly startTime?: unknown },
+    { kind, startTime, attributes }: Start,
     parent: Span | SpanContext | undefined,
   ) {
     this.recorder = recorder;
     this.name = nameOf(name);
-    const { kind } = options;
+    this.kept = attributes ?? new Attributes();
     this.kind = typeof kind === "number" && kind > 0 && kind <= 4 ? Math.floor(kind) : 0;
     this.#startMs = monotonicMs();
     if (parent === undefined) {
@@ -109,16 +119,15 @@ export class Span implements ApiSpan {
       this.anchorMs = anchorFor(this.#startMs, parent.anchorMs);
     } else {
       this.trace = partsOf(parent.traceId);
-      this.parentHigh = partAt(parent.spanId, 0);
-      this.parentLow = partAt(parent.spanId, 8);
+      this.parentHigh = partAt(parent.spanId, 0) | 0;
+      this.parentLow = partAt(parent.spanId, 8) | 0;
       this.traceState = parent.traceState;
       this.hasParent = true;
       this.isParentSampled = (parent.traceFlags & 1) === 1;
       this.isParentRemote = parent.isRemote === true;
       this.anchorMs = anchorFor(this.#startMs);
     }
-    const given =
-      options.startTime === undefined ? undefined : readTime(options.startTime, this.anchorMs);
+    const given = startTime === undefined ? undefined : readTime(startTime, this.anchorMs);
     this.#isStartGiven = given !== undefined;
     this.startTime = given ?? hrTimeOf(this.anchorMs + this.#startMs);
   }
@@ -163,8 +172,9 @@ export class Span implements ApiSpan {
     const isFull = this.links.length >= this.recorder.limits.links;
     if (kept === undefined || isFull) this.droppedLinksCount++;
     if (kept === undefined || this.recorder.limits.links === 0) return this;
-    if (isFull) this.links.shift(); // the oldest, as OpenTelemetry's
-    this.links.push(kept);
+    const links = (this.#links ??= []);
+    if (isFull) links.shift(); // the oldest, as OpenTelemetry's
+    links.push(kept);
     return this;
   }
 
@@ -219,6 +229,14 @@ export class Span implements ApiSpan {
     this.recorder.take(this);
   }
 
+  get events(): readonly Event[] {
+    return this.#events ?? none;
+  }
+
+  get links(): readonly KeptLink[] {
+    return this.#links ?? none;
+  }
+
   // What OpenTelemetry's spans can be asked for besides, and samplers and apps do.
 
   get attributes(): Record<string, unknown> {
@@ -254,8 +272,9 @@ export class Span implements ApiSpan {
     const most = this.recorder.limits.events;
     if (this.events.length >= most) this.droppedEventsCount++;
     if (most === 0) return;
-    if (this.events.length >= most) this.events.shift(); // the oldest, as OpenTelemetry's
-    this.events.push({ name: nameOf(name), time: this.#timeOf(time), attributes });
+    const events = (this.#events ??= []);
+    if (events.length >= most) events.shift(); // the oldest, as OpenTelemetry's
+    events.push({ name: nameOf(name), time: this.#timeOf(time), attributes });
   }
 
   #timeOf(input: unknown): HrTime {
@@ -263,6 +282,26 @@ export class Span implements ApiSpan {
     if (given !== undefined) return given;
     const nowMs = monotonicMs();
     return hrTimeOf((this.#isStartGiven ? anchorFor(nowMs) : this.anchorMs) + nowMs);
+  }
+}
+
+/** As little of a span as tells which it was; what is made of it for those who ask is texts. */
+export class SpanIds {
+  readonly traceFlags: number;
+  readonly #trace: Span["trace"];
+  readonly #idHigh: number;
+  readonly #idLow: number;
+
+  constructor({ trace, idHigh, idLow, isSampled }: Span) {
+    this.traceFlags = isSampled ? 1 : 0;
+    this.#trace = trace;
+    this.#idHigh = idHigh;
+    this.#idLow = idLow;
+  }
+
+  get context(): SpanContext {
+    const spanId = hexOf(this.#idHigh) + hexOf(this.#idLow);
+    return { traceId: traceIdOf(this.#trace), spanId, traceFlags: this.traceFlags };
   }
 }
 
@@ -278,20 +317,23 @@ export function parentOf(span: unknown): Span | SpanContext | undefined {
 }
 
 function contextOf({ trace, traceState }: Span, spanId: string, isSampled: boolean): SpanContext {
-  const [first, second, third, fourth] = trace;
-  const traceId = hexOf(first) + hexOf(second) + hexOf(third) + hexOf(fourth);
+  const traceId = traceIdOf(trace);
   const traceFlags = isSampled ? 1 : 0;
   return traceState === undefined
     ? { traceId, spanId, traceFlags }
     : { traceId, spanId, traceFlags, traceState };
 }
 
+function traceIdOf([first, second, third, fourth]: Span["trace"]): string {
+  return hexOf(first) + hexOf(second) + hexOf(third) + hexOf(fourth);
+}
+
 function nameOf(name: unknown): string {
   return typeof name === "string" && name.length < mostCharacters ? name : textOf(name);
 }
 
-function partsOf(traceId: string): [number, number, number, number] {
-  return [partAt(traceId, 0), partAt(traceId, 8), partAt(traceId, 16), partAt(traceId, 24)];
+function partsOf(id: string): [number, number, number, number] {
+  return [partAt(id, 0) | 0, partAt(id, 8) | 0, partAt(id, 16) | 0, partAt(id, 24) | 0];
 }
 
 /** Undefined for what links to no span. */

@@ -2,8 +2,8 @@
 
 import type {
   Context,
-  ContextManager,
   Span as ApiSpan,
+  SpanKind,
   SpanOptions,
   TracerOptions,
   Tracer as ApiTracer,
@@ -13,15 +13,17 @@ import type { Batch, Section } from "../export/batch.ts";
 import { load } from "../packages.ts";
 import type { Sampler } from "../sampling/sampler.ts";
 import { isSuppressed, spanIn, withSpan } from "./context.ts";
+import type { Contexts } from "./context.ts";
 import { encodeSpan } from "./encode.ts";
 import type { SpanLimits } from "./limits.ts";
 import { parentOf, Span } from "./span.ts";
 import type { Recorder } from "./span.ts";
 import { optionalText, textOf, valueAt } from "./values.ts";
+import type { Attributes } from "./values.ts";
 
 export interface Tracing {
   /** What is active, by whoever manages contexts for the API. */
-  readonly contexts: Pick<ContextManager, "active" | "with">;
+  readonly contexts: Contexts;
   readonly sampler: Sampler;
   readonly limits: SpanLimits;
   readonly batch: Batch;
@@ -68,7 +70,7 @@ export class TracerProvider implements ApiTracerProvider {
   }
 }
 
-class Tracer implements ApiTracer, Recorder {
+export class Tracer implements ApiTracer, Recorder {
   readonly scope: Recorder["scope"];
   readonly limits: SpanLimits;
   readonly #tracing: Tracing;
@@ -103,6 +105,15 @@ class Tracer implements ApiTracer, Recorder {
     return contexts.with(withSpan(context, span), run, undefined, span);
   }
 
+  /** For our own instrumentations: the attributes are the span's from then on. */
+  begin(name: string, kind: SpanKind, attributes: Attributes, context: Context): ApiSpan {
+    if (isSuppressed(context)) return suppressed();
+    const within = attributes.within(this.limits.attributes);
+    const span = new Span(this, name, { kind, attributes: within }, parentOf(spanIn(context)));
+    this.#tracing.sampler(span);
+    return span;
+  }
+
   take(span: Span): void {
     this.#tracing.batch.add(this.#section, encodeSpan, span);
   }
@@ -113,9 +124,9 @@ class Tracer implements ApiTracer, Recorder {
 
   #start(name: string, options: SpanOptions, context: Context): ApiSpan {
     if (isSuppressed(context)) return suppressed();
-    const { attributes, links } = options;
+    const { attributes, kind, links, startTime } = options;
     const parent = options.root ? undefined : parentOf(spanIn(context));
-    const span = new Span(this, name, options, parent);
+    const span = new Span(this, name, { kind, startTime }, parent);
     if (attributes !== undefined) span.setAttributes(attributes);
     if (links !== undefined) span.addLinks(links);
     this.#tracing.sampler(span);

@@ -27,10 +27,44 @@ export class Fields {
   readonly entries: (string | Value)[] = [];
 }
 
+/** Fields that many have in common: nobody changes them, so they are encoded once. */
+export class CommonFields extends Fields {
+  /** By the encoder that has done it. */
+  encoded: { readonly by: object; readonly bytes: Uint8Array } | undefined = undefined;
+}
+
 export class Attributes extends Fields {
   dropped = 0;
+  /** In front of the others, until one of them changes. */
+  common: CommonFields | undefined;
   /** Where each name is, once there are too many to search. */
   #places: Map<string, number> | undefined;
+
+  constructor(common?: CommonFields) {
+    super();
+    this.common = common;
+  }
+
+  /** For whoever knows what he gives: one of these names that is not there yet, and a value that can be kept. */
+  add(name: string, value: string | number | boolean): void {
+    this.#places?.set(name, this.entries.length + 1);
+    this.entries.push(name, typeof value === "string" ? cut(value, mostCharacters) : value);
+  }
+
+  /** Of what was added without looking at the limits. */
+  within(limits: AttributeLimits): Attributes {
+    if (limits.length === Infinity && this.size <= limits.count) return this;
+    const within = new Attributes();
+    for (const { entries } of this.common ? [this.common, this] : [this]) {
+      for (let at = 0; at < entries.length; at += 2)
+        within.set(entries[at], entries[at + 1], limits);
+    }
+    return within;
+  }
+
+  get size(): number {
+    return (this.entries.length + (this.common?.entries.length ?? 0)) / 2;
+  }
 
   set(name: unknown, value: unknown, limits: AttributeLimits): void {
     if (value === undefined) return;
@@ -39,11 +73,11 @@ export class Attributes extends Fields {
       return;
     }
     const place = this.#find(name);
-    const { entries } = this;
-    if (place < 0 && entries.length >= limits.count * 2) {
+    if (place < 0 && this.size >= limits.count) {
       this.dropped++;
       return;
     }
+    const { entries } = this;
     const kept = typeof value === "object" ? copyOf(value, limits) : scalarOf(value, limits);
     if (kept === undefined) this.dropped++;
     else if (place >= 0) entries[place] = kept;
@@ -83,11 +117,16 @@ export class Attributes extends Fields {
     return this.#find(name) >= 0;
   }
 
+  /** Where its value is among the entries; what is in common is moved there if it is one of these. */
   #find(name: string): number {
-    const { entries } = this;
+    const { entries, common } = this;
+    if (common !== undefined && placeOf(name, common.entries) >= 0) {
+      this.common = undefined;
+      this.#places = undefined;
+      entries.unshift(...common.entries);
+    }
     if (entries.length > mostSearched) return this.#lookUp(name);
-    for (let at = 0; at < entries.length; at += 2) if (entries[at] === name) return at + 1;
-    return -1;
+    return placeOf(name, entries);
   }
 
   #lookUp(name: string): number {
@@ -100,6 +139,11 @@ export class Attributes extends Fields {
     }
     return this.#places.get(name) ?? -1;
   }
+}
+
+function placeOf(name: string, entries: Fields["entries"]): number {
+  for (let at = 0; at < entries.length; at += 2) if (entries[at] === name) return at + 1;
+  return -1;
 }
 
 const mostSearched = 64;
@@ -121,10 +165,13 @@ export function keep(value: unknown, limits: AttributeLimits): Value | undefined
 }
 
 /** As an app reads it back. */
-export function plain({ entries }: Fields): Record<string, unknown> {
+export function plain(fields: Fields): Record<string, unknown> {
   const object = Object.create(null) as Record<string, unknown>;
-  for (let at = 0; at < entries.length; at += 2) {
-    object[entries[at] as string] = plainValue(entries[at + 1]!); // names are at even places
+  const common = fields instanceof Attributes ? fields.common : undefined;
+  for (const { entries } of common ? [common, fields] : [fields]) {
+    for (let at = 0; at < entries.length; at += 2) {
+      object[entries[at] as string] = plainValue(entries[at + 1]!); // names are at even places
+    }
   }
   return object;
 }

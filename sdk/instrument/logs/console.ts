@@ -2,7 +2,7 @@
 
 import { format } from "node:util";
 import { load } from "../../packages.ts";
-import { isSuppressed } from "../../trace/context.ts";
+import { contextsInUse, isSuppressed } from "../../trace/context.ts";
 import { isInsideLogger } from "./depth.ts";
 import { thrownOf } from "./record.ts";
 
@@ -40,16 +40,7 @@ export function sendConsoleLogs(): void {
 
 /** Where something is under way that must not be traced: an export, for one. */
 export function isTracingOff(): boolean {
-  isOff ??= tracingOff();
-  return isOff();
-}
-
-let isOff: (() => boolean) | undefined;
-
-/** Once: even a `require` of what is loaded costs more than the answer. */
-function tracingOff(): () => boolean {
-  const { context } = load("@opentelemetry/api");
-  return () => isSuppressed(context.active());
+  return isSuppressed(contextsInUse().active());
 }
 
 function wrap(

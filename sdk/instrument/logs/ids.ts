@@ -1,9 +1,7 @@
 // The ids of the active span, for lines of JSON that loggers write: whoever collects these lines finds the
 // trace. A line that names a trace already, and one that is not JSON, stays as it is.
 
-import type { Context } from "@opentelemetry/api";
-import { load } from "../../packages.ts";
-import { spanIn } from "../../trace/context.ts";
+import { contextsInUse, spanIn } from "../../trace/context.ts";
 import { parentOf, Span } from "../../trace/span.ts";
 
 export interface Ids {
@@ -12,16 +10,8 @@ export interface Ids {
   readonly trace_flags: string;
 }
 
-let active: (() => Context) | undefined;
-
-function activeNow(): () => Context {
-  const { context } = load("@opentelemetry/api");
-  return () => context.active();
-}
-
 export function activeIds(): Ids | undefined {
-  active ??= activeNow();
-  const found = parentOf(spanIn(active()));
+  const found = parentOf(spanIn(contextsInUse().active()));
   if (found === undefined) return undefined;
   const { traceId, spanId, traceFlags } = found instanceof Span ? found.spanContext() : found;
   const flags = traceFlags === 1 ? "01" : traceFlags.toString(16).padStart(2, "0");
