@@ -4,27 +4,45 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { main as compile } from "assemblyscript/asc";
 
-const pages = 18; // of 64 KiB: plans, a request of 1 MiB, and one to read past its end
+/** Where each is, from the collector's folder, and how many pages of 64 KiB its memory has. */
+export const modules = {
+  // Plans, a request of 1 MiB, and one to read past its end.
+  "wire/quick-walk": 18,
+  // As collector/output/elasticsearch/quick-record-layout.ts divides it.
+  "output/elasticsearch/quick-record": 35,
+};
 
-/** The text of quick-walk.binary.ts. */
-export async function assemble() {
-  const folder = fileURLToPath(new URL("../collector/wire/", import.meta.url));
+/** The text of a module's .binary.ts. */
+export async function assemble(module) {
+  const [, folder, name] = /^(.*)\/(.*)$/.exec(module);
+  const pages = modules[module];
   const written = new Map();
-  const { error } = await compile(
-    `quick-walk.assembly.ts --outFile quick-walk.wasm -O3 --runtime stub --noAssert --use abort=
+  const { error, stderr } = await compile(
+    `${name}.assembly.ts --outFile ${name}.wasm -O3 --runtime stub --noAssert --use abort=
       --enable simd --initialMemory ${pages} --maximumMemory ${pages}`
       .split(/\s+/)
-      .concat("--baseDir", folder),
-    { writeFile: (name, contents) => void written.set(name, contents) },
+      .concat("--baseDir", fileURLToPath(new URL(`../collector/${folder}/`, import.meta.url))),
+    { writeFile: (file, contents) => void written.set(file, contents) },
   );
-  if (error) throw error;
-  const text = Buffer.from(written.get("quick-walk.wasm")).toString("base64");
+  if (error) throw new Error(`${name}.assembly.ts`, { cause: stderr });
+  const text = Buffer.from(written.get(`${name}.wasm`)).toString("base64");
   const lines = text.match(/.{1,92}/g).map((line) => `  "${line}"`);
-  return `// Made by \`npm run wasm\` from quick-walk.assembly.ts.\n\nexport const binary =\n${lines.join(" +\n")};\n`;
+  return `// Made by \`npm run wasm\` from ${name}.assembly.ts.\n\nexport const binary =\n${lines.join(" +\n")};\n`;
+}
+
+/** Where the text of a module stands. */
+export function binaryOf(module) {
+  return new URL(`../collector/${module}.binary.ts`, import.meta.url);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const file = new URL("../collector/wire/quick-walk.binary.ts", import.meta.url);
-  const text = await assemble();
-  if (readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+  for (const module of Object.keys(modules)) {
+    const file = binaryOf(module);
+    const text = await assemble(module);
+    let before = "";
+    try {
+      before = readFileSync(file, "utf8");
+    } catch {}
+    if (before !== text) writeFileSync(file, text);
+  }
 }

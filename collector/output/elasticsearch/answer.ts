@@ -10,9 +10,12 @@ export interface Rejected {
   readonly reason: Reason;
   readonly detail: string;
 }
+const stored = { kind: "stored" } as const;
 export type ItemVerdict = { readonly kind: "stored" } | Rejected | Retry;
 
 export type Verdict =
+  /** All records of the request, without exception. */
+  | { readonly kind: "stored" }
   /** One for each record of the request, in its order. */
   | { readonly kind: "items"; readonly items: readonly ItemVerdict[] }
   /** The request will never be taken, but parts of it may be. */
@@ -64,7 +67,28 @@ function reasonFor(status: number): Reason {
   }
 }
 
+/** What a server says of a record that it has made; of nothing else as long as all is well. */
+const created = Buffer.from('{"create":{"status":201}},');
+const opening = Buffer.from('{"items":[');
+const closing = Buffer.from("]}");
+/** As many of them as there ever were in a request. */
+let manyCreated = created;
+
+/** Byte by byte, which takes a hundredth of the time that it takes to parse. */
+function areAllCreated(body: Buffer, records: number): boolean {
+  const items = records * created.length - 1; // no comma behind the last one
+  if (records === 0 || body.length !== opening.length + items + closing.length) return false;
+  if (manyCreated.length < items) manyCreated = Buffer.alloc(items + created.length, created);
+  const itemsEnd = opening.length + items;
+  return (
+    body.compare(opening, 0, opening.length, 0, opening.length) === 0 &&
+    body.compare(manyCreated, 0, items, opening.length, itemsEnd) === 0 &&
+    body.compare(closing, 0, closing.length, itemsEnd) === 0
+  );
+}
+
 function judgeItems(answer: Answer, records: number): Verdict {
+  if (areAllCreated(answer.body, records)) return { kind: "stored" };
   const items = member(parse(answer.body), "items");
   if (!Array.isArray(items)) return retry("bad_answer", "a 200 without a list of items");
   if (items.length !== records) {
@@ -79,8 +103,6 @@ function judgeItems(answer: Answer, records: number): Verdict {
   }
   return { kind: "items", items: verdicts };
 }
-
-const stored: ItemVerdict = { kind: "stored" };
 
 /** 400s that somebody mends at the server; the record has nothing to do with them. */
 const mendable: Readonly<Record<string, Reason>> = {
@@ -105,6 +127,11 @@ function judgeItem(status: number, result: unknown): ItemVerdict {
   const mend = typeof type === "string" && Object.hasOwn(mendable, type) && mendable[type];
   if (mend) return retry(mend, detail);
   return { kind: "rejected", reason: status === 413 ? "too_large" : "bad_data", detail };
+}
+
+/** Whether the same request may do better later. */
+export function isPassing(status: number): boolean {
+  return status === 401 || status === 429 || status >= 500;
 }
 
 function retry(reason: Reason, detail: string): Retry {

@@ -1,21 +1,32 @@
-// The records of one _bulk request and where in the log each comes from; and what is known of a delivery
+// The documents of one _bulk request and where in the log each comes from; and what is known of a delivery
 // that takes several requests or attempts.
 
-import type { Entry, Position } from "../../log/log.ts";
+import type { Position } from "../../log/log.ts";
 import { Leaves } from "../../wire/leaves.ts";
-import type { Delivery, Outcome, RejectedItem } from "../output.ts";
+import type { Delivery, Outcome, Piece, RejectedItem } from "../output.ts";
 import type { Rejected } from "./answer.ts";
-import type { Destinations } from "./destinations.ts";
-import type { FieldNames } from "./field-names.ts";
-import { JsonWriter } from "./json-writer.ts";
-import { LogDocuments } from "./log-documents.ts";
+import type { JsonWriter } from "./json-writer.ts";
 
-/** Of a record in a delivery. */
+/** Writes the documents of one signal. */
+export interface Documents {
+  readonly json: JsonWriter;
+  /** Of all that was written, some of which may not be in `json` before `flush`. */
+  readonly length: number;
+  /** How many documents the leaf becomes that `leaves` stands on. */
+  count(leaves: Leaves): number;
+  /** Adds the action and one of its documents; tells the name of the place that it goes to. */
+  write(leaves: Leaves, entry: Piece, part: number): string;
+  flush(): void;
+  /** Of that document, as it was written. */
+  id(entry: Piece, index: number, part: number): string;
+}
+
+/** Of a document in a delivery. */
 interface Place {
-  /** Among all records of the delivery. */
+  /** Among all documents of the delivery. */
   readonly number: number;
   readonly position: Position;
-  /** Among those of its batch. */
+  /** Of its leaf, among those of its batch. */
   readonly index: number;
 }
 
@@ -23,62 +34,93 @@ interface Place {
 const keptBytes = 16 * 1024 * 1024;
 
 export class Bulk {
-  readonly #json = new JsonWriter();
-  readonly #documents: LogDocuments;
-  readonly #places: Place[] = [];
-  /** Where each record ends. */
-  readonly #ends: number[] = [];
-  /** Where the id of each begins and ends, quotes included. */
-  readonly #ids: number[] = [];
+  readonly documents: Documents;
+  readonly #entries: Piece[] = [];
+  /** Of each document: its entry, its leaf in that, its part of that, its number, and where it ends. */
+  #rows = new Int32Array(firstRows * row);
+  #records = 0;
   readonly #destinations = new Set<string>();
 
-  constructor(destinations: Destinations, names: FieldNames, logId: string) {
-    this.#documents = new LogDocuments(this.#json, { destinations, names, logId });
+  constructor(documents: Documents) {
+    this.documents = documents;
   }
 
   get records(): number {
-    return this.#places.length;
+    return this.#records;
   }
 
-  /** Indices or data streams that the records go to. */
+  /** Indices or data streams that the documents go to. */
   get destinations(): ReadonlySet<string> {
     return this.#destinations;
   }
 
-  /** Takes remaining records until it has `bytes` or so many of them; false if there are none. */
+  /** Takes remaining documents until it has `bytes` or so many of them; false if there are none. */
   load(remaining: Remaining, bytes: number, records = Infinity): boolean {
     this.clear();
-    while (this.#json.length < bytes && this.records < records && remaining.next()) {
-      const { entry, leaves, number } = remaining;
-      const { destination, id } = this.#documents.write(leaves, entry);
-      this.#destinations.add(destination);
-      this.#ids.push(id.start, id.end);
-      this.#places.push({ number, position: entry.position, index: leaves.index });
-      this.#ends.push(this.#json.length);
+    const { documents } = this;
+    let lastEntry: Piece | undefined;
+    let last: string | undefined;
+    while (documents.length < bytes && this.#records < records && remaining.next()) {
+      const { entry, leaves, part, number } = remaining;
+      const destination = documents.write(leaves, entry, part);
+      if (destination !== last) this.#destinations.add(destination);
+      last = destination;
+      if (entry !== lastEntry) this.#entries.push(entry);
+      lastEntry = entry;
+      const at = this.#newRow();
+      const rows = this.#rows;
+      rows[at] = this.#entries.length - 1;
+      rows[at + 1] = leaves.index;
+      rows[at + 2] = part;
+      rows[at + 3] = number;
+      rows[at + 4] = documents.length;
     }
+    documents.flush();
     return this.records > 0;
   }
 
-  /** The lines of these records, good until the next `load` or `clear`. */
+  /** The lines of these documents, good until the next `load` or `clear`. */
   body(from: number, to: number): Uint8Array {
-    return this.#json.slice(from === 0 ? 0 : this.#ends[from - 1]!, this.#ends[to - 1]!);
+    const start = from === 0 ? 0 : this.#rows[from * row - 1]!;
+    return this.documents.json.slice(start, this.#rows[to * row - 1]!);
   }
 
   id(record: number): string {
-    const json = this.#json.slice(this.#ids[record * 2]!, this.#ids[record * 2 + 1]!);
-    return JSON.parse(json.toString()) as string; // a text is what was written there
+    const [entry, index, part] = this.#rows.subarray(record * row);
+    return this.documents.id(this.#entries[entry!]!, index!, part!);
+  }
+
+  number(record: number): number {
+    return this.#rows[record * row + 3]!;
   }
 
   place(record: number): Place {
-    return this.#places[record]!;
+    const [entry, index] = this.#rows.subarray(record * row);
+    return {
+      number: this.number(record),
+      position: this.#entries[entry!]!.position,
+      index: index!,
+    };
   }
 
   clear(): void {
-    this.#json.clear(keptBytes);
-    this.#places.length = this.#ends.length = this.#ids.length = 0;
+    this.documents.json.clear(keptBytes);
+    this.#entries.length = this.#records = 0;
     this.#destinations.clear();
   }
+
+  #newRow(): number {
+    const at = this.#records++ * row;
+    if (at < this.#rows.length) return at;
+    const grown = new Int32Array(this.#rows.length * 2);
+    grown.set(this.#rows);
+    this.#rows = grown;
+    return at;
+  }
 }
+
+const row = 5;
+const firstRows = 2048;
 
 export class Progress {
   /** Some of what is not settled may be stored all the same. */
@@ -87,67 +129,98 @@ export class Progress {
   incomplete = 0;
   /** It has been handed over before. */
   isBegun = false;
-  readonly #isSettled: Uint8Array;
-  readonly #rejected: RejectedItem[] = [];
+  /** By the numbers of documents; longer where leaves become several of them. */
+  #isSettled: Uint8Array;
+  readonly #isPointwise: boolean;
+  /** By their leaves. */
+  readonly #rejected = new Map<string, RejectedItem>();
 
-  constructor({ items }: Delivery) {
+  constructor({ items, signal }: Delivery) {
     this.#isSettled = new Uint8Array(items);
+    this.#isPointwise = signal === "metrics";
   }
 
   isSettled(number: number): boolean {
     return this.#isSettled[number] === 1;
   }
 
-  settle({ number }: Place): void {
+  settle(number: number): void {
+    if (number >= this.#isSettled.length) {
+      const grown = new Uint8Array((number + 1) * 2);
+      grown.set(this.#isSettled);
+      this.#isSettled = grown;
+    }
     this.#isSettled[number] = 1;
   }
 
-  reject(place: Place, { reason, detail }: Rejected): void {
-    this.settle(place);
-    this.#rejected.push({ position: place.position, index: place.index, reason, detail });
+  reject({ number, position, index }: Place, { reason, detail }: Rejected): void {
+    this.settle(number);
+    const leaf = `${position}-${index}`;
+    const before = this.#rejected.get(leaf);
+    if (!before) this.#rejected.set(leaf, { position, index, reason, detail });
+    // A span of which several documents are refused is one span; a metric has many points.
+    else if (this.#isPointwise) {
+      this.#rejected.set(leaf, { ...before, items: (before.items ?? 1) + 1 });
+    }
   }
 
   /** Once everything is settled. */
   outcome(): Outcome {
-    const first = this.#rejected[0];
+    const which = [...this.#rejected.values()];
+    const [first] = which;
     if (!first) return { kind: "delivered" };
     const { reason, detail } = first;
-    const items = this.#rejected.length;
-    return { kind: "rejected", reason, detail, items, which: this.#rejected };
+    const items = which.reduce((sum, { items = 1 }) => sum + items, 0);
+    return { kind: "rejected", reason, detail, items, which };
   }
 }
 
-const nothing: Entry = {
+const nothing: Piece = {
   position: -1,
   batch: { signal: "logs", bytes: new Uint8Array(), items: 0 },
   atMs: 0,
 };
 
-/** The records of a delivery that are not settled, one after the other. */
+/** The documents of a delivery that are not settled, one after the other. */
 export class Remaining {
   /** Of the present one. */
   number = -1;
   entry = nothing;
   leaves = new Leaves(nothing.batch);
+  /** Among those of its leaf. */
+  part = 0;
   readonly #entries: Delivery["entries"];
   readonly #progress: Progress;
+  readonly #documents: Documents;
   #nextEntry = 0;
+  #parts = 0;
 
-  constructor({ entries }: Delivery, progress: Progress) {
+  constructor({ entries }: Delivery, progress: Progress, documents: Documents) {
     this.#entries = entries;
     this.#progress = progress;
+    this.#documents = documents;
   }
 
   next(): boolean {
     do {
-      while (!this.leaves.next()) {
-        const entry = this.#entries[this.#nextEntry++];
-        if (!entry) return false;
-        this.entry = entry;
-        this.leaves = new Leaves(entry.batch);
+      this.part++;
+      while (this.part >= this.#parts) {
+        if (!this.#nextLeaf()) return false;
       }
       this.number++;
     } while (this.#progress.isSettled(this.number));
+    return true;
+  }
+
+  #nextLeaf(): boolean {
+    while (!this.leaves.next()) {
+      const entry = this.#entries[this.#nextEntry++];
+      if (!entry) return false;
+      this.entry = entry;
+      this.leaves = new Leaves(entry.batch);
+    }
+    this.part = 0;
+    this.#parts = this.#documents.count(this.leaves);
     return true;
   }
 }

@@ -23,7 +23,7 @@ export interface Request {
   readonly contentType?: string;
 }
 
-/** Of 2,000 records, with a reason each. */
+/** Of 5,000 records, with a reason each. */
 const longestAnswerBytes = 8 * 1024 * 1024;
 const maxConnections = 4;
 

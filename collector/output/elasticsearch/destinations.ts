@@ -10,6 +10,14 @@ export interface Destination {
   readonly action: Uint8Array;
   /** Fields of the document that tell where it is: nothing or `,"data_stream":{…}`. */
   readonly fields: Uint8Array;
+  /** The time that it is for. */
+  readonly stretch: Stretch;
+}
+
+/** Seconds since 1970, both included. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What decides it. */
@@ -25,6 +33,8 @@ export interface Destinations {
   readonly areNamedByAttributes: boolean;
   /** Whether a record that is sent twice may be stored twice, since a rollover lies between. */
   readonly mayKeepTwice: boolean;
+  /** Events of this time go by it, and not by the time they were observed or came. */
+  near(atMs: number): Stretch;
   /** `atMs` is when the record came to us. */
   of(origin: Origin, atMs: number): Destination;
 }
@@ -47,6 +57,10 @@ class DataStreams implements Destinations {
     this.#default = dataStream("generic", "default", suffix);
   }
 
+  near(): Stretch {
+    return always;
+  }
+
   of({ dataset, namespace }: Origin): Destination {
     if (dataset === undefined && namespace === undefined) return this.#default;
     const key = `${sanitise(dataset, "generic")}-${sanitise(namespace, "default")}`;
@@ -61,6 +75,7 @@ class DataStreams implements Destinations {
   }
 }
 
+const always: Stretch = { from: -Infinity, to: Infinity };
 const mostDataStreams = 200;
 const longestNamePart = 90;
 
@@ -80,6 +95,7 @@ function dataStream(dataset: string, namespace: string, suffix: string): Destina
     name,
     action: actionFor(name),
     fields: Buffer.from(`,"data_stream":${JSON.stringify(fields)}`),
+    stretch: always,
   };
 }
 
@@ -103,19 +119,24 @@ class Indexes implements Destinations {
     this.#secondsAhead = index_days_ahead * 86_400;
   }
 
+  near(atMs: number): Stretch {
+    const came = Math.floor(atMs / 1000);
+    return { from: came - this.#secondsBehind, to: came + this.#secondsAhead };
+  }
+
   of({ time, observed }: Origin, atMs: number): Destination {
     const came = Math.floor(atMs / 1000);
-    const isNear = (instant: Instant): boolean =>
-      instant.isKnown &&
-      instant.seconds >= came - this.#secondsBehind &&
-      instant.seconds <= came + this.#secondsAhead;
+    const { from, to } = this.near(atMs);
+    const isNear = ({ isKnown, seconds }: Instant): boolean =>
+      isKnown && seconds >= from && seconds <= to;
     const nearest = isNear(time) ? time.seconds : isNear(observed) ? observed.seconds : came;
     const hour = Math.floor(nearest / 3600);
     const known = this.#byHour.get(hour);
     if (known) return known;
     if (this.#byHour.size >= mostHoursKept) this.#byHour.clear();
     const name = fillPattern(this.#pattern, hour * 3_600_000);
-    const made = { name, action: actionFor(name), fields: new Uint8Array() };
+    const stretch = { from: hour * 3600, to: hour * 3600 + 3599 };
+    const made = { name, action: actionFor(name), fields: new Uint8Array(), stretch };
     this.#byHour.set(hour, made);
     return made;
   }

@@ -9,6 +9,7 @@ import { Bulk, Progress, Remaining } from "./bulk.ts";
 import { type Answer, Client, type NoAnswer } from "./client.ts";
 import { type Destinations, destinationsOf } from "./destinations.ts";
 import { fieldNames } from "./field-names.ts";
+import { LogDocuments } from "./log-documents.ts";
 import { addressesOf, type Settings } from "./settings.ts";
 import { settleStored } from "./stored.ts";
 import { installTemplate } from "./template.ts";
@@ -23,7 +24,7 @@ const smallestRequestBytes = 64 * 1024;
 
 class Elasticsearch implements Output {
   readonly wants = ["logs"] as const;
-  readonly maxItems = 2000;
+  readonly maxItems = 5000;
   readonly maxBytes = 5 * 1024 * 1024;
   readonly #settings: Settings;
   readonly #client: Client;
@@ -78,7 +79,7 @@ class Elasticsearch implements Output {
         if (retry) return retry;
         progress.isUncertain = false;
       }
-      const remaining = new Remaining(delivery, progress);
+      const remaining = new Remaining(delivery, progress, bulk.documents);
       while (bulk.load(remaining, this.#requestBytes)) {
         const retry = await this.#send({ bulk, from: 0, to: bulk.records, progress }, signal);
         if (retry) return retry;
@@ -92,7 +93,8 @@ class Elasticsearch implements Output {
 
   #newBulk(): Bulk {
     const names = fieldNames[this.#settings.fields];
-    return new Bulk(this.#destinations, names, this.#context.logId);
+    const { logId } = this.#context;
+    return new Bulk(new LogDocuments({ destinations: this.#destinations, names, logId }));
   }
 
   async #install(signal: AbortSignal): Promise<Retry | undefined> {
@@ -133,6 +135,7 @@ class Elasticsearch implements Output {
     if (isUncertain(answer, verdict)) part.progress.isUncertain = this.#destinations.mayKeepTwice;
     this.#learn(verdict, body.length);
     if (verdict.kind === "retry") return verdict;
+    if (verdict.kind === "stored") return settleAll(part);
     if (verdict.kind === "items") return settle(part, verdict.items);
     if (to - from > 1) return this.#sendHalves(part, signal);
     return settle(part, [{ ...verdict, kind: "rejected" }]);
@@ -147,7 +150,7 @@ class Elasticsearch implements Output {
   /** What is too large for the server, or for the time it has, must not come again as it was. */
   #learn(verdict: Verdict, bytes: number): void {
     const smaller = Math.max(smallestRequestBytes, bytes / 2);
-    if (verdict.kind === "items") {
+    if (verdict.kind === "items" || verdict.kind === "stored") {
       this.#requestBytes = Math.min(this.#limitBytes, this.#requestBytes * 2);
     } else if (verdict.reason === "too_large") {
       this.#limitBytes = Math.min(this.#limitBytes, smaller);
@@ -181,6 +184,10 @@ interface Part {
   readonly progress: Progress;
 }
 
+function settleAll({ bulk, from, to, progress }: Part): undefined {
+  for (let record = from; record < to; record++) progress.settle(bulk.number(record));
+}
+
 /** The first of the reasons to wait, if there is one, speaks for all. */
 function settle(
   { bulk, from, progress }: Part,
@@ -188,9 +195,9 @@ function settle(
 ): Retry | undefined {
   let retry: Retry | undefined;
   for (const [index, verdict] of verdicts.entries()) {
-    const place = bulk.place(from + index);
-    if (verdict.kind === "stored") progress.settle(place);
-    else if (verdict.kind === "rejected") progress.reject(place, verdict);
+    const record = from + index;
+    if (verdict.kind === "stored") progress.settle(bulk.number(record));
+    else if (verdict.kind === "rejected") progress.reject(bulk.place(record), verdict);
     else retry ??= verdict;
   }
   return retry;

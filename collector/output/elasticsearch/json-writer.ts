@@ -104,11 +104,8 @@ export class JsonWriter {
     this.ascii(String(value));
   }
 
-  /** Always told from an integer, so that the first 2.0 does not make a field of whole numbers. */
   double(value: number): void {
-    if (!Number.isFinite(value)) return this.ascii("null"); // JSON has neither NaN nor infinity
-    this.ascii(Object.is(value, -0) ? "-0" : String(value));
-    if (Number.isInteger(value) && Math.abs(value) < 1e21) this.ascii(".0"); // above it has an e
+    this.ascii(Number.isFinite(value) ? textOfDouble(value) : "null"); // JSON has no NaN nor infinity
   }
 
   /** Of a fixed width with leading zeros; below 2^31. */
@@ -131,6 +128,12 @@ export class JsonWriter {
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
+}
+
+/** Always told from an integer, so that the first 2.0 does not make a field of whole numbers. */
+export function textOfDouble(value: number): string {
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return Number.isInteger(value) && Math.abs(value) < 1e21 ? `${text}.0` : text; // above it has an e
 }
 
 const quote = 0x22;

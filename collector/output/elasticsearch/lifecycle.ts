@@ -2,7 +2,7 @@
 // (Elasticsearch), ISM (OpenSearch). A policy is made once and never changed: what is there may have been
 // edited, or made by somebody else.
 
-import { detailOf, retryFor, type Retry } from "./answer.ts";
+import { detailOf, isPassing, retryFor, type Retry } from "./answer.ts";
 import type { Answer, Client, Request } from "./client.ts";
 
 export interface Asking {
@@ -35,11 +35,6 @@ export async function ensure(path: string, body: object, asking: Asking): Promis
 
 function outcomeOf(answer: Answer): Made {
   return answer.status < 300 ? { kind: "there" } : { kind: "refused", detail: detailOf(answer) };
-}
-
-/** Whether the same request may do better later. */
-export function isPassing(status: number): boolean {
-  return status === 401 || status === 429 || status >= 500;
 }
 
 const madeBy = "Logs from OpenTelemetry, sent by sonde";

@@ -4,96 +4,125 @@
 // The id names the record's place in the log. Sent again, it is the same document, which the server
 // answers with 409, so nothing is stored twice; what a rollover changes about that is in stored.ts.
 
-import type { Entry } from "../../log/log.ts";
-import { Cursor, textOf } from "../../wire/cursor.ts";
+import { Cursor } from "../../wire/cursor.ts";
 import type { Leaves, Range } from "../../wire/leaves.ts";
+import type { Piece } from "../output.ts";
+import type { Documents } from "./bulk.ts";
 import type { Destination, Destinations } from "./destinations.ts";
 import type { FieldNames } from "./field-names.ts";
+import { Groups, type Named } from "./groups.ts";
 import { Instant } from "./instant.ts";
-import type { JsonWriter } from "./json-writer.ts";
+import { JsonWriter } from "./json-writer.ts";
+import { QuickRecords } from "./quick-record.ts";
+import { severityName } from "./severity.ts";
 import { ValueWriter } from "./value-writer.ts";
 
 export interface LogDocumentsOptions {
   readonly destinations: Destinations;
   readonly names: FieldNames;
   readonly logId: string;
+  /** Whether usual records may go the quick way, which makes the same of them; true unless told otherwise. */
+  readonly isQuick?: boolean;
 }
 
-/** Where a record goes, and where its id stands in what was written. */
-export interface Written {
-  readonly destination: string;
-  readonly id: Readonly<Range>;
-}
-
-export class LogDocuments {
-  readonly #json: JsonWriter;
+export class LogDocuments implements Documents {
+  readonly json = new JsonWriter();
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
   readonly #names: Names;
-  readonly #idStart: Uint8Array;
+  readonly #logId: string;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
-  readonly #written = { destination: "", id: { start: 0, end: 0 } };
+  readonly #groups: Groups;
+  readonly #quick: QuickRecords | undefined;
   #leaves: Leaves | undefined;
-  #resource = noGroup;
-  #resourceNumber = -1;
-  #scope = noGroup;
-  #scopeNumber = -1;
+  /** Where the usual records of the present group go. */
+  #usual: Destination | undefined;
 
-  constructor(json: JsonWriter, { destinations, names, logId }: LogDocumentsOptions) {
-    this.#json = json;
+  constructor({ destinations, names, logId, isQuick = true }: LogDocumentsOptions) {
+    const { json } = this;
     this.#names = namesOf(names);
-    this.#values = new ValueWriter(json);
+    const values = new ValueWriter(json);
+    this.#values = values;
     this.#destinations = destinations;
-    this.#idStart = idStart(logId);
+    this.#logId = logId;
+    this.#groups = new Groups({ json, values, destinations, names });
+    this.#quick = isQuick ? new QuickRecords(names) : undefined;
   }
 
-  /** Adds the record that `leaves` stands on. What it gives is good until the next one. */
-  write(leaves: Leaves, entry: Pick<Entry, "position" | "atMs" | "origin">): Written {
-    const { position, atMs, origin } = entry;
-    this.#readGroups(leaves);
-    this.#readRecord(leaves, atMs);
-    const json = this.#json;
-    const record = this.#record;
-    const written = this.#written;
-    const { name, action, fields } = this.#destination(atMs);
+  /** Of all that was written. */
+  get length(): number {
+    return this.json.length + (this.#quick?.length ?? 0);
+  }
+
+  count(): number {
+    return 1;
+  }
+
+  write(leaves: Leaves, entry: Piece): string {
+    const isOther = this.#groups.enter(leaves);
+    if (leaves !== this.#leaves) this.#quick?.enter(leaves.bytes);
+    this.#leaves = leaves;
+    if (isOther) this.#aim(this.#groups.destination(entry.atMs), entry);
+    const number = (entry.origin?.index ?? 0) + leaves.index;
+    if (this.#quick?.write(leaves, number, this.json)) return this.#usual!.name;
+    return this.#writeThoroughly(leaves, entry);
+  }
+
+  /** What was written the quick way is then in the writer, too. */
+  flush(): void {
+    this.#quick?.moveTo(this.json);
+  }
+
+  #aim(destination: Destination, entry: Piece): void {
+    this.#usual = destination;
+    if (!this.#quick) return;
+    const json = this.json;
+    this.flush();
+    const start = json.length;
+    this.#writeAction(destination, entry);
+    const middle = json.length;
+    this.#groups.writeTail(new Map(), destination);
+    const near = this.#destinations.near(entry.atMs);
+    this.#quick.frame({
+      action: json.slice(start, middle),
+      tail: json.slice(middle, json.length),
+      from: Math.max(near.from, destination.stretch.from),
+      to: Math.min(near.to, destination.stretch.to),
+    });
+    json.truncate(start);
+  }
+
+  /** Up to the record's number in its batch. */
+  #writeAction({ action }: Destination, { position, origin }: Piece): void {
+    const json = this.json;
+    const id = `${origin?.logId ?? this.#logId}-${origin?.position ?? position}-`;
     json.raw(action);
-    written.destination = name;
-    written.id.start = json.length;
-    json.raw(origin ? idStart(origin.logId) : this.#idStart);
-    json.uint(origin?.position ?? position);
-    json.ascii("-");
-    json.uint((origin?.index ?? 0) + leaves.index);
-    json.ascii('"');
-    written.id.end = json.length;
-    json.ascii('}}\n{"@timestamp":');
+    json.raw(Buffer.from(JSON.stringify(id).slice(0, -1)));
+  }
+
+  id({ position, origin }: Piece, index: number): string {
+    const log = `${origin?.logId ?? this.#logId}-${origin?.position ?? position}`;
+    return `${log}-${(origin?.index ?? 0) + index}`;
+  }
+
+  #writeThoroughly(leaves: Leaves, entry: Piece): string {
+    this.flush();
+    const json = this.json;
+    const record = this.#record;
+    this.#readRecord(leaves, entry.atMs);
+    this.#groups.complete(record);
+    const destination = this.#destinations.of(record, entry.atMs);
+    this.#writeAction(destination, entry);
+    json.uint((entry.origin?.index ?? 0) + leaves.index);
+    json.ascii('"}}\n{"@timestamp":');
     record.timestamp.write(json);
     this.#writeFields(leaves.bytes);
-    this.#writeNamed();
-    json.raw(this.#scope.json);
-    json.raw(this.#resource.json);
-    json.raw(fields);
-    json.ascii("}\n");
-    return written;
-  }
-
-  /** What has a field of its own, of which the record's own word counts. */
-  #writeNamed(): void {
-    const { fields } = this.#record;
-    const groups = [this.#scope.fields, this.#resource.fields];
-    for (const group of groups) {
-      for (const [name, text] of group) if (!fields.has(name)) fields.set(name, text);
-    }
-    for (const [name, text] of fields) {
-      this.#json.raw(Buffer.from(`,"${name}":${JSON.stringify(text)}`));
-    }
-  }
-
-  #destination(atMs: number): Destination {
-    const record = this.#record;
-    record.dataset ??= this.#scope.dataset ?? this.#resource.dataset;
-    record.namespace ??= this.#scope.namespace ?? this.#resource.namespace;
-    return this.#destinations.of(record, atMs);
+    this.#groups.writeTail(record.fields, destination);
+    // The next ones are likely to be of the same time.
+    const isByTime = !this.#destinations.areNamedByAttributes;
+    if (isByTime && destination !== this.#usual) this.#aim(destination, entry);
+    return destination.name;
   }
 
   #readRecord(leaves: Leaves, atMs: number): void {
@@ -102,7 +131,7 @@ export class LogDocuments {
     record.clear();
     this.#values.over(leaves.bytes);
     while (cursor.next()) {
-      if (cursor.number === 6) this.#collect(cursor, record);
+      if (cursor.number === 6) this.#groups.collect(cursor, record);
       else record.take(cursor);
     }
     if (record.time.isKnown) record.timestamp.copy(record.time);
@@ -111,7 +140,7 @@ export class LogDocuments {
   }
 
   #writeFields(bytes: Uint8Array): void {
-    const json = this.#json;
+    const json = this.json;
     const record = this.#record;
     const names = this.#names;
     if (record.observed.isKnown) {
@@ -148,8 +177,8 @@ export class LogDocuments {
 
   #writeText(name: string, bytes: Uint8Array, { start, end }: Range): void {
     if (start === end) return;
-    this.#json.ascii(name);
-    this.#json.string(bytes, start, end);
+    this.json.ascii(name);
+    this.json.string(bytes, start, end);
   }
 
   /** An id of zeros is none. */
@@ -157,110 +186,10 @@ export class LogDocuments {
     let at = start;
     while (at < end && bytes[at] === 0) at++;
     if (at === end) return;
-    this.#json.ascii(name);
-    this.#json.hex(bytes, start, end);
-  }
-
-  /** What the records of a group have in common is written once and copied into each. */
-  #readGroups(leaves: Leaves): void {
-    if (leaves !== this.#leaves) {
-      this.#leaves = leaves;
-      this.#resourceNumber = this.#scopeNumber = -1;
-    }
-    if (leaves.resourceNumber !== this.#resourceNumber) {
-      this.#resourceNumber = leaves.resourceNumber;
-      this.#resource = this.#readGroup(leaves.bytes, leaves.resource, resourceFields);
-    }
-    if (leaves.scopeNumber !== this.#scopeNumber) {
-      this.#scopeNumber = leaves.scopeNumber;
-      this.#scope = this.#readGroup(leaves.bytes, leaves.scope, scopeFields);
-    }
-  }
-
-  #readGroup(bytes: Uint8Array, range: Range, fields: GroupFields): Group {
-    const json = this.#json;
-    const start = json.length;
-    const group: Group = {
-      json: nothing,
-      dataset: undefined,
-      namespace: undefined,
-      fields: new Map(),
-    };
-    this.#values.over(bytes);
-    json.ascii(`,"${fields.name}":`);
-    let separator = "{";
-    const cursor = this.#cursor.over(range.start, range.end, bytes);
-    const texts = new Map<string, Range>(); // by name, so that each is written once
-    while (cursor.next()) {
-      if (cursor.number === fields.attributes) this.#collect(cursor, group);
-      const name = fields.texts[cursor.number];
-      if (name) texts.set(name, { start: cursor.start, end: cursor.end });
-    }
-    for (const [name, text] of texts) {
-      if (text.start === text.end) continue;
-      const { scopeName } = this.#names.plain;
-      if (name === "name" && scopeName !== undefined) {
-        group.fields.set(scopeName, textOf(bytes, text.start, text.end));
-      }
-      this.#writeText(`${separator}"${name}":`, bytes, text);
-      separator = ",";
-    }
-    if (!this.#values.isEmpty) {
-      json.ascii(`${separator}"attributes":`);
-      this.#values.attributes();
-      separator = ",";
-    }
-    json.ascii("}");
-    if (separator === ",") group.json = Buffer.from(json.slice(start, json.length));
-    json.truncate(start);
-    return group;
-  }
-
-  /** The attribute that the cursor stands on; those that name a data stream go into `named`. */
-  #collect(cursor: Cursor, named: Named): void {
-    const values = this.#values;
-    values.collect(cursor.start, cursor.end);
-    const { ofAttributes } = this.#names.plain;
-    if (ofAttributes.size > 0) {
-      const name = values.lastName();
-      const field = ofAttributes.get(name);
-      const text = field === undefined ? undefined : values.takeText(name);
-      if (field !== undefined && text !== undefined) {
-        named.fields.set(field, text);
-        return;
-      }
-    }
-    if (!this.#destinations.areNamedByAttributes) return;
-    named.dataset = values.takeText("data_stream.dataset") ?? named.dataset;
-    named.namespace = values.takeText("data_stream.namespace") ?? named.namespace;
-    values.takeText("data_stream.type");
+    this.json.ascii(name);
+    this.json.hex(bytes, start, end);
   }
 }
-
-interface Named {
-  dataset: string | undefined;
-  namespace: string | undefined;
-  /** Texts that stand in fields of their own, by the names of these. */
-  readonly fields: Map<string, string>;
-}
-
-/** A resource or a scope: its part of every document, `,"resource":{…}`. */
-interface Group extends Named {
-  json: Uint8Array;
-}
-
-/** `"<log id>-`, escaped. */
-function idStart(logId: string): Uint8Array {
-  return Buffer.from(`${JSON.stringify(logId).slice(0, -1)}-`);
-}
-
-const nothing = new Uint8Array();
-const noGroup: Group = {
-  json: nothing,
-  dataset: undefined,
-  namespace: undefined,
-  fields: new Map(),
-};
 
 /** Ready to be written: `,"trace_id":` */
 interface Names {
@@ -286,18 +215,6 @@ function namesOf(plain: FieldNames): Names {
     eventName: before(plain.eventName),
   };
 }
-
-interface GroupFields {
-  readonly name: string;
-  readonly attributes: number;
-  readonly texts: Readonly<Record<number, string>>;
-}
-const resourceFields: GroupFields = { name: "resource", attributes: 1, texts: {} };
-const scopeFields: GroupFields = {
-  name: "scope",
-  attributes: 3,
-  texts: { 1: "name", 2: "version" },
-};
 
 /** The fields of one record, used again for the next. */
 class LogRecord implements Named {
@@ -362,12 +279,4 @@ function clear(range: Range): void {
 function set(range: Range, cursor: Cursor): void {
   range.start = cursor.start;
   range.end = cursor.end;
-}
-
-const severities = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] as const;
-
-/** 1 TRACE, 2 TRACE2, … 24 FATAL4, as OpenTelemetry calls them. */
-function severityName(number: number): string {
-  const nth = (number - 1) % 4;
-  return `${severities[Math.floor((number - 1) / 4)]}${nth === 0 ? "" : nth + 1}`;
 }

@@ -3,7 +3,7 @@
 // before what may have been stored is sent again, the server is asked for the ids.
 
 import type { Delivery } from "../output.ts";
-import { type Retry, retryFor } from "./answer.ts";
+import { isPassing, type Retry, retryFor } from "./answer.ts";
 import { type Bulk, type Progress, Remaining } from "./bulk.ts";
 import type { Client, Request } from "./client.ts";
 
@@ -27,13 +27,13 @@ export async function settleStored(
   asking: Asking,
 ): Promise<Retry | undefined> {
   const { bulk } = asking;
-  const remaining = new Remaining(delivery, progress);
+  const remaining = new Remaining(delivery, progress, bulk.documents);
   while (bulk.load(remaining, largestBytes, mostIds)) {
     const found = await search(progress, asking);
     if (!found) return undefined;
     if ("kind" in found) return found;
     for (let record = 0; record < bulk.records; record++) {
-      if (found.has(bulk.id(record))) progress.settle(bulk.place(record));
+      if (found.has(bulk.id(record))) progress.settle(bulk.number(record));
     }
   }
   return undefined;
@@ -74,11 +74,6 @@ const incomplete: Retry = {
   reason: "server_error",
   detail: "it cannot search all of what it has stored",
 };
-
-/** Whether the same question may be answered later. */
-function isPassing(status: number): boolean {
-  return status === 401 || status === 429 || status >= 500;
-}
 
 interface Found {
   readonly timed_out?: boolean;

@@ -2,15 +2,9 @@
 // `service.name`, `log.level` and `message` by these names, times in nanoseconds, and attributes that
 // may have any names side by side, `a` and `a.b` too.
 
-import { detailOf, retryFor, type Retry } from "./answer.ts";
+import { detailOf, isPassing, retryFor, type Retry } from "./answer.ts";
 import type { Client } from "./client.ts";
-import {
-  ensureIlmPolicy,
-  ensureIsmPolicy,
-  ensureOwnLifecycle,
-  isPassing,
-  type Made,
-} from "./lifecycle.ts";
+import { ensureIlmPolicy, ensureIsmPolicy, ensureOwnLifecycle, type Made } from "./lifecycle.ts";
 import { fieldNames } from "./field-names.ts";
 import type { Settings } from "./settings.ts";
 

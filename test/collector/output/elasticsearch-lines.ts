@@ -3,6 +3,7 @@
 import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
 import { destinationsOf } from "../../../collector/output/elasticsearch/destinations.ts";
 import { fieldNames } from "../../../collector/output/elasticsearch/field-names.ts";
+import { LogDocuments } from "../../../collector/output/elasticsearch/log-documents.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
 import {
   encodeRequest,
@@ -18,7 +19,7 @@ export const came = Date.parse("2026-01-20T12:34:56.789Z");
 export const nano = (ms: number): string => String(BigInt(ms) * 1_000_000n);
 
 /** Settings. */
-type Given = { readonly index?: string; readonly fields?: "ecs" };
+type Given = { readonly index?: string; readonly fields?: "ecs"; readonly isQuick?: boolean };
 type Group = { readonly resource?: Resource; readonly scope?: Scope };
 
 /** Records, of which the last may be the group that they stand in. */
@@ -31,15 +32,22 @@ export function request(...given: (LogRecord | Group)[]): Request {
   return { resourceLogs: [{ ...(resource ? { resource } : {}), scopeLogs }] };
 }
 
-export function textOf(request: Request, given: Given = {}): string {
+export function textOf(request: Request, { isQuick = true, ...given }: Given = {}): string {
   const bytes = encodeRequest("logs", request);
   const items = 10_000;
   const batch = { signal: "logs", bytes, items } as const;
   const entries = [{ position: 40, batch, atMs: came }];
   const delivery = { signal: "logs", entries, items, bytes: bytes.length } as const;
   const parsed = settings.parse({ url: "http://localhost:9200", ...given });
-  const bulk = new Bulk(destinationsOf(parsed), fieldNames[parsed.fields], "log-1");
-  bulk.load(new Remaining(delivery, new Progress(delivery)), Number.MAX_SAFE_INTEGER);
+  const names = fieldNames[parsed.fields];
+  const documents = new LogDocuments({
+    destinations: destinationsOf(parsed),
+    names,
+    logId: "log-1",
+    isQuick,
+  });
+  const bulk = new Bulk(documents);
+  bulk.load(new Remaining(delivery, new Progress(delivery), documents), Number.MAX_SAFE_INTEGER);
   return Buffer.from(bulk.body(0, bulk.records)).toString();
 }
 

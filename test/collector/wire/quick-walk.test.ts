@@ -95,11 +95,9 @@ describe("it takes nothing that the thorough walk does not", () => {
 });
 
 test("the binary is what the compiler makes of its source", async () => {
-  const { assemble } = (await import(
+  const { assemble, binaryOf } = (await import(
     new URL("../../../scripts/assemble.js", import.meta.url).href
-  )) as {
-    assemble: () => Promise<string>;
-  };
-  const file = new URL("../../../collector/wire/quick-walk.binary.ts", import.meta.url);
-  expect(await assemble()).toBe(readFileSync(file, "utf8"));
+  )) as { assemble: (module: string) => Promise<string>; binaryOf: (module: string) => URL };
+  const name = "wire/quick-walk";
+  expect(await assemble(name)).toBe(readFileSync(binaryOf(name), "utf8"));
 });

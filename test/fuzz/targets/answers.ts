@@ -79,7 +79,9 @@ const statuses = [200, 201, 301, 400, 401, 403, 404, 408, 409, 413, 429, 500, 50
 function elasticsearchAnswers(random: Random): Uint8Array[] {
   const error = { type: "document_parsing_exception", reason: "r", caused_by: { reason: "c" } };
   return Array.from({ length: 30 }, () => {
+    const isWell = random.once(4);
     const items = Array.from({ length: random.below(4) }, () => {
+      if (isWell) return { create: { status: 201 } };
       const status = random.of(statuses);
       const store = random.once(4) ? { failure_store: "used" } : {};
       return { create: status < 300 ? { status, ...store } : { status, error } };
@@ -96,6 +98,11 @@ function readElasticsearch(input: Uint8Array): boolean {
   const status = statuses[which % statuses.length]!;
   const body = Buffer.from(input.subarray(2));
   const verdict = judge({ kind: "answer", status, body, afterMs: undefined }, records);
+  if (verdict.kind === "stored") {
+    const list = JSON.parse(body.toString()) as { items: object[] };
+    demand(list.items.length === records, () => `${records} records are not stored`);
+    return true;
+  }
   const isSane =
     verdict.kind === "items" ? verdict.items.length === records : isShort(verdict.detail);
   demand(isSane, () => JSON.stringify(verdict));

@@ -1,0 +1,40 @@
+// What quick-record.ts and quick-record.assembly.ts both go by. Numbers only, since the latter is not
+// compiled as TypeScript.
+
+// Where things lie in the memory they share.
+/** Addresses of the texts below, four bytes each. */
+export const textsAt = 64;
+/** The texts, each with its length before it, and the names that are not for the quick writer. */
+export const wordsAt = 512;
+/** The attributes of the record being written: name, value, what tells names apart. */
+export const pairsAt = 8 << 10;
+/** What every document of a group has before its own part, and behind it. */
+export const actionAt = 16 << 10;
+export const tailAt = 32 << 10;
+export const requestAt = 128 << 10;
+export const requestBytes = 1 << 20;
+/** So much may be read behind a text, and written behind a record. */
+export const slackBytes = 256;
+export const documentsAt = requestAt + requestBytes + slackBytes;
+export const documentsBytes = 1 << 20;
+export const memoryBytes = documentsAt + documentsBytes + slackBytes;
+
+/** More attributes than that are compared by a Map, which is not there. */
+export const mostPairs = 64;
+export const pairBytes = 24;
+
+// The texts that stand between values, by their numbers.
+export const behindId = 0;
+export const observed = 1;
+export const severityNumber = 2;
+export const severityText = 3;
+export const traceId = 4;
+export const spanId = 5;
+export const eventName = 6;
+export const beforeBody = 7;
+export const behindBody = 8;
+export const attributes = 9;
+export const droppedAttributes = 10;
+/** The 24 names of levels, with the name of the field. */
+export const severityNames = 11;
+export const texts = severityNames + 24;

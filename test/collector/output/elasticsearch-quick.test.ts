@@ -1,0 +1,154 @@
+// The quick writer of log records held against the thorough one: both make the same bytes.
+
+import { readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { QuickRecords } from "../../../collector/output/elasticsearch/quick-record.ts";
+import { anyMessage, fuzz } from "../../support/otlp-arbitrary.ts";
+import { anyValue, attributes, type LogRecord, sampleRequest } from "../../support/otlp.ts";
+import { came, nano, request, textOf } from "./elasticsearch-lines.ts";
+
+type Given = Parameters<typeof textOf>[1];
+const settings: Given[] = [{}, { fields: "ecs" }, { index: "logs-%Y.%m.%d-%H" }];
+
+/** What both write, with what settings ever. */
+function expectSame(...records: Parameters<typeof request>): void {
+  const given = request(...records);
+  for (const each of settings) {
+    expect(textOf(given, each)).toBe(textOf(given, { ...each, isQuick: false }));
+  }
+}
+
+/** How many of the records it takes itself. */
+function quickly(count: number, work: () => void): void {
+  const calls = vi.spyOn(QuickRecords.prototype, "write");
+  work();
+  expect(calls.mock.results.filter(({ value }) => value === true)).toHaveLength(count);
+  calls.mockRestore();
+}
+
+const at = (ms: number): LogRecord => ({ timeUnixNano: nano(ms) });
+const usual = (more: LogRecord = {}): LogRecord => ({ ...at(came), ...more });
+const withAll = (values: Record<string, Parameters<typeof anyValue>[0]>): LogRecord =>
+  usual({ attributes: attributes(values) });
+
+describe("what is usual is written the quick way", () => {
+  test("records of all kinds of values", () => {
+    const records = sampleRequest("logs", { items: 50 });
+    quickly(50, () => void textOf(records));
+    expect(textOf(records)).toBe(textOf(records, { isQuick: false }));
+  });
+
+  test("by the Common Schema too, but for the records whose attributes have fields there", () => {
+    const resource = { attributes: attributes({ "service.name": "shop" }) };
+    const records = [usual(), withAll({ "exception.type": "Oops" }), withAll({ mine: 1 })];
+    quickly(2, () => void textOf(request(...records, { resource }), { fields: "ecs" }));
+    expectSame(...records, { resource });
+  });
+
+  test("into an index of the hour, but for the first record of another one", () => {
+    const hours = [came, came, came - 3_600_000, came - 3_600_000, came].map(at);
+    quickly(3, () => void textOf(request(...hours), { index: "logs-%Y.%m.%d-%H" }));
+    expectSame(...hours);
+  });
+
+  test("but not what goes elsewhere, stands twice or is nested", () => {
+    const map = { kvlistValue: { values: attributes({ a: 1 }) } };
+    const records: LogRecord[] = [
+      {},
+      withAll({ "data_stream.dataset": "other" }),
+      usual({ attributes: attributes({ a: 1 }).concat(attributes({ a: 2 })) }),
+      usual({ attributes: [{ key: "map", value: map }] }),
+      usual({ body: map }),
+      withAll({ mixed: [1, "a"] }),
+      withAll({ " ": 1 }),
+      withAll(Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`n${index}`, index]))),
+    ];
+    quickly(0, () => void textOf(request(...records)));
+    expectSame(...records);
+  });
+});
+
+describe("the two write the same", () => {
+  test("texts of any length with any character at any place", () => {
+    const letters = ['"', "\\", "\n", "\0", "\u001f", "\u007f", "é", "日", "🙂", "\u2028"];
+    for (let length = 0; length < 40; length++) {
+      const x = "x".repeat(length);
+      const bodies = letters.flatMap((letter) => [x + letter, letter + x, x + letter + x]);
+      expectSame(...bodies.map((text) => usual({ body: anyValue(text), severityText: text })));
+    }
+    const all = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join("");
+    expectSame(withAll({ all, [all]: 1 }));
+  });
+
+  test("numbers at the limits of all that holds numbers", () => {
+    const powers = Array.from({ length: 64 }, (_, power) => 2n ** BigInt(power));
+    const tens = Array.from({ length: 19 }, (_, power) => 10n ** BigInt(power));
+    const integers = [...powers, ...tens].flatMap((number) => [number - 1n, number, -number]);
+    const list = integers.map((number) => ({
+      intValue: String(BigInt.asIntN(64, number)),
+    }));
+    expectSame(
+      usual({ attributes: [{ key: "all", value: { arrayValue: { values: list } } }] }),
+      ...list.map((value) => usual({ attributes: [{ key: "one", value }] })),
+      ...[-1, 0, 1, 24, 25, 2 ** 31 - 1].map((severityNumber) => usual({ severityNumber })),
+      ...[0, 1, 9, 10, 2 ** 32 - 1].map((count) => usual({ droppedAttributesCount: count })),
+    );
+  });
+
+  test("doubles of all kinds", () => {
+    const some = [0, -0, 1, -1, 0.1, 1e-5, 9.999e-6, 1e-7, 1e15, 1e15 - 1, 1e21, 1e22, 5e-324, 2.5];
+    const odd = [NaN, Infinity, -Infinity, Number.MAX_VALUE, 45.671000000000006, 1 / 3, 2 ** 53];
+    const random = fc.sample(fc.double(), { numRuns: 500, seed: 1 });
+    const short = fc.sample(fc.tuple(fc.integer(), fc.nat(14)), { numRuns: 500, seed: 2 });
+    const shorter = short.map(([digits, places]) => digits / 10 ** places);
+    const near = shorter.map((value) => value + Number.EPSILON * value);
+    const records = [...some, ...odd, ...random, ...shorter, ...near].map((doubleValue) =>
+      usual({ attributes: [{ key: "double", value: { doubleValue } }] }),
+    );
+    expectSame(...records);
+  });
+
+  test("times of every day there is, and of every field of a clock", () => {
+    const days = Array.from({ length: 106_751 }, (_, day) => day);
+    const chosen = days.filter((day) => day % 397 === 0 || (day > 10_950 && day < 11_330));
+    expectSame(...chosen.map((day) => at(day * 86_400_000 + ((day * 7919) % 86_400_000))));
+    const nanos = [1n, 999_999_999n, 1_000_000_000n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n];
+    expectSame(...nanos.map((time) => ({ timeUnixNano: String(time) })));
+    expectSame(...nanos.map((time) => usual({ observedTimeUnixNano: String(time) })));
+  });
+
+  test("more than fits its memory at a time, in texts as long as they come", () => {
+    const long = [10, 1000, 170_000, 180_000, 400_000].map((size) => "\u0001".repeat(size));
+    expectSame(...[...long, ...long].map((text) => usual({ body: anyValue(text) })));
+    expectSame(usual({ body: anyValue("x".repeat(1_100_000)) }), usual());
+  });
+
+  test("whatever stands in records, resources and scopes", () => {
+    const record = anyMessage("LogRecord") as fc.Arbitrary<LogRecord>;
+    const name = fc.constantFrom("", " ", "_", "a", "a.b", "data_stream.dataset", "service.name");
+    const named = fc
+      .array(fc.record({ key: name, value: anyMessage("AnyValue") }), { maxLength: 4 })
+      .map((more) => usual({ attributes: more }));
+    const group = fc.record({
+      resource: anyMessage("Resource"),
+      scope: anyMessage("InstrumentationScope"),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(record, named), { minLength: 1, maxLength: 4 }),
+        group,
+        (records, group) => expectSame(...records, group),
+      ),
+      fuzz(60),
+    );
+  });
+});
+
+test("the binary is what the compiler makes of its source", async () => {
+  const { assemble, binaryOf } = (await import(
+    new URL("../../../scripts/assemble.js", import.meta.url).href
+  )) as { assemble: (module: string) => Promise<string>; binaryOf: (module: string) => URL };
+  const name = "output/elasticsearch/quick-record";
+  expect(await assemble(name)).toBe(readFileSync(binaryOf(name), "utf8"));
+});
