@@ -11,6 +11,7 @@ import {
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import { Worker } from "node:worker_threads";
 import { gunzipSync } from "node:zlib";
+import { uncompress } from "snappyjs";
 import { listenLocally } from "./listen.ts";
 
 export interface TroubledRequest {
@@ -86,7 +87,7 @@ export class TroubledServer {
     incoming.on("end", () => {
       const { method = "", url: path = "", headers } = incoming;
       const bytes = Buffer.concat(chunks);
-      const body = headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes;
+      const body = unpacked(bytes, headers["content-encoding"]);
       this.authorizations.add(headers.authorization);
       this.#answer({ method, path, headers, body }, response);
     });
@@ -121,6 +122,11 @@ export class TroubledServer {
       this.taken.push(id);
     }
   }
+}
+
+function unpacked(bytes: Buffer, encoding = ""): Buffer {
+  if (encoding === "snappy") return Buffer.from(uncompress(bytes));
+  return encoding === "gzip" ? gunzipSync(bytes) : bytes;
 }
 
 export const answerStatus =

@@ -15,7 +15,7 @@ import { type Before, beforeOf } from "./growth.ts";
 import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
 import { maxBuckets, Point } from "./point.ts";
-import type { Rejections } from "./rejections.ts";
+import type { Place, Rejections } from "./rejections.ts";
 import {
   type Budget,
   Distribution,
@@ -58,7 +58,12 @@ export interface FoldOptions {
   readonly ended?: Observer;
 }
 
-type Observer = (stream: Stream, series: Series, time: number) => unknown;
+/** Of a point: its time, and where it stands. */
+export interface Taken extends Place {
+  readonly time: number;
+}
+
+type Observer = (stream: Stream, series: Series, taken: Taken) => unknown;
 
 export class Fold {
   readonly #store: Store;
@@ -132,7 +137,7 @@ export class Fold {
     }
     const { kind } = metric;
     const [nowMs, sinceMs] = [this.#nowMs(), this.#sinceMs()];
-    const given = { point, kind, metric, start: 0, end: 0, nowMs, sinceMs };
+    const given = { point, kind, metric, start: 0, end: 0, nowMs, sinceMs, place: rejections };
     while (metric.nextPoint()) {
       given.start = metric.points.start;
       given.end = metric.points.end;
@@ -165,7 +170,7 @@ export class Fold {
     }
     if (point.isAbsent) {
       if (series.seenMs < 0) return undefined;
-      if (!isOverflowed(series)) this.#ended?.(stream, series, point.time);
+      if (!isOverflowed(series)) this.#ended?.(stream, series, takenAs(given));
       this.#store.remove(stream, series);
       return undefined;
     }
@@ -183,12 +188,12 @@ export class Fold {
     if (before && isBeyond) {
       const sum = this.#store.overflow(stream, series, before, given);
       if (isProblem(sum)) return sum;
-      this.#taken?.(stream, sum, point.time);
+      this.#taken?.(stream, sum, takenAs(given));
     } else if (point.exemplars.length > 0 && kind.hasExemplars) {
       const { bytes } = metric;
       takeExemplars(series, point, { bytes, budget: this.#budget, labels: this.#labels });
     }
-    if (!isBeyond) this.#taken?.(stream, series, point.time);
+    if (!isBeyond) this.#taken?.(stream, series, takenAs(given));
     if (before) this.#growAliases(stream, series, before, given);
     return undefined;
   }
@@ -274,6 +279,13 @@ interface Given {
   readonly end: number;
   readonly nowMs: number;
   readonly sinceMs: number;
+  readonly place: Place;
 }
+
+const takenAs = ({ point: { time }, place: { position, index } }: Given): Taken => ({
+  time,
+  position,
+  index,
+});
 
 const nothing = { series: 0, bytes: 0 };

@@ -7,6 +7,12 @@ const maxCauses = 100;
 const maxTold = 3;
 const maxNameTold = 100;
 
+/** Of a point: the batch that it came in, and its metric there. */
+export interface Place {
+  readonly position: number;
+  readonly index: number;
+}
+
 export class Rejections {
   /** Where what is added next stands: the batch, and the metric in it. */
   position = 0;

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { compress } from "snappyjs";
 import { type Answer, HttpClient } from "../http-client.ts";
 import { messageOf, outcomeOfRefusal, reject, retry } from "../http-outcome.ts";
-import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
+import type { Rejected } from "../dead-letter.ts";
+import type { Delivery, Outcome, Output, OutputContext, RejectedItem } from "../output.ts";
 import { StateFile } from "../state-file.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { Metrics } from "./metrics.ts";
+import type { Place } from "./rejections.ts";
 import type { RemoteWriteSettings } from "./remote-write-settings.ts";
 import { type Body, Samples } from "./write-request.ts";
 
@@ -26,8 +28,8 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
     { ...settings, created_series: false, aliases: [], aliased_metrics: [] },
     {
       leftOut: (metric, { detail }) => incidents.metricLeftOut(name, metric, detail),
-      taken: (stream, series, time) => isStarted && samples.add(stream, series, time),
-      ended: (stream, series, time) => isStarted && samples.end(stream, series, time),
+      taken: (stream, series, taken) => isStarted && samples.add(stream, series, taken),
+      ended: (stream, series, taken) => isStarted && samples.end(stream, series, taken),
     },
   );
   await keep(metrics, context);
@@ -45,7 +47,7 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
       let left = pending.get(delivery);
       if (!left) {
         const { outcome, made } = await metrics.fold(delivery, () => samples.bodies());
-        left = { outcome, bodies: made, refused: 0, detail: "" };
+        left = { outcome, bodies: made, refused: new Map() };
         pending.set(delivery, left);
       }
       const outcome = await sender.send(left, abort);
@@ -64,14 +66,33 @@ interface Pending {
   readonly outcome: Outcome;
   /** What has not been taken yet. */
   readonly bodies: Body[];
-  refused: number;
-  detail: string;
+  /** The points of which a sample was refused, and the first reason. */
+  readonly refused: Map<Place, Rejected>;
 }
 
-function outcomeOf({ outcome, refused, detail }: Pending, items: number): Outcome {
-  if (refused === 0) return outcome;
-  const before = outcome.kind === "rejected" ? outcome.items : 0;
-  return reject("partial_success", detail, Math.min(items, refused + before));
+function outcomeOf({ outcome, refused }: Pending, items: number): Outcome {
+  if (refused.size === 0) return outcome;
+  const [{ reason, detail }] = [...refused.values()] as [Rejected]; // there is one
+  const before = outcome.kind === "rejected" ? outcome : { items: 0, which: [] };
+  // Of a request that it has taken in part nobody knows which these are.
+  const isKnown = [...refused.values()].every((one) => one.reason !== "partial_success");
+  if (!isKnown || !before.which) {
+    return reject("partial_success", detail, Math.min(items, refused.size + before.items));
+  }
+  const which = [...before.which, ...byMetric(refused)];
+  return { kind: "rejected", reason, detail, items: refused.size + before.items, which };
+}
+
+/** Of the points of one metric the first tells the reason. */
+function byMetric(refused: Pending["refused"]): RejectedItem[] {
+  const found = new Map<string, RejectedItem & { items: number }>();
+  for (const [{ position, index }, { reason, detail }] of refused) {
+    const key = `${position}/${index}`;
+    const known = found.get(key);
+    if (known) known.items++;
+    else found.set(key, { position, index, items: 1, reason, detail });
+  }
+  return [...found.values()];
 }
 
 async function keep(metrics: Metrics, context: OutputContext): Promise<void> {
@@ -121,8 +142,9 @@ class Sender {
         outcome.kind === "rejected" && outcome.reason === "too_large" ? body.halves() : [];
       left.bodies.splice(0, 1, ...halves);
       if (outcome.kind === "delivered" || halves.length > 0) continue;
-      left.refused += outcome.items;
-      left.detail ||= outcome.detail;
+      for (const point of body.points) {
+        if (!left.refused.has(point)) left.refused.set(point, outcome);
+      }
     }
     return undefined;
   }
@@ -136,7 +158,7 @@ class Sender {
     } as const;
     const answer = await this.#client.send(request, abort);
     if (answer.kind === "none") return retry(answer.reason, answer.detail);
-    return this.#outcomeOf(answer, body.items);
+    return this.#outcomeOf(answer, body.points.size);
   }
 
   #outcomeOf(answer: Answer, items: number): Outcome {

@@ -8,6 +8,8 @@
 
 import { Writer } from "../../wire/writer.ts";
 import { eachLabel } from "./escaping.ts";
+import type { Taken } from "./fold.ts";
+import type { Place } from "./rejections.ts";
 import { type Family, NumberSeries, type Series, type Stream, type Target } from "./series.ts";
 
 /** What Prometheus takes for the end of a series: a NaN of its own. */
@@ -19,8 +21,8 @@ interface Sample {
   readonly value: number | typeof stale;
   readonly atMs: number;
   readonly startMs: number;
-  /** 1 for the first of a point. */
-  readonly items: number;
+  /** The point that it is of, the same object for each sample of it; undefined for what we add ourselves. */
+  readonly place: Place | undefined;
 }
 
 export interface SamplesOptions {
@@ -40,28 +42,27 @@ export class Samples {
   }
 
   /** All that a series has now. */
-  add(stream: Stream, series: Series, time: number): void {
+  add(stream: Stream, series: Series, taken: Taken): void {
+    const { time } = taken;
     const { target } = stream.scope;
     if (target.info) this.#infos.set(target, Math.max(time, this.#infos.get(target) ?? 0));
-    let items = 1;
     for (const { suffix, label, value } of valuesOf(stream, series)) {
-      this.#push(stream, series, { suffix, label, value, time, items });
-      items = 0;
+      this.#push(stream, series, { suffix, label, value, time, place: taken });
     }
   }
 
-  end(stream: Stream, series: Series, time: number): void {
+  end(stream: Stream, series: Series, { time }: Pick<Taken, "time">): void {
     for (const { suffix, label } of valuesOf(stream, series)) {
-      this.#push(stream, series, { suffix, label, value: stale, time, items: 0 });
+      this.#push(stream, series, { suffix, label, value: stale, time, place: undefined });
     }
   }
 
   #push(
     { family, scope }: Stream,
     series: Series,
-    given: { suffix: string; label: string; value: Sample["value"]; time: number; items: number },
+    given: { suffix: string; label: string; time: number } & Pick<Sample, "value" | "place">,
   ): void {
-    const { suffix, label, value, time, items } = given;
+    const { suffix, label, value, time, place } = given;
     const before = scope.labels + series.labels;
     const text = before && label ? `${before},${label}` : before + label;
     this.#samples.push({
@@ -70,7 +71,7 @@ export class Samples {
       value,
       atMs: Math.round(time / 1e6),
       startMs: Math.round(series.start / 1e6),
-      items,
+      place,
     });
   }
 
@@ -81,7 +82,14 @@ export class Samples {
       this.#lastInfo.set(target, last);
       const atMs = Math.round(last / 1e6);
       const labels = sorted("target_info", target.info);
-      this.#samples.push({ labels, family: infoFamily, value: 1, atMs, startMs: 0, items: 0 });
+      this.#samples.push({
+        labels,
+        family: infoFamily,
+        value: 1,
+        atMs,
+        startMs: 0,
+        place: undefined,
+      });
     }
     const samples = this.#samples;
     this.#samples = [];
@@ -130,9 +138,10 @@ export class Body {
     this.#options = options;
   }
 
-  /** Points whose first sample is in it. */
-  get items(): number {
-    return this.#samples.reduce((sum, { items }) => sum + items, 0);
+  /** The points that have samples in it. */
+  get points(): ReadonlySet<Place> {
+    const places = this.#samples.map(({ place }) => place);
+    return new Set(places.filter((place) => place !== undefined));
   }
 
   /** Of which none is larger than a request may be, by what labels and values take. */

@@ -6,9 +6,12 @@ import { open as openLoki } from "../../../collector/output/loki/loki.ts";
 import { settings as lokiSettings } from "../../../collector/output/loki/settings.ts";
 import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
+import { open as openRemoteWrite } from "../../../collector/output/prometheus/remote-write.ts";
+import { remoteWriteSettings } from "../../../collector/output/prometheus/remote-write-settings.ts";
 import type { HttpOutput } from "../../contract/faults.ts";
 import { idsIn } from "../../contract/trouble.ts";
 import { readPush } from "./loki-server.ts";
+import { readSamples } from "./remote-write-server.ts";
 
 export const otlpOverHttp: HttpOutput = {
   signal: "traces",
@@ -49,6 +52,18 @@ export const elasticsearch: HttpOutput = {
   },
   isIdempotent: true,
   trustsStatus: false,
+};
+
+export const remoteWrite: HttpOutput = {
+  signal: "metrics",
+  open: (given, context) => openRemoteWrite(remoteWriteSettings.parse(given), context),
+  idsIn: ({ body }) =>
+    readSamples(body, "1.0")
+      .map(({ labels }) => labels["id"])
+      .filter((id) => id !== undefined),
+  thanks: (_request, response) => void response.writeHead(204).end(),
+  isIdempotent: true, // a sample that is there already is no other one
+  trustsStatus: true,
 };
 
 function documentsIn(body: Buffer): { span_id: string }[] {

@@ -1,8 +1,8 @@
 // The formats in which the Prometheus output shows what it holds, and which of them a scraper gets.
 
-import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { formatFor } from "../../../collector/output/prometheus/negotiate.ts";
+import { parsedByPython, pythonWithParser } from "../../support/metrics-checkers.ts";
 import type { Metric } from "../../support/otlp.ts";
 import {
   Bench,
@@ -167,14 +167,8 @@ describe("OpenMetrics", () => {
   it.skipIf(!parser)("is what the Python parser takes, number for number", async () => {
     const bench = new Bench();
     await bench.deliver(request([...everyKind()], { ...shop, "host.name": "h" }));
-    const program =
-      "import sys, json\n" +
-      "from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n" +
-      "print(json.dumps([[s.name, str(s.value)] for f in parse(sys.stdin.read()) for s in f.samples]))";
     const input = bench.text(open);
-    const { stdout, stderr } = spawnSync(parser!, ["-c", program], { input, encoding: "utf8" });
-    expect(stderr).toBe("");
-    const samples = JSON.parse(stdout) as [string, string][];
+    const samples = parsedByPython(parser!, input);
     expect(samples).toContainEqual(["orders_total", "3"]);
     expect(samples).toContainEqual(["e_count", "3"]);
     expect(samples).toHaveLength(input.split("\n").filter((line) => /^[^#]/.test(line)).length);
@@ -272,14 +266,4 @@ function* everyKind(): Generator<Metric> {
     name: "q",
     summary: { dataPoints: [{ ...timed(), count: "4", sum: 10, quantileValues }] },
   };
-}
-
-/** A Python that has prometheus_client: SONDE_TEST_OPENMETRICS_PYTHON, or the one in the PATH. */
-function pythonWithParser(): string | undefined {
-  const python = process.env["SONDE_TEST_OPENMETRICS_PYTHON"] ?? "python3";
-  if (spawnSync(python, ["-c", "import prometheus_client"]).status === 0) return python;
-  process.stderr.write(
-    "\n  SKIPPED: no Python with prometheus_client: set SONDE_TEST_OPENMETRICS_PYTHON\n\n",
-  );
-  return undefined;
 }

@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Output } from "../../../collector/output/output.ts";
 import { open } from "../../../collector/output/prometheus/prometheus.ts";
@@ -26,6 +25,7 @@ import {
   traceId,
   withExemplars,
 } from "../../support/prometheus-metrics.ts";
+import { expectAnswer } from "../../support/promql.ts";
 import { until } from "../../support/until.ts";
 
 /** Version 2 asks for OpenMetrics or, since these watch native histograms, protobuf; version 3 for any names. */
@@ -81,32 +81,8 @@ describe.each(peers)("a %s that scrapes", (name) => {
     });
   }
 
-  /** By the value of one label. */
-  async function query(promql: string, by: string): Promise<Record<string, number>> {
-    const answer = await fetch(
-      `${prometheus.url}/api/v1/query?query=${encodeURIComponent(promql)}`,
-    );
-    const { data } = (await answer.json()) as Answer;
-    return Object.fromEntries(
-      data.result.map(({ metric, value }) => [metric[by] ?? "", Number(value[1])]),
-    );
-  }
-
-  async function answers(
-    promql: string,
-    by: string,
-    expected: Record<string, number>,
-  ): Promise<void> {
-    let last: Record<string, number> = {};
-    try {
-      await until(promql, async () => {
-        last = await query(promql, by);
-        return isDeepStrictEqual(last, expected);
-      });
-    } catch {
-      expect(last, promql).toEqual(expected);
-    }
-  }
+  const answers = (promql: string, by: string, is: Record<string, number>): Promise<void> =>
+    expectAnswer(prometheus.url, promql, { by, is });
 
   it("answers with the sums that two instances sent", async () => {
     await send("1", orders(1, "/cart", 10), orders(10, "/pay", 10));
@@ -187,15 +163,6 @@ describe.each(peers)("a %s that scrapes", (name) => {
     await answers("ended", "instance", {});
   });
 });
-
-interface Answer {
-  readonly data: {
-    readonly result: readonly {
-      readonly metric: Readonly<Record<string, string>>;
-      readonly value: readonly [number, string];
-    }[];
-  };
-}
 
 const nowNanoseconds = (): string => String(BigInt(Date.now()) * 1_000_000n);
 

@@ -1,9 +1,9 @@
 // Whatever comes in, what is scraped is sound: every line can be read, no series is there twice, the
 // buckets of histograms rise, and Prometheus's own checker has nothing to object to.
 
-import { spawnSync } from "node:child_process";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hasNoPromtool, promtoolProblem } from "../../support/metrics-checkers.ts";
 import { attributes, type Metric, type Request } from "../../support/otlp.ts";
 import { anyMessage, fuzz } from "../../support/otlp-arbitrary.ts";
 import { at, Bench } from "../../support/prometheus-metrics.ts";
@@ -153,23 +153,12 @@ describe("a scrape", () => {
     const some = fc.array(meetings, { minLength: 4, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(some, async (requests) => {
-        const input = (await play(requests)).text();
-        const { status, stderr } = spawnSync("promtool", ["check", "metrics"], { input });
-        // 3 is for advice on names, which are the senders' own.
-        expect([0, 3], `${String(stderr)}\n${input}`).toContain(status);
+        expect(promtoolProblem((await play(requests)).text())).toBeUndefined();
       }),
       { ...fuzz(20), numRuns: 20 },
     );
   });
 });
-
-function hasNoPromtool(): boolean {
-  if (spawnSync("promtool", ["--version"]).status === 0) return false;
-  const what = "promtool not to be had: install Debian's package prometheus";
-  if (process.env["CI"]) throw new Error(what);
-  process.stderr.write(`\n  SKIPPED: ${what}\n\n`);
-  return true;
-}
 
 function totalOf(counts: readonly string[]): string {
   return String(counts.reduce((total, count) => total + Number(count), 0));

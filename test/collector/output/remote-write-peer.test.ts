@@ -3,14 +3,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CollectorProcess, startCollector } from "../../support/collector-process.ts";
 import { encodeRequest, type Metric } from "../../support/otlp.ts";
 import { cannotStart, type Peer, startPeer } from "../../support/peers.ts";
 import { post } from "../../support/post.ts";
 import { delta, histogram, request, shop, sum, timed } from "../../support/prometheus-metrics.ts";
-import { until } from "../../support/until.ts";
+import { expectAnswer } from "../../support/promql.ts";
 
 const peers = (
   [
@@ -54,22 +53,8 @@ describe.each(peers)("%s, by remote write %s", (name, version) => {
     expect(await post(collector.otlpHttp, "metrics", bytes)).toBe(200);
   }
 
-  async function answers(promql: string, expected: Record<string, number>): Promise<void> {
-    let last: Record<string, number> = {};
-    try {
-      await until(promql, async () => {
-        const query = `query=${encodeURIComponent(promql)}&nocache=1`;
-        const answer = await fetch(`${peer.url}/api/v1/query?${query}`);
-        const { data } = (await answer.json()) as Answer;
-        last = Object.fromEntries(
-          data.result.map(({ metric, value }) => [metric["le"] ?? "", Number(value[1])]),
-        );
-        return isDeepStrictEqual(last, expected);
-      });
-    } catch {
-      expect(last, `${promql}: ${collector.stderr()}`).toEqual(expected);
-    }
-  }
+  const answers = (promql: string, is: Record<string, number>): Promise<void> =>
+    expectAnswer(peer.url, promql, { by: "le", is, why: () => collector.stderr() });
 
   it("has sums of differences and buckets, exactly, through kill -9 and a restart", async () => {
     for (let round = 0; round < 20; round++) {
@@ -97,12 +82,3 @@ describe.each(peers)("%s, by remote write %s", (name, version) => {
     expect(collector.stderr()).toBe("");
   });
 });
-
-interface Answer {
-  readonly data: {
-    readonly result: readonly {
-      readonly metric: Readonly<Record<string, string>>;
-      readonly value: readonly [number, string];
-    }[];
-  };
-}

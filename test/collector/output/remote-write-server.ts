@@ -48,10 +48,11 @@ interface Decoded {
 
 const options = { longs: Number, defaults: true, arrays: true };
 
-function read(body: Uint8Array, version: string): Sample[] {
+/** Of what is in a request, without its compression. */
+export function readSamples(body: Uint8Array, version: string): Sample[] {
   const isSecond = version.startsWith("2.");
   const type = root.lookupType(isSecond ? "Request" : "WriteRequest");
-  const { timeseries, symbols } = type.toObject(type.decode(uncompress(body)), options) as Decoded;
+  const { timeseries, symbols } = type.toObject(type.decode(body), options) as Decoded;
   const names: string[] = [];
   return timeseries.flatMap((one) => {
     if (!isSecond) names.splice(0, names.length, ...one.labels.map(({ name }) => name));
@@ -103,7 +104,8 @@ export async function startRemoteWrite(): Promise<RemoteWriteServer> {
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
       const body = Buffer.concat(chunks);
       const { headers } = request;
-      const bytes = uncompress(body).length;
+      const whole = uncompress(body);
+      const bytes = whole.length;
       requests.push({ headers, bytes });
       const refusal = self.answer(bytes);
       if (refusal) {
@@ -111,7 +113,7 @@ export async function startRemoteWrite(): Promise<RemoteWriteServer> {
         return;
       }
       const version = String(headers["x-prometheus-remote-write-version"]);
-      const taken = read(body, version);
+      const taken = readSamples(whole, version);
       samples.push(...taken);
       const written = version.startsWith("2.")
         ? { "x-prometheus-remote-write-samples-written": String(taken.length) }
