@@ -1,5 +1,9 @@
-// OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN: exceptions as events of their spans, as log records, or as both.
+// Exceptions as events of their spans, as log records, or as both; and their stacks, where code was transformed.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { appFile, runApp } from "./support/app.ts";
 import { plain, startSink } from "./support/sink.ts";
@@ -42,4 +46,28 @@ test.each([
       attributes: told,
     });
   }
+});
+
+test("with --enable-source-maps a stack is that of the source", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sonde-maps-"));
+  const outfile = join(folder, "app.cjs");
+  await build({
+    entryPoints: [appFile("exceptions/main.cjs")],
+    outfile,
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    platform: "node",
+  });
+  const sink = await startSink();
+  const ended = await runApp(outfile, {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, NODE_OPTIONS: "--enable-source-maps" },
+  });
+  await sink.close();
+  rmSync(folder, { recursive: true });
+  expect(ended.code).toBe(0);
+  const [event] = sink.spans[0]?.events ?? [];
+  const stack = plain(event?.attributes)["exception.stacktrace"];
+  expect(stack).toMatch(/exceptions\/main\.cjs:5:\d+/);
+  expect(stack).not.toContain("app.cjs");
 });
