@@ -25,9 +25,10 @@ import { type Resource, resourceLater } from "./resource.ts";
 import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
-import { AsyncContexts, contextsInUse, useContexts } from "./trace/context.ts";
+import { AsyncContexts, contextsInUse, rootContext, useContexts, withSpan } from "./trace/context.ts";
 import type { Contexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
+import type { ExceptionLog } from "./trace/span.ts";
 import { TracerProvider } from "./trace/tracer.ts";
 import { Attributes } from "./trace/values.ts";
 
@@ -161,10 +162,36 @@ function startTraces(start: Start): Running | undefined {
     limits: spanLimitsOf(settings.limits),
     batch,
     flush,
+    exceptions: exceptionLogOf(settings),
     adopt: adoptTracer,
   });
   registered(load("@opentelemetry/api").trace.setGlobalTracerProvider(provider));
   return runningOf(batch);
+}
+
+/** Undefined where events are enough, and where log records would go nowhere. */
+function exceptionLogOf({ exceptionSignal, logs }: Settings): ExceptionLog | undefined {
+  if (exceptionSignal === "events" || logs.exporters.length === 0) return undefined;
+  return {
+    areEventsToo: exceptionSignal === "logs/dup",
+    tell(span, exception, timestamp) {
+      const { logs, SeverityNumber } = load("@opentelemetry/api");
+      const { name, version, schemaUrl } = span.instrumentationScope;
+      try {
+        const logger = logs.getLogger(name, version, schemaUrl === undefined ? {} : { schemaUrl });
+        logger.emit({
+          eventName: "exception",
+          severityNumber: SeverityNumber.ERROR,
+          severityText: "ERROR",
+          exception,
+          context: withSpan(rootContext, span),
+          ...(timestamp === undefined ? undefined : { timestamp }),
+        });
+      } catch (error) {
+        tell(`an exception is not told: ${messageOf(error)}`); // another's logs may be registered
+      }
+    },
+  };
 }
 
 function adoptTracer(scope: string, tracer: Tracer): Tracer {

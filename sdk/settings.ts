@@ -9,7 +9,7 @@ import type { OtlpSettings, SignalName } from "./otlp-settings.ts";
 import { readSampler } from "./sampling/settings.ts";
 import type { SamplerSettings } from "./sampling/settings.ts";
 import { choose, knownMethods, membersOf } from "./values.ts";
-import { engines, exemplarFilters, histogramAggregations } from "./variables.ts";
+import { engines, exceptionSignals, exemplarFilters, histogramAggregations } from "./variables.ts";
 import { logLevels, temporalities } from "./variables.ts";
 
 export type { OtlpSettings } from "./otlp-settings.ts";
@@ -124,6 +124,8 @@ export interface Settings extends SamplerSettings {
   readonly knownMethods: ReadonlySet<string>;
   /** Conventions that are asked for in their stable form, "database" or "database/dup". */
   readonly semconv: ReadonlySet<string>;
+  /** What an exception that a span records becomes. */
+  readonly exceptionSignal: "events" | (typeof exceptionSignals)[number];
   /** Whether lines of JSON that loggers write gain trace_id, span_id and trace_flags. */
   readonly logIds: boolean;
 }
@@ -214,6 +216,8 @@ function readEnvironment(environment: NodeJS.ProcessEnv): SettingsRead {
       membersOf(read.text("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") ?? ""),
     ),
     semconv: readSemconv(read),
+    exceptionSignal:
+      read.choice(["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN"], exceptionSignals) ?? "events",
     logIds: read.choice(["SONDE_LOG_IDS"], ["true", "false"]) !== "false",
   };
   // Whoever switches it off does not want to hear of it either.

@@ -29,6 +29,7 @@ export const histogramAggregations = [
   "base2_exponential_bucket_histogram",
 ] as const;
 export const exemplarFilters = ["trace_based", "always_on", "always_off"] as const;
+export const exceptionSignals = ["logs", "logs/dup"] as const;
 export const engines = ["sonde", "opentelemetry"] as const;
 
 const exporterKinds: Readonly<Record<string, Kind>> = {
@@ -96,7 +97,7 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["OTEL_NODE_DISABLED_INSTRUMENTATIONS", "text"],
   ["OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "text"],
   ["OTEL_SEMCONV_STABILITY_OPT_IN", "text"],
-  ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "elsewhere"],
+  ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", exceptionSignals],
   ["OTEL_NODE_FLUSH_ON_CRASH", ["true"]],
   ["OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS", "elsewhere"],
 ]);
@@ -105,8 +106,6 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 const unread: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_ZIPKIN_ENDPOINT: "the Zipkin exporter is deprecated and not supported; send OTLP",
   OTEL_EXPORTER_ZIPKIN_TIMEOUT: "the Zipkin exporter is deprecated and not supported; send OTLP",
-  OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN:
-    "not supported, ignored; exceptions are recorded as span events",
   OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS:
     "not supported, ignored; what is left is sent within two seconds",
 };

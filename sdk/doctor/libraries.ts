@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Instrumentation, instrumentations } from "../instrument/table.ts";
+import { isSupported, rangesFor } from "../instrument/versions.ts";
 import type { Settings } from "../settings.ts";
 
 export interface Libraries {
@@ -83,8 +84,7 @@ function describe(name: string, folder: string, settings: Settings): Library | u
     return not(`${one.name} is switched off by OTEL_NODE_…_INSTRUMENTATIONS`);
   if (version === "") return not("not installed");
   const made = startedBy(one, settings, version);
-  const supported = (library: string): readonly string[] =>
-    one.versions === undefined ? definedFor(made, library) : [one.versions];
+  const supported = (library: string): readonly string[] => rangesFor(one, made, library);
   const ranges = supported(name);
   // A package may be a shell around another one, which is what is instrumented: redis and @redis/client.
   const isWell = (one.libraries ?? [name]).some((library) => {
@@ -102,9 +102,6 @@ function versionOf(name: string, folder: string): string {
   return typeof version === "string" ? version : "";
 }
 
-const isSupported = (version: string, ranges: readonly string[]): boolean =>
-  ranges.length === 0 || ranges.some((range) => satisfies(version, range));
-
 /** One engine may have another instrumentation of the same name than the other. */
 export function isFor(one: Instrumentation, settings: Settings): boolean {
   return !("engine" in one) || one.engine === undefined || one.engine === settings.engine;
@@ -118,62 +115,6 @@ function startedBy(one: Instrumentation, settings: Settings, version: string): u
   } catch {
     return undefined;
   }
-}
-
-/** What it says of itself. */
-function definedFor(made: unknown, library: string): readonly string[] {
-  const definitions = (
-    made as { getModuleDefinitions?: () => unknown } | undefined
-  )?.getModuleDefinitions?.();
-  if (!Array.isArray(definitions)) return [];
-  return definitions
-    .filter((definition: { name?: unknown }) => definition.name === library)
-    .flatMap((definition: { supportedVersions?: unknown }) => definition.supportedVersions ?? [])
-    .filter((range) => typeof range === "string");
-}
-
-/** As much of semver's ranges as instrumentations use: `>=1.2.0 <3`, `^1.2.3`, `*`. */
-export function satisfies(version: string, range: string): boolean {
-  const at = numbers(version);
-  return range.split("||").some((alternative) =>
-    alternative
-      .trim()
-      .split(/\s+/)
-      .every((comparator) => {
-        const [, operator = "", given = ""] = /^(\^|~|>=|<=|>|<|=)?v?(.*)$/.exec(comparator) ?? [];
-        if (given === "*" || given === "") return true;
-        const wanted = numbers(given);
-        const order = compare(at, wanted);
-        switch (operator) {
-          case ">=":
-            return order >= 0;
-          case ">":
-            return order > 0;
-          case "<=":
-            return order <= 0;
-          case "<":
-            return order < 0;
-          case "^":
-            return order >= 0 && at[0] === wanted[0] && (at[0] !== 0 || at[1] === wanted[1]);
-          case "~":
-            return order >= 0 && at[0] === wanted[0] && at[1] === wanted[1];
-          default:
-            return order === 0;
-        }
-      }),
-  );
-}
-
-function numbers(version: string): readonly number[] {
-  return (version.split(/[-+]/, 1)[0] ?? "").split(".").map((part) => Number(part) || 0);
-}
-
-function compare(a: readonly number[], b: readonly number[]): number {
-  for (let index = 0; index < 3; index++) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function findUp(from: string, path: string): string | undefined {

@@ -13,6 +13,7 @@ import { join, normalize } from "node:path";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrumentation } from "./table.ts";
+import { isSupported, rangesFor } from "./versions.ts";
 
 /** What the channel's messages hold; `result` at the end. */
 interface Loading {
@@ -63,11 +64,27 @@ function start(instrumentation: Instrumentation, settings: Settings, loading?: L
   if (started.has(instrumentation)) return false;
   started.add(instrumentation);
   try {
-    instrumentation.start(settings, loading ? versionOf(loading) : "");
+    const version = loading ? versionOf(loading) : "";
+    const made = instrumentation.start(settings, version);
+    if (loading && version !== "") tellOfVersion(instrumentation, made, { loading, version });
   } catch (error) {
     tellOfFailure(instrumentation.name, error);
   }
   return true;
+}
+
+/** By the library's own package: those behind it that are listed as well have versions of their own. */
+function tellOfVersion(
+  one: Instrumentation,
+  made: unknown,
+  { loading, version }: { readonly loading: Loading; readonly version: string },
+): void {
+  const { libraries = [] } = one;
+  const library = libraryOf(loading);
+  if (library !== libraries[0]) return;
+  const ranges = [...new Set(libraries.flatMap((name) => rangesFor(one, made, name)))];
+  if (isSupported(version, ranges)) return;
+  tell(`${library} ${version} is perhaps not traced: ${ranges.join(" or ")} is supported`);
 }
 
 function subscribeTo(instrumentation: Instrumentation): void {

@@ -25,6 +25,13 @@ export interface Recorder {
   };
   /** Called once for a sampled span that ends. */
   take(span: Span): void;
+  /** Where exceptions are told beside events, or in their place. */
+  readonly exceptions?: ExceptionLog | undefined;
+}
+
+export interface ExceptionLog {
+  readonly areEventsToo: boolean;
+  tell(span: Span, exception: unknown, time: TimeInput | undefined): void;
 }
 
 interface Start {
@@ -214,6 +221,9 @@ export class Span implements ApiSpan {
 
   recordException(exception: unknown, time?: TimeInput): void {
     if (!this.isRecording()) return;
+    const { exceptions } = this.recorder;
+    exceptions?.tell(this, exception, time);
+    if (exceptions?.areEventsToo === false) return;
     const attributes = new Attributes();
     if (describeException(exception, attributes, this.recorder.limits.eventAttributes)) {
       this.#addEvent("exception", attributes, time);

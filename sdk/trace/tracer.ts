@@ -17,7 +17,7 @@ import type { Contexts } from "./context.ts";
 import { encodeSpan } from "./encode.ts";
 import type { SpanLimits } from "./limits.ts";
 import { parentOf, Span } from "./span.ts";
-import type { Recorder } from "./span.ts";
+import type { ExceptionLog, Recorder } from "./span.ts";
 import { optionalText, textOf, valueAt } from "./values.ts";
 import type { Attributes } from "./values.ts";
 
@@ -29,6 +29,7 @@ export interface Tracing {
   readonly batch: Batch;
   /** Waits until what has ended is sent. */
   readonly flush: () => Promise<void>;
+  readonly exceptions?: ExceptionLog | undefined;
   /** For libraries that trace themselves, in another way than we do. */
   readonly adopt?: (scope: string, tracer: ApiTracer) => ApiTracer;
 }
@@ -73,12 +74,14 @@ export class TracerProvider implements ApiTracerProvider {
 export class Tracer implements ApiTracer, Recorder {
   readonly scope: Recorder["scope"];
   readonly limits: SpanLimits;
+  readonly exceptions: ExceptionLog | undefined;
   readonly #tracing: Tracing;
   readonly #section: Section;
 
   constructor(tracing: Tracing, scope: Recorder["scope"]) {
     this.scope = scope;
     this.limits = tracing.limits;
+    this.exceptions = tracing.exceptions;
     this.#tracing = tracing;
     this.#section = tracing.batch.section(scope);
   }

@@ -146,6 +146,12 @@ const rows: readonly Row[] = [
     ["exponential"],
   ],
   [
+    "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
+    (s) => s.exceptionSignal,
+    { logs: "logs", "LOGS/dup": "logs/dup" },
+    ["events", "log"],
+  ],
+  [
     "OTEL_METRICS_EXEMPLAR_FILTER",
     (s) => s.exemplarFilter,
     { always_off: "always_off", ALWAYS_ON: "always_on", trace_based: "trace_based" },

@@ -104,11 +104,7 @@ describe("settings", () => {
       "http://localhost:9411",
       "the Zipkin exporter is deprecated and not supported; send OTLP",
     ],
-    [
-      "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN",
-      "logs",
-      "not supported, ignored; exceptions are recorded as span events",
-    ],
+    ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "log", '"log" is none of logs, logs/dup'],
     [
       "OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS",
       "500",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Examination } from "../../../sdk/doctor/doctor.ts";
-import { satisfies } from "../../../sdk/doctor/libraries.ts";
+import { satisfies } from "../../../sdk/instrument/versions.ts";
 import { startCollector as startTestCollector } from "../../../sdk/testing/testing.ts";
 import { startCollector } from "../../support/collector-process.ts";
 import { runSonde } from "../../support/run-sonde.ts";
