@@ -1,6 +1,7 @@
 // OTLP over HTTP: one request after the other, on sockets that keep no app alive.
 
-import type { Agent, IncomingMessage } from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
+import { urlToHttpOptions } from "node:url";
 import { promisify } from "node:util";
 import { markOwn } from "./own.ts";
 import { messageOf } from "../tell.ts";
@@ -23,21 +24,21 @@ export class HttpTransport implements Transport {
   readonly url: string;
   isHandedOver = false;
   readonly #target: Target;
-  readonly #agent: Agent;
+  readonly #options: RequestOptions;
   // Taken before anything is instrumented: our own requests are neither traced nor counted.
   readonly #request: typeof requestHttp;
 
   constructor(target: Target) {
     this.url = target.url;
     this.#target = target;
-    if (target.url.startsWith("https:")) {
-      const https = process.getBuiltinModule("node:https"); // as long to load as all the rest
-      this.#request = https.request;
-      this.#agent = markOwn(new https.Agent({ keepAlive: true, ...target.tls }));
-    } else {
-      this.#request = requestHttp;
-      this.#agent = markOwn(new http.Agent({ keepAlive: true }));
-    }
+    const isSecure = target.url.startsWith("https:");
+    const https = isSecure ? process.getBuiltinModule("node:https") : undefined; // as long to load as all the rest
+    this.#request = https?.request ?? requestHttp;
+    const agent = https
+      ? new https.Agent({ keepAlive: true, ...target.tls })
+      : new http.Agent({ keepAlive: true });
+    const url = urlToHttpOptions(new URL(target.url));
+    this.#options = { ...url, method: "POST", agent: markOwn(agent) };
   }
 
   unsent(body: Uint8Array): Unsent {
@@ -50,15 +51,12 @@ export class HttpTransport implements Transport {
     const payload = isZipped ? await compress(body) : body;
     this.isHandedOver = false;
     const answer = await new Promise<Answer>((resolve) => {
-      const sent = this.#request(target.url, {
-        method: "POST",
-        agent: this.#agent,
-        headers: {
-          ...target.headers,
-          "content-length": payload.length,
-          ...(isZipped ? { "content-encoding": "gzip" } : {}),
-        },
-      });
+      const headers = {
+        ...target.headers,
+        "content-length": payload.length,
+        ...(isZipped ? { "content-encoding": "gzip" } : {}),
+      };
+      const sent = this.#request({ ...this.#options, headers });
       sent.setTimeout(target.timeoutMs, () => sent.destroy(new Error("no answer in time")));
       sent.on("socket", (socket) => socket.unref());
       sent.on("finish", () => (this.isHandedOver = true));
@@ -67,7 +65,7 @@ export class HttpTransport implements Transport {
         if (sent.reusedSocket && isReset(error)) resolve(this.post(body));
         else resolve({ kind: "failed", detail: messageOf(error) });
       });
-      sent.on("response", (response) => void readAnswer(response).then(resolve));
+      sent.on("response", (response) => readAnswer(response, resolve));
       sent.end(payload);
     });
     this.isHandedOver = false;
@@ -84,17 +82,24 @@ function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === "ECONNRESET" || error.code === "EPIPE";
 }
 
-/** The body matters only where the target refuses, and then its beginning is enough. */
-async function readAnswer(response: IncomingMessage): Promise<Answer> {
+/**
+ * The body matters only where the target refuses, and then its beginning is enough. Listeners instead of a
+ * loop over its chunks, which costs a tenth of the whole request more.
+ */
+function readAnswer(response: IncomingMessage, resolve: (answer: Answer) => void): void {
   const status = response.statusCode ?? 0;
   let text = "";
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      if (text.length < 200) text += chunk.toString("latin1");
-    }
-  } catch (error) {
-    if (status >= 300) return { kind: "failed", detail: messageOf(error) };
-  }
+  response.on("data", (chunk: Buffer) => {
+    if (text.length < 200) text += chunk.toString("latin1");
+  });
+  response.on("end", () => resolve(answerOf(response, text)));
+  response.on("error", (error) => {
+    resolve(status < 300 ? { kind: "delivered" } : { kind: "failed", detail: messageOf(error) });
+  });
+}
+
+function answerOf(response: IncomingMessage, text: string): Answer {
+  const status = response.statusCode ?? 0;
   if (status < 300) return { kind: "delivered" };
   const detail = `${status} ${response.statusMessage ?? ""} ${wordsIn(text)}`.trimEnd();
   if (![429, 502, 503, 504].includes(status)) return { kind: "refused", detail };

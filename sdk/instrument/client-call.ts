@@ -60,10 +60,13 @@ export class ClientCall {
     if (peer.remotePort !== undefined) span.setAttribute("network.peer.port", peer.remotePort);
   }
 
-  answered(status: number, location: unknown): void {
+  /** To look for the location may mean to read all headers. */
+  answered(status: number, findLocation: () => unknown): void {
     this.#status = status;
     this.span.setAttribute("http.response.status_code", status);
-    if (status >= 300 && status < 400 && typeof location === "string") {
+    if (status < 300 || status >= 400) return;
+    const location = findLocation();
+    if (typeof location === "string") {
       rememberRedirect(this.context, URL.parse(location, this.#target.url), this.#resends + 1);
     }
   }

@@ -91,7 +91,7 @@ class Outgoing implements Hearer {
     this.#response = response;
     response[hearerKey] = this;
     this.#call.sent(response.httpVersion, response.socket);
-    this.#call.answered(response.statusCode ?? 0, response.headers.location);
+    this.#call.answered(response.statusCode ?? 0, () => response.headers.location);
   }
 
   #fail(error: unknown): void {
@@ -129,25 +129,41 @@ function hearDestroyed(prototype: object): void {
 }
 
 function targetOf(request: ClientRequest & Agented): Target {
-  const { method, path, protocol, host, socketPath } = request;
-  const port = portOf(request);
-  const isDefault = port === undefined || port === defaultPort(protocol);
-  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  const base = `${protocol}//${name}${isDefault ? "" : `:${port}`}`;
+  const { method, path, socketPath } = request;
+  const { base, host, port } = originOf(request);
   const url = path.startsWith("/") ? base + path : path.includes("://") ? path : `${base}/${path}`;
   if (typeof socketPath === "string") return { method, host: socketPath, port: undefined, url };
-  return { method, host: addressOf(name).host, port, url };
+  return { method, host, port, url };
 }
 
-/** A request does not keep it, but its header has it, unless the app has set another. */
-function portOf(request: ClientRequest): number | undefined {
+interface Origin {
+  /** As the request has them. */
+  readonly protocol: string;
+  readonly given: string;
+  readonly base: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** By the header `host`: most apps call a few services again and again. */
+const origins = new Map<string, Origin>();
+const mostOrigins = 100;
+
+function originOf(request: ClientRequest): Origin {
+  const { protocol, host: given } = request;
   const header = request.getHeader("host");
-  const { host, port } = addressOf(typeof header === "string" ? header : "");
-  return (host === request.host ? port : undefined) ?? defaultPort(request.protocol);
-}
-
-function defaultPort(protocol: string): number {
-  return protocol === "https:" ? 443 : 80;
+  const text = typeof header === "string" ? header : "";
+  const known = origins.get(text);
+  if (known?.given === given && known.protocol === protocol) return known;
+  const name = given.includes(":") && !given.startsWith("[") ? `[${given}]` : given;
+  // A request does not keep its port, but its header has it, unless the app has set another.
+  const fromHeader = addressOf(text);
+  const usual = protocol === "https:" ? 443 : 80;
+  const port = (fromHeader.host === given ? fromHeader.port : undefined) ?? usual;
+  const base = `${protocol}//${name}${port === usual ? "" : `:${port}`}`;
+  const origin = { given, protocol, base, host: addressOf(name).host, port };
+  if (origins.size < mostOrigins || known !== undefined) origins.set(text, origin);
+  return origin;
 }
 
 const setter: TextMapSetter<ClientRequest> = {

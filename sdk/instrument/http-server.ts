@@ -10,7 +10,7 @@ import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
 import { contextsInUse } from "../trace/context.ts";
 import { contextExtractor } from "./carriers.ts";
-import { emitOn, hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
+import { hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
 import type { Emit, Marked } from "./http-events.ts";
 import { Exchange, exchangeOf } from "./http-exchange.ts";
 import { attributesOf, schemeOf } from "./http-request.ts";
@@ -65,8 +65,7 @@ class Servers {
         const exchange = begin(event, args);
         if (exchange === undefined) return original.call(this, event, ...args);
         enter(exchange);
-        const scope = exchange.context;
-        const done = contexts.with(scope, emitOn, undefined, original, this, event, args);
+        const done = contexts.with(exchange.context, original, this, event, ...args);
         enter(undefined); // it is still there when a handler throws
         return done;
       };

@@ -140,7 +140,7 @@ class OutgoingStream implements Hearer {
   #answer(headers: IncomingHttpHeaders): void {
     const { session } = this.#stream;
     this.#call.sent("2", session === undefined || session.destroyed ? {} : session.socket);
-    this.#call.answered(Number(headers[":status"]), headers.location);
+    this.#call.answered(Number(headers[":status"]), () => headers.location);
   }
 }
 

@@ -4,9 +4,9 @@
 
 import { subscribe } from "node:diagnostics_channel";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { load } from "../packages.ts";
 import { messageOf, tell } from "../tell.ts";
-import { emitOn, hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
+import { contextsInUse } from "../trace/context.ts";
+import { hearerKey, hearEvents, replaceMethod } from "./http-events.ts";
 import type { Emit, Marked } from "./http-events.ts";
 import { exchangeOf } from "./http-exchange.ts";
 import { isGrpc } from "./http-scope.ts";
@@ -50,12 +50,12 @@ const patched = new WeakSet<object>();
 function runInContext(prototype: object): void {
   if (patched.has(prototype)) return;
   patched.add(prototype);
-  const { context } = load("@opentelemetry/api");
+  const contexts = contextsInUse();
   replaceMethod<Emit>(prototype, "emit", (original) => {
     return function emit(event, ...args) {
       const exchange = event === "stream" ? exchangeOf(args[0]) : undefined;
       if (exchange === undefined) return original.call(this, event, ...args);
-      return context.with(exchange.context, emitOn, undefined, original, this, event, args);
+      return contexts.with(exchange.context, original, this, event, ...args);
     };
   });
 }

@@ -56,7 +56,8 @@ export function traceUndici(): void {
     request[callKey]?.sent(isHttp2 ? "2" : "1.1", socket ?? {});
   });
   watch("undici:request:headers", ({ request, response }) => {
-    if (response) request[callKey]?.answered(response.statusCode, locationOf(response.headers));
+    if (!response) return;
+    request[callKey]?.answered(response.statusCode, () => locationOf(response.headers));
   });
   watch("undici:request:trailers", ({ request }) => request[callKey]?.end());
   watch("undici:request:error", ({ request, error }) => {

@@ -127,7 +127,7 @@ export class AsyncContexts implements ContextManager {
     if (typeof call !== "function") return undefined as ReturnType<Call>;
     const active = usable(context);
     if (thisArg === undefined || thisArg === null) return this.#storage.run(active, call, ...args);
-    return this.#storage.run(active, () => Reflect.apply(call, thisArg, args));
+    return this.#storage.run(active, Reflect.apply, call, thisArg, args) as ReturnType<Call>;
   }
 
   bind<Target>(context: Context, target: Target): Target {

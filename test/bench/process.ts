@@ -29,12 +29,17 @@ export function cpuSeconds(pid: number): number {
 
 /** As `cpuSeconds`, but to the nanosecond; without threads that have ended. */
 export function cpuMicros(pid: number): number {
-  let nanos = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const [run] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
-    nanos += Number(run);
-  }
-  return nanos / 1000;
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => sum + threadMicros(pid, thread), 0);
+}
+
+export function mainThreadMicros(pid: number): number {
+  return threadMicros(pid, String(pid));
+}
+
+function threadMicros(pid: number, thread: string): number {
+  const [nanos] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
+  return Number(nanos) / 1000;
 }
 
 export function peakBytes(pid: number): number {

@@ -4,6 +4,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mainThreadMicros } from "./process.ts";
 import type { Agent } from "./sdk-agents.ts";
 import { type AppName, ask, type Machine, startApp } from "./sdk-measure.ts";
 import type { Sent } from "./sdk-load.ts";
@@ -49,40 +50,36 @@ export class Profile {
     const folder = mkdtempSync(join(tmpdir(), "sonde-profile-"));
     try {
       const options = ["--cpu-prof", "--cpu-prof-dir", folder, "--cpu-prof-interval", "250"];
-      const { url, exit } = await startApp(`${app}.cjs`, agent, machine, { options });
+      const { url, exit, pid } = await startApp(`${app}.cjs`, agent, machine, { options });
       const path = app === "http" ? "/" : "/orders/7";
       const send = async (requests: number): Promise<void> => {
         const order = { kind: "send", url: url + path, requests, connections: 32 } as const;
         await ask<Sent>(machine.load, order);
       };
       await send(Math.ceil(this.#requests / 2));
-      const from = microseconds();
+      const [from, before] = [microseconds(), mainThreadMicros(pid)];
       await send(this.#requests);
-      const to = microseconds();
+      const [to, after] = [microseconds(), mainThreadMicros(pid)];
       await fetch(`${url}/exit`).catch(() => {}); // it ends instead of answering
       await exit;
       const [file = ""] = readdirSync(folder);
-      this.#sum(JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile, from, to); // Node's own
+      const profile = JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile; // Node's own
+      this.#sum(samplesBetween(profile, from, to), after - before);
       this.#rounds++;
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   }
 
-  /** Only what lies between: start and end of the app are another matter. */
-  #sum({ nodes, startTime, samples, timeDeltas }: CpuProfile, from: number, to: number): void {
-    const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
-    let at = startTime;
-    for (const [index, id] of samples.entries()) {
-      const micros = timeDeltas[index] ?? 0;
-      at += micros;
-      const frame = frames.get(id);
-      if (at < from || at > to || !frame || frame.functionName === "(idle)") continue;
+  /** A sample lasts for as long as nothing else was seen, also while others had the core: so they are scaled. */
+  #sum(samples: readonly Sample[], cpuMicros: number): void {
+    const scale = cpuMicros / samples.reduce((sum, { micros }) => sum + micros, 0);
+    for (const { frame, micros } of samples) {
       const part = partOf(frame.url, frame.functionName);
-      add(this.#parts, part, micros);
+      add(this.#parts, part, micros * scale);
       if (part.startsWith("sonde")) {
         const file = frame.url.split("/").at(-1) ?? "";
-        add(this.#functions, `${frame.functionName || "(anonymous)"} ${file}`, micros);
+        add(this.#functions, `${frame.functionName || "(anonymous)"} ${file}`, micros * scale);
       }
     }
   }
@@ -93,6 +90,24 @@ export class Profile {
       .toSorted(([, a], [, b]) => b - a)
       .map(([name, micros]) => [name, micros / requests]);
   }
+}
+
+interface Sample {
+  readonly frame: CpuProfile["nodes"][number]["callFrame"];
+  readonly micros: number;
+}
+
+/** Start and end of the app are another matter. */
+function samplesBetween(profile: CpuProfile, from: number, to: number): readonly Sample[] {
+  const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
+  let at = profile.startTime;
+  return profile.samples.flatMap((id, index) => {
+    const micros = profile.timeDeltas[index] ?? 0;
+    at += micros;
+    const frame = frames.get(id);
+    if (at < from || at > to || !frame || frame.functionName === "(idle)") return [];
+    return [{ frame, micros }];
+  });
 }
 
 const microseconds = (): number => Number(process.hrtime.bigint() / 1000n);

@@ -37,6 +37,7 @@ function requestTable(app: AppName, series: readonly Series[], base: Series): st
     "CPU µs a request": micros(itself),
     ratio: micros(ratio),
     "added µs": micros(added),
+    "in quiet turns": (one) => (quiet(turns(one)) - quiet(turns(base))).toFixed(1),
     "p99 latency, ratio": column(({ p99Ms }) => p99Ms, ratio),
     "RSS at rest, added MiB": column(({ restBytes }) => restBytes / 2 ** 20, added),
     "RSS at saturation, added MiB": column(({ peakBytes }) => peakBytes / 2 ** 20, added),
@@ -47,6 +48,11 @@ function requestTable(app: AppName, series: readonly Series[], base: Series): st
     [`${app}: agent`, ...Object.keys(columns)],
     series.map((one) => [one.agent.name, ...Object.values(columns).map((show) => show(one))]),
   );
+}
+
+/** What a tenth of the turns is below: least changed by what else the machine has to do. */
+function quiet(micros: readonly number[]): number {
+  return micros.toSorted((a, b) => a - b)[Math.floor(micros.length / 10)] ?? 0;
 }
 
 function compared(values: readonly number[], bases: readonly number[], how: How): number[] {
@@ -82,14 +88,23 @@ function endTable(series: readonly Series[]): string {
 /** Beside each other: what the same part costs without us. */
 export function profileReport(ours: Profile, alone: Profile): string {
   const without = new Map(alone.parts);
-  const parts = ours.parts.filter(([name, micros]) => micros - (without.get(name) ?? 0) >= 0.05);
+  const rows = ours.parts.map(([name, micros]) => {
+    const before = without.get(name) ?? 0;
+    return { name, micros, before, added: micros - before };
+  });
+  const total = (parts: Profile["parts"]) => parts.reduce((sum, [, micros]) => sum + micros, 0);
+  const [micros, before] = [total(ours.parts), total(alone.parts)];
+  const shown = [
+    { name: "all", micros, before, added: micros - before },
+    ...rows.toSorted((one, other) => other.added - one.added).slice(0, 30),
+  ];
   return [
     table(
       ["where the microseconds go", "µs a request", "without an agent", "added"],
-      parts.slice(0, 30).map(([name, micros]) => {
-        const before = without.get(name) ?? 0;
-        return [name, ...[micros, before, micros - before].map((value) => value.toFixed(2))];
-      }),
+      shown.map(({ name, micros, before, added }) => [
+        name,
+        ...[micros, before, added].map((value) => value.toFixed(2)),
+      ]),
     ),
     table(
       ["functions of ours", "µs a request"],

@@ -179,21 +179,20 @@ class Bridge {
     const nested = this.#name(logger, "nestedKeySym");
     const under = nested !== undefined && Object.keys(own).length > 0 ? { [nested]: own } : own;
     const all: Fields = { ...this.#bindingsOf(logger), ...under };
-    const messageKey = this.#messageKey(logger);
-    if (message !== undefined) {
-      const stringifier = stringifiers[messageKey] ?? wildcard;
-      all[messageKey] = stringifier ? JSON.parse(stringifier(message) ?? "null") : message;
-    }
-    return this.#part(logger, all);
+    const stringifier = stringifiers[this.#messageKey(logger)] ?? wildcard;
+    const isChanged = stringifier !== undefined && message !== undefined;
+    const body: unknown = isChanged ? JSON.parse(stringifier(message) ?? "null") : message;
+    return this.#part(logger, all, body);
   }
 
-  /** `,"pid":1,"part":"items"`, as the logger and its parents have it. */
+  /** `,"pid":1,"part":"items"`, as the logger and its parents have it; without where it runs. */
   #bindingsOf(logger: PinoLogger): Fields {
     const text = this.#of(logger, "chindingsSym");
     if (typeof text !== "string" || text === "") return {};
     const known = this.#bindings.get(text);
     if (known) return known;
-    const bindings = JSON.parse(`{${text.slice(1)}}`) as Fields; // pino has written it
+    const all = JSON.parse(`{${text.slice(1)}}`) as Fields; // pino has written it
+    const { pid: _, hostname: _1, ...bindings } = all;
     if (this.#bindings.size >= mostBindings) this.#bindings.clear();
     this.#bindings.set(text, bindings);
     return bindings;
@@ -204,10 +203,19 @@ class Bridge {
     return this.#part(logger, all);
   }
 
-  #part(logger: PinoLogger, all: Fields): Parts {
+  /** Without a message it is among the fields. */
+  #part(logger: PinoLogger, all: Fields, message?: unknown): Parts {
     const errorKey = this.#errorKey(logger);
-    // The resource says where it runs.
-    const { [this.#messageKey(logger)]: body, pid: _, hostname: _1, ...attributes } = all;
+    const messageKey = this.#messageKey(logger);
+    let attributes = all;
+    let body = message;
+    const isAll = Object.hasOwn(all, messageKey) || Object.hasOwn(all, "pid");
+    if (isAll || Object.hasOwn(all, "hostname")) {
+      // The resource says where it runs. To leave names out costs more than all the rest here.
+      const { [messageKey]: text, pid: _, hostname: _1, ...others } = all;
+      attributes = others;
+      if (body === undefined) body = text;
+    }
     const nestedKey = this.#name(logger, "nestedKeySym");
     const nested = nestedKey === undefined ? undefined : attributes[nestedKey];
     const holder = (nested ?? attributes) as Fields; // pino puts an object there
