@@ -1,6 +1,7 @@
 // Where a record goes: a data stream named by its data_stream.* attributes, or an index named by the
 // time of the event.
 
+import type { Signal } from "../../wire/batch.ts";
 import type { Instant } from "./instant.ts";
 import type { Settings } from "./settings.ts";
 
@@ -39,9 +40,19 @@ export interface Destinations {
   of(origin: Origin, atMs: number): Destination;
 }
 
-export function destinationsOf(settings: Settings): Destinations {
+export function destinationsOf(settings: Settings, signal: Signal): Destinations {
   const { index, fields } = settings;
-  return index === "data-stream" ? new DataStreams(fields) : new Indexes(settings);
+  if (index !== "data-stream") return new Indexes(settings, signal);
+  return new DataStreams(signal, suffixOf(signal, fields));
+}
+
+/**
+ * Elasticsearch's own `metrics-*.otel-*` are time series: it makes the ids itself, of dimensions and
+ * milliseconds, so that two points of one millisecond would be one.
+ */
+export function suffixOf(signal: Signal, fields: Settings["fields"]): string {
+  if (signal !== "metrics") return fields;
+  return fields === "ecs" ? "sonde_ecs" : "sonde";
 }
 
 /** `logs-<dataset>.otel-<namespace>`, or with `.ecs`. */
@@ -50,11 +61,13 @@ class DataStreams implements Destinations {
   readonly mayKeepTwice = true;
   readonly #default: Destination;
   readonly #others = new Map<string, Destination>();
-  readonly #suffix: Settings["fields"];
+  readonly #signal: Signal;
+  readonly #suffix: string;
 
-  constructor(suffix: Settings["fields"]) {
+  constructor(signal: Signal, suffix: string) {
+    this.#signal = signal;
     this.#suffix = suffix;
-    this.#default = dataStream("generic", "default", suffix);
+    this.#default = this.#made("generic", "default");
   }
 
   near(): Stretch {
@@ -69,9 +82,20 @@ class DataStreams implements Destinations {
     // The names come from outside, and each data stream costs the server an index.
     if (this.#others.size >= mostDataStreams) return this.#default;
     const [part, space] = key.split("-");
-    const made = dataStream(part!, space!, this.#suffix);
+    const made = this.#made(part!, space!);
     this.#others.set(key, made);
     return made;
+  }
+
+  #made(dataset: string, namespace: string): Destination {
+    const fields = { type: this.#signal, dataset: `${dataset}.${this.#suffix}`, namespace };
+    const name = `${fields.type}-${fields.dataset}-${namespace}`;
+    return {
+      name,
+      action: actionFor(name),
+      fields: Buffer.from(`,"data_stream":${JSON.stringify(fields)}`),
+      stretch: always,
+    };
   }
 }
 
@@ -88,17 +112,6 @@ function sanitise(part: string | undefined, otherwise: string): string {
     .replaceAll(/[^a-z0-9._]/g, "_");
 }
 
-function dataStream(dataset: string, namespace: string, suffix: string): Destination {
-  const fields = { type: "logs", dataset: `${dataset}.${suffix}`, namespace };
-  const name = `logs-${dataset}.${suffix}-${namespace}`;
-  return {
-    name,
-    action: actionFor(name),
-    fields: Buffer.from(`,"data_stream":${JSON.stringify(fields)}`),
-    stretch: always,
-  };
-}
-
 /**
  * One index for each stretch of time that the pattern tells apart. A broken clock must not make an
  * index for every year it dreams of: what lies too far from the time when it came goes by the time it
@@ -113,8 +126,8 @@ class Indexes implements Destinations {
   readonly #secondsAhead: number;
   readonly #byHour = new Map<number, Destination>();
 
-  constructor({ index, index_days_behind, index_days_ahead }: Settings) {
-    this.#pattern = index;
+  constructor({ index, index_days_behind, index_days_ahead }: Settings, signal: Signal) {
+    this.#pattern = index.replaceAll("%s", signal);
     this.#secondsBehind = index_days_behind * 86_400;
     this.#secondsAhead = index_days_ahead * 86_400;
   }

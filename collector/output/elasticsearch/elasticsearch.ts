@@ -1,18 +1,18 @@
-// The output to Elasticsearch or OpenSearch: log records become documents, sent by _bulk. The answer has
-// a verdict for each; those that shall be tried again go, alone, when the delivery is handed over again.
+// The output to Elasticsearch or OpenSearch: log records, spans and metrics become documents, sent by _bulk.
+// The answer has a verdict for each; those that shall be tried again go, alone, when the delivery is handed over again.
 
 import type { Position } from "../../log/log.ts";
+import type { Signal } from "../../wire/batch.ts";
 import type { Delivery, Outcome, Output, OutputContext } from "../output.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { type ItemVerdict, judge, type Retry, type Verdict, wantedOfAnswer } from "./answer.ts";
 import { Bulk, Progress, Remaining } from "./bulk.ts";
 import { type Answer, Client, type NoAnswer } from "./client.ts";
-import { type Destinations, destinationsOf } from "./destinations.ts";
-import { fieldNames } from "./field-names.ts";
-import { LogDocuments } from "./log-documents.ts";
+import { destinationsOf } from "./destinations.ts";
+import { documentsOf } from "./documents.ts";
 import { addressesOf, type Settings } from "./settings.ts";
 import { settleStored } from "./stored.ts";
-import { installTemplate } from "./template.ts";
+import { installTemplate, templatesOf } from "./template.ts";
 
 export async function open(settings: Settings, context: OutputContext): Promise<Output> {
   return new Elasticsearch(settings, context);
@@ -23,17 +23,17 @@ const largestRequestBytes = 8 * 1024 * 1024;
 const smallestRequestBytes = 64 * 1024;
 
 class Elasticsearch implements Output {
-  readonly wants = ["logs"] as const;
+  readonly wants: readonly Signal[];
   readonly maxItems = 5000;
   readonly maxBytes = 5 * 1024 * 1024;
   readonly #settings: Settings;
   readonly #client: Client;
-  readonly #destinations: Destinations;
+  readonly #mayKeepTwice: boolean;
   readonly #context: OutputContext;
   /** What is known of deliveries that will be handed over again. */
   readonly #progress = new WeakMap<Delivery, Progress>();
-  /** One that is not in use, for its memory. */
-  #spare: Bulk | undefined;
+  /** Those that are not in use, for their memory. */
+  readonly #spare = new Map<Signal, Bulk>();
   #hasTemplate = false;
   readonly #openedAtMs = Date.now();
   /** Of the first delivery since the start. */
@@ -47,7 +47,8 @@ class Elasticsearch implements Output {
     this.#settings = settings;
     const [url = ""] = addressesOf(settings);
     this.#client = new Client(settings, tlsFilesOf({ ...settings, url }, context));
-    this.#destinations = destinationsOf(settings);
+    this.wants = settings.signals;
+    this.#mayKeepTwice = destinationsOf(settings, "logs").mayKeepTwice;
     this.#context = context;
   }
 
@@ -67,8 +68,8 @@ class Elasticsearch implements Output {
   async #attempt(delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<Outcome> {
     const installing = await this.#install(signal);
     if (installing) return installing;
-    const bulk = this.#spare ?? this.#newBulk();
-    this.#spare = undefined;
+    const bulk = this.#spare.get(delivery.signal) ?? this.#newBulk(delivery.signal);
+    this.#spare.delete(delivery.signal);
     try {
       if (progress.isUncertain) {
         const retry = await settleStored(delivery, progress, {
@@ -86,24 +87,25 @@ class Elasticsearch implements Output {
       }
     } finally {
       bulk.clear();
-      this.#spare = bulk;
+      this.#spare.set(delivery.signal, bulk);
     }
     return progress.outcome();
   }
 
-  #newBulk(): Bulk {
-    const names = fieldNames[this.#settings.fields];
-    const { logId } = this.#context;
-    return new Bulk(new LogDocuments({ destinations: this.#destinations, names, logId }));
+  #newBulk(signal: Signal): Bulk {
+    return new Bulk(documentsOf(signal, this.#settings, this.#context.logId));
   }
 
   async #install(signal: AbortSignal): Promise<Retry | undefined> {
     if (this.#hasTemplate) return undefined;
     const refused = (detail: string): void =>
       this.#context.incidents.templateNotInstalled(this.#context.name, detail);
-    const retry = await installTemplate(this.#client, this.#settings, { signal, refused });
-    if (!retry) this.#hasTemplate = true;
-    return retry;
+    for (const kind of templatesOf(this.#settings)) {
+      const retry = await installTemplate(this.#client, this.#settings, { kind, signal, refused });
+      if (retry) return retry;
+    }
+    this.#hasTemplate = true;
+    return undefined;
   }
 
   /**
@@ -111,7 +113,7 @@ class Elasticsearch implements Output {
    * has as many batches at most as it may have items. So do dead letters, whose log and time are another.
    */
   #doubt({ entries: [first] }: Delivery, progress: Progress): void {
-    if (!first || !this.#destinations.mayKeepTwice) return;
+    if (!first || !this.#mayKeepTwice) return;
     if (progress.isBegun) return;
     progress.isBegun = true;
     this.#firstPosition ??= first.position;
@@ -132,7 +134,7 @@ class Elasticsearch implements Output {
     const request = { path, body, contentType: "application/x-ndjson" };
     const answer = await this.#client.request({ method: "POST", ...request }, signal);
     const verdict = judge(answer, to - from);
-    if (isUncertain(answer, verdict)) part.progress.isUncertain = this.#destinations.mayKeepTwice;
+    if (isUncertain(answer, verdict)) part.progress.isUncertain = this.#mayKeepTwice;
     this.#learn(verdict, body.length);
     if (verdict.kind === "retry") return verdict;
     if (verdict.kind === "stored") return settleAll(part);

@@ -11,11 +11,25 @@ export interface FieldNames {
   readonly traceId: string;
   readonly spanId: string;
   readonly eventName: string;
+  readonly span: SpanNames;
   /** Undefined where the body keeps its kind, in an object of its own. */
   readonly message: string | undefined;
   /** By the name of an attribute, where it is a text. */
   readonly ofAttributes: ReadonlyMap<string, string>;
   readonly scopeName: string | undefined;
+}
+
+export interface SpanNames {
+  readonly parentId: string;
+  readonly state: string;
+  readonly kind: string;
+  /** Nanoseconds. */
+  readonly duration: string;
+  /** An object with code and message; else the outcome by the words of the Common Schema. */
+  readonly status: string | undefined;
+  /** Of the name of a span; by what it is where these are told apart, as Elastic's APM has it. */
+  readonly name: string;
+  readonly transactionName: string;
 }
 
 const otel: FieldNames = {
@@ -26,6 +40,15 @@ const otel: FieldNames = {
   traceId: "trace_id",
   spanId: "span_id",
   eventName: "event_name",
+  span: {
+    parentId: "parent_span_id",
+    state: "trace_state",
+    kind: "kind",
+    duration: "duration",
+    status: "status",
+    name: "name",
+    transactionName: "name",
+  },
   message: undefined,
   ofAttributes: new Map(),
   scopeName: undefined,
@@ -40,6 +63,15 @@ const ecs: FieldNames = {
   traceId: "trace.id",
   spanId: "span.id",
   eventName: "event.action",
+  span: {
+    parentId: "parent.id",
+    state: "trace.state",
+    kind: "span.kind",
+    duration: "event.duration",
+    status: undefined,
+    name: "span.name",
+    transactionName: "transaction.name",
+  },
   message: "message",
   scopeName: "log.logger",
   ofAttributes: new Map([

@@ -90,10 +90,10 @@ export class Groups {
     json.ascii("}\n");
   }
 
-  /** The attribute that the cursor stands on; those that name a data stream go into `named`. */
-  collect(cursor: Cursor, named: Named): void {
+  /** The attribute that lies there; those that name a data stream go into `named`. */
+  collect(start: number, end: number, named: Named): void {
     const { values, names, destinations } = this.#options;
-    values.collect(cursor.start, cursor.end);
+    values.collect(start, end);
     const { ofAttributes } = names;
     if (ofAttributes.size > 0) {
       const name = values.lastName();
@@ -134,7 +134,7 @@ export class Groups {
     const cursor = this.#cursor.over(range.start, range.end, bytes);
     const texts = new Map<string, Range>(); // by name, so that each is written once
     while (cursor.next()) {
-      if (cursor.number === fields.attributes) this.collect(cursor, group);
+      if (cursor.number === fields.attributes) this.collect(cursor.start, cursor.end, group);
       const name = fields.texts[cursor.number];
       if (name) texts.set(name, { start: cursor.start, end: cursor.end });
     }

@@ -105,7 +105,7 @@ export class JsonWriter {
   }
 
   double(value: number): void {
-    this.ascii(Number.isFinite(value) ? textOfDouble(value) : "null"); // JSON has no NaN nor infinity
+    this.ascii(textOfDouble(value));
   }
 
   /** Of a fixed width with leading zeros; below 2^31. */
@@ -132,6 +132,7 @@ export class JsonWriter {
 
 /** Always told from an integer, so that the first 2.0 does not make a field of whole numbers. */
 export function textOfDouble(value: number): string {
+  if (!Number.isFinite(value)) return "null"; // JSON has neither NaN nor infinity
   const text = Object.is(value, -0) ? "-0" : String(value);
   return Number.isInteger(value) && Math.abs(value) < 1e21 ? `${text}.0` : text; // above it has an e
 }

@@ -2,6 +2,7 @@
 // (Elasticsearch), ISM (OpenSearch). A policy is made once and never changed: what is there may have been
 // edited, or made by somebody else.
 
+import type { Signal } from "../../wire/batch.ts";
 import { detailOf, isPassing, retryFor, type Retry } from "./answer.ts";
 import type { Answer, Client, Request } from "./client.ts";
 
@@ -37,7 +38,7 @@ function outcomeOf(answer: Answer): Made {
   return answer.status < 300 ? { kind: "there" } : { kind: "refused", detail: detailOf(answer) };
 }
 
-const madeBy = "Logs from OpenTelemetry, sent by sonde";
+const madeBy = "Data from OpenTelemetry, sent by sonde";
 
 /** For indices of a day or the like: they are as old as what is in them. */
 export function ensureIlmPolicy(name: string, retention: string, asking: Asking): Promise<Made> {
@@ -77,8 +78,12 @@ export function ensureIsmPolicy(
 }
 
 /** Where Elasticsearch brings its own template for these streams, it leaves room for this one of ours. */
-export async function ensureOwnLifecycle(retention: string, asking: Asking): Promise<Made> {
-  const own = { method: "GET", path: "_index_template/logs-otel@template" } as const;
+export async function ensureOwnLifecycle(
+  kind: Signal,
+  retention: string,
+  asking: Asking,
+): Promise<Made> {
+  const own = { method: "GET", path: `_index_template/${kind}-otel@template` } as const;
   const found = await asking.client.request(own, asking.signal);
   if (found.kind === "none" || isPassing(found.status)) return retryFor(found);
   if (found.status !== 200) return { kind: "there" }; // ours does it
@@ -87,5 +92,5 @@ export async function ensureOwnLifecycle(retention: string, asking: Asking): Pro
     lifecycle: { data_retention: retention },
   };
   const body = { template, _meta: { description: madeBy } };
-  return ensure("_component_template/logs-otel@custom", body, asking);
+  return ensure(`_component_template/${kind}-otel@custom`, body, asking);
 }

@@ -13,6 +13,7 @@ import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
 import { Instant } from "./instant.ts";
 import { JsonWriter } from "./json-writer.ts";
+import { before, Ids, writeCount, writeId, writeText } from "./members.ts";
 import { QuickRecords } from "./quick-record.ts";
 import { severityName } from "./severity.ts";
 import { ValueWriter } from "./value-writer.ts";
@@ -30,7 +31,7 @@ export class LogDocuments implements Documents {
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
   readonly #names: Names;
-  readonly #logId: string;
+  readonly #ids: Ids;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
   readonly #groups: Groups;
@@ -45,7 +46,7 @@ export class LogDocuments implements Documents {
     const values = new ValueWriter(json);
     this.#values = values;
     this.#destinations = destinations;
-    this.#logId = logId;
+    this.#ids = new Ids(logId);
     this.#groups = new Groups({ json, values, destinations, names });
     this.#quick = isQuick ? new QuickRecords(names) : undefined;
   }
@@ -80,7 +81,7 @@ export class LogDocuments implements Documents {
     const json = this.json;
     this.flush();
     const start = json.length;
-    this.#writeAction(destination, entry);
+    this.#ids.writeAction(json, destination, entry);
     const middle = json.length;
     this.#groups.writeTail(new Map(), destination);
     const near = this.#destinations.near(entry.atMs);
@@ -93,17 +94,8 @@ export class LogDocuments implements Documents {
     json.truncate(start);
   }
 
-  /** Up to the record's number in its batch. */
-  #writeAction({ action }: Destination, { position, origin }: Piece): void {
-    const json = this.json;
-    const id = `${origin?.logId ?? this.#logId}-${origin?.position ?? position}-`;
-    json.raw(action);
-    json.raw(Buffer.from(JSON.stringify(id).slice(0, -1)));
-  }
-
-  id({ position, origin }: Piece, index: number): string {
-    const log = `${origin?.logId ?? this.#logId}-${origin?.position ?? position}`;
-    return `${log}-${(origin?.index ?? 0) + index}`;
+  id(entry: Piece, index: number): string {
+    return this.#ids.of(entry, index, 0);
   }
 
   #writeThoroughly(leaves: Leaves, entry: Piece): string {
@@ -113,7 +105,7 @@ export class LogDocuments implements Documents {
     this.#readRecord(leaves, entry.atMs);
     this.#groups.complete(record);
     const destination = this.#destinations.of(record, entry.atMs);
-    this.#writeAction(destination, entry);
+    this.#ids.writeAction(json, destination, entry);
     json.uint((entry.origin?.index ?? 0) + leaves.index);
     json.ascii('"}}\n{"@timestamp":');
     record.timestamp.write(json);
@@ -131,7 +123,7 @@ export class LogDocuments implements Documents {
     record.clear();
     this.#values.over(leaves.bytes);
     while (cursor.next()) {
-      if (cursor.number === 6) this.#groups.collect(cursor, record);
+      if (cursor.number === 6) this.#groups.collect(cursor.start, cursor.end, record);
       else record.take(cursor);
     }
     if (record.time.isKnown) record.timestamp.copy(record.time);
@@ -152,13 +144,13 @@ export class LogDocuments implements Documents {
       json.ascii(String(record.severityNumber));
     }
     if (record.severityText.end > record.severityText.start) {
-      this.#writeText(names.severityText, bytes, record.severityText);
+      writeText(json, names.severityText, bytes, record.severityText);
     } else if (record.severityNumber >= 1 && record.severityNumber <= 24) {
       json.ascii(`${names.severityText}"${severityName(record.severityNumber)}"`);
     }
-    this.#writeId(names.traceId, bytes, record.traceId);
-    this.#writeId(names.spanId, bytes, record.spanId);
-    this.#writeText(names.eventName, bytes, record.eventName);
+    writeId(json, names.traceId, bytes, record.traceId);
+    writeId(json, names.spanId, bytes, record.spanId);
+    writeText(json, names.eventName, bytes, record.eventName);
     // The two are mapped differently: an event's name tells the shape of its body.
     const isEvent = record.eventName.end > record.eventName.start;
     const { start, end } = record.body;
@@ -169,25 +161,7 @@ export class LogDocuments implements Documents {
       json.ascii(',"attributes":');
       this.#values.attributes();
     }
-    if (record.droppedAttributes > 0) {
-      json.ascii(',"dropped_attributes_count":');
-      json.uint(record.droppedAttributes);
-    }
-  }
-
-  #writeText(name: string, bytes: Uint8Array, { start, end }: Range): void {
-    if (start === end) return;
-    this.json.ascii(name);
-    this.json.string(bytes, start, end);
-  }
-
-  /** An id of zeros is none. */
-  #writeId(name: string, bytes: Uint8Array, { start, end }: Range): void {
-    let at = start;
-    while (at < end && bytes[at] === 0) at++;
-    if (at === end) return;
-    this.json.ascii(name);
-    this.json.hex(bytes, start, end);
+    writeCount(json, ',"dropped_attributes_count":', record.droppedAttributes);
   }
 }
 
@@ -201,8 +175,6 @@ interface Names {
   readonly spanId: string;
   readonly eventName: string;
 }
-
-const before = (name: string): string => `,"${name}":`;
 
 function namesOf(plain: FieldNames): Names {
   return {

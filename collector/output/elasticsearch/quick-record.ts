@@ -5,6 +5,7 @@
 import type { Range } from "../../wire/leaves.ts";
 import type { FieldNames } from "./field-names.ts";
 import { type JsonWriter, textOfDouble } from "./json-writer.ts";
+import { before } from "./members.ts";
 import { binary } from "./quick-record.binary.ts";
 import * as layout from "./quick-record-layout.ts";
 import { severityName } from "./severity.ts";
@@ -85,7 +86,6 @@ export class QuickRecords {
 
   /** For those that take more than 15 digits. */
   readonly #writeDouble = (value: number, at: number): number => {
-    if (!Number.isFinite(value)) return this.#memory.write("null", at, "latin1");
     return this.#memory.write(textOfDouble(value), at, "latin1");
   };
 
@@ -124,8 +124,6 @@ const reservedByAll = ["data_stream.dataset", "data_stream.namespace", "data_str
 const mostGrowth = 6;
 /** Names of fields, times and the like. */
 const mostFixedBytes = 1024;
-
-const before = (name: string): string => `,"${name}":`;
 
 /** By the numbers that the layout gives them. */
 function textsFor(names: FieldNames): readonly string[] {

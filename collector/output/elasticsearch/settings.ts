@@ -27,7 +27,7 @@ export const settings = z
     ...tlsFields,
     /** Worth it where the line is slow: compressing costs more than all else here. */
     compression: z.enum(["none", "gzip"]).default("none"),
-    /** A name may have %Y %m %d %H, which are filled from the time of the event in UTC. */
+    /** A name may have %Y %m %d %H, filled from the time of the event in UTC, and %s: logs, traces or metrics. */
     index: z.string().superRefine(refineBy(problemOfIndex)).default("data-stream"),
     /** What a document's fields are called: as in OpenTelemetry's data streams, or by Elastic's Common Schema. */
     fields: z.enum(["otel", "ecs"]).default("otel"),
@@ -42,7 +42,8 @@ export const settings = z
       .optional(),
     /** For one request. */
     timeout_ms: z.int().min(100).max(600_000).default(60_000),
-    signals: signalsOf("logs").default(["logs"]),
+    /** Spans and metrics go to data streams of their own, or where %s in `index` says. */
+    signals: signalsOf("logs", "traces", "metrics").default(["logs"]),
   })
   .superRefine((given, context) => {
     const [first = "", ...others] = addressesOf(given);
@@ -50,7 +51,7 @@ export const settings = z
     const isMixed = others.some((other) => other.startsWith("https:") !== isTls);
     const problem = isMixed
       ? { at: "url", message: "must be all http:// or all https://" }
-      : problemOfCredentials(given);
+      : (problemOfCredentials(given) ?? problemOfSignals(given));
     for (const { at, message } of [
       ...(problem ? [problem] : []),
       ...problemsOfTls(given, { isTls, schemes: "https://", where: "url" }),
@@ -66,14 +67,33 @@ export function addressesOf({ url }: Pick<Settings, "url">): readonly string[] {
 }
 
 function problemOfIndex(text: string): string | undefined {
-  const unknown = text.replaceAll(/%[YmdH]/g, "").includes("%");
-  if (unknown) return "knows %Y, %m, %d and %H only";
-  const filled = text.replaceAll("%Y", "2000").replaceAll(/%[mdH]/g, "00");
+  const unknown = text.replaceAll(/%[YmdHs]/g, "").includes("%");
+  if (unknown) return "knows %Y, %m, %d, %H and %s only";
+  const filled = text
+    .replaceAll("%Y", "2000")
+    .replaceAll(/%[mdH]/g, "00")
+    .replaceAll("%s", "metrics");
   if (!/^[a-z0-9.][^A-Z\\/*?"<>| ,#:\p{Cc}]*$/u.test(filled) || /^\.\.?$/.test(filled)) {
     return 'must be data-stream or a name in lower case without any of \\ / * ? " < > | , # : and spaces';
   }
   if (Buffer.byteLength(filled) > 255) return "is too long, at most 255 bytes are allowed";
   return undefined;
+}
+
+/** Documents of several kinds in one index would contradict one another's mappings. */
+function problemOfSignals({
+  index,
+  signals,
+}: {
+  readonly index: string;
+  readonly signals: readonly string[];
+}): { at: string; message: string } | undefined {
+  if (index === "data-stream" || index.includes("%s")) return undefined;
+  if (signals.length === 1 && signals[0] !== "traces") return undefined; // their events are logs
+  return {
+    at: "index",
+    message: "must have %s, which becomes logs, traces or metrics, for more than one of them",
+  };
 }
 
 interface Credentials {

@@ -46,7 +46,7 @@ async function search(
   { client, bulk, signal }: Asking,
 ): Promise<ReadonlySet<string> | Retry | undefined> {
   const names = [...bulk.destinations].map(encodeURIComponent).join(",");
-  const place = names.length > longestPath ? "logs-*" : names;
+  const place = names.length > longestPath ? "logs-*,traces-*,metrics-*" : names;
   // What was stored a moment ago is found only after a refresh.
   const refresh = `${place}/_refresh?ignore_unavailable=true`;
   const refreshed = await client.request({ method: "POST", path: refresh }, signal);

@@ -1,3 +1,4 @@
+import { signals } from "../../../collector/wire/batch.ts";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -51,23 +52,25 @@ for (const compression of ["none", "gzip", "zstd"]) {
   });
 }
 
-outputContract("elasticsearch", async () => {
-  const server = await startServer();
-  const settings = elasticsearchSettings.parse({ url: server.url });
-  return {
-    output: await openElasticsearch(settings, outputContext()),
-    arrived: async () => server.stored.size,
-    outage: {
-      begin: async () => {
-        server.onBulk = () => away;
+for (const signal of signals) {
+  outputContract(`elasticsearch for ${signal}`, async () => {
+    const server = await startServer();
+    const settings = elasticsearchSettings.parse({ url: server.url, signals: [signal] });
+    return {
+      output: await openElasticsearch(settings, outputContext()),
+      arrived: async () => server.stored.size,
+      outage: {
+        begin: async () => {
+          server.onBulk = () => away;
+        },
+        end: async () => {
+          server.onBulk = undefined;
+        },
       },
-      end: async () => {
-        server.onBulk = undefined;
-      },
-    },
-    close: () => server.close(),
-  };
-});
+      close: () => server.close(),
+    };
+  });
+}
 
 for (const protocol of ["otlp", "push"]) {
   outputContract(`loki by ${protocol}`, async () => {

@@ -215,6 +215,33 @@ describe("how long records are kept", () => {
     ]);
   });
 
+  test("spans are told of likewise, and so are the logs that their events become", async () => {
+    server.onOther = ({ method, path }) =>
+      method === "GET" && !path.includes("-otel@template") && { status: 404 };
+    const output = await openTo({ retention: "30d", signals: ["traces", "metrics"] });
+    await output.deliver(deliveryOf([three()]), never);
+    expect(puts().map(([path]) => path)).toEqual([
+      "/_component_template/traces-otel@custom",
+      "/_index_template/sonde-traces?create=true",
+      "/_index_template/sonde-metrics?create=true",
+      "/_component_template/logs-otel@custom",
+      "/_index_template/sonde-logs?create=true",
+    ]);
+    const patterns = puts().flatMap(([, body]) => body["index_patterns"] ?? []);
+    expect(patterns).toEqual(["traces-*.otel-*", "metrics-*.sonde-*", "logs-*.otel-*"]);
+  });
+
+  test("indices of each signal have their own policy and template", async () => {
+    const given = { index: "%s-%Y.%m", signals: ["logs", "metrics"] };
+    await install(given, ({ path }) => !path.includes("_ism"));
+    expect(puts().map(([path]) => path)).toEqual([
+      "/_ilm/policy/sonde-logs-y.m",
+      "/_index_template/sonde-logs-y.m?create=true",
+      "/_ilm/policy/sonde-metrics-y.m",
+      "/_index_template/sonde-metrics-y.m?create=true",
+    ]);
+  });
+
   test("indices of Elasticsearch have a policy of ILM", async () => {
     expect(await install({ index: "logs-%Y.%m.%d" }, ({ path }) => !path.includes("_ism"))).toEqual(
       [],

@@ -2,9 +2,11 @@
 
 import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
 import { destinationsOf } from "../../../collector/output/elasticsearch/destinations.ts";
+import { documentsOf } from "../../../collector/output/elasticsearch/documents.ts";
 import { fieldNames } from "../../../collector/output/elasticsearch/field-names.ts";
 import { LogDocuments } from "../../../collector/output/elasticsearch/log-documents.ts";
 import { settings } from "../../../collector/output/elasticsearch/settings.ts";
+import type { Signal } from "../../../collector/wire/batch.ts";
 import {
   encodeRequest,
   type LogRecord,
@@ -19,7 +21,12 @@ export const came = Date.parse("2026-01-20T12:34:56.789Z");
 export const nano = (ms: number): string => String(BigInt(ms) * 1_000_000n);
 
 /** Settings. */
-type Given = { readonly index?: string; readonly fields?: "ecs"; readonly isQuick?: boolean };
+type Given = {
+  readonly index?: string;
+  readonly fields?: "ecs";
+  readonly isQuick?: boolean;
+  readonly signal?: Signal;
+};
 type Group = { readonly resource?: Resource; readonly scope?: Scope };
 
 /** Records, of which the last may be the group that they stand in. */
@@ -32,20 +39,22 @@ export function request(...given: (LogRecord | Group)[]): Request {
   return { resourceLogs: [{ ...(resource ? { resource } : {}), scopeLogs }] };
 }
 
-export function textOf(request: Request, { isQuick = true, ...given }: Given = {}): string {
-  const bytes = encodeRequest("logs", request);
+export function textOf(request: Request, given: Given = {}): string {
+  const { isQuick = true, signal = "logs", ...more } = given;
+  const bytes = encodeRequest(signal, request);
   const items = 10_000;
-  const batch = { signal: "logs", bytes, items } as const;
+  const batch = { signal, bytes, items } as const;
   const entries = [{ position: 40, batch, atMs: came }];
-  const delivery = { signal: "logs", entries, items, bytes: bytes.length } as const;
-  const parsed = settings.parse({ url: "http://localhost:9200", ...given });
-  const names = fieldNames[parsed.fields];
-  const documents = new LogDocuments({
-    destinations: destinationsOf(parsed),
-    names,
-    logId: "log-1",
-    isQuick,
-  });
+  const delivery = { signal, entries, items, bytes: bytes.length } as const;
+  const parsed = settings.parse({ url: "http://localhost:9200", signals: [signal], ...more });
+  const documents = isQuick
+    ? documentsOf(signal, parsed, "log-1")
+    : new LogDocuments({
+        destinations: destinationsOf(parsed, signal),
+        names: fieldNames[parsed.fields],
+        logId: "log-1",
+        isQuick,
+      });
   const bulk = new Bulk(documents);
   bulk.load(new Remaining(delivery, new Progress(delivery), documents), Number.MAX_SAFE_INTEGER);
   return Buffer.from(bulk.body(0, bulk.records)).toString();

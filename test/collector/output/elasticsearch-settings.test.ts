@@ -17,10 +17,12 @@ test.each<[object, RegExp]>([
   [{ url, certificate: "/x.pem" }, /is for https/],
   [{ url, index: "Logs-%Y" }, /lower case/],
   [{ url, index: "-logs" }, /lower case/],
-  [{ url, index: "logs-%y" }, /%Y, %m, %d and %H only/],
+  [{ url, index: "logs-%y" }, /%Y, %m, %d, %H and %s only/],
   [{ url, index: "" }, /lower case/],
   [{ url, index: "x".repeat(256) }, /at most 255 bytes/],
-  [{ url, signals: ["traces"] }, /logs/],
+  [{ url, signals: ["profiles"] }, /logs/],
+  [{ url, signals: ["logs", "metrics"], index: "all-%Y" }, /must have %s/],
+  [{ url, signals: ["traces"], index: "spans" }, /must have %s/],
   [{ url, indx: "logs" }, /indx/],
 ])("%j is told what is wrong, without a secret", (given, message) => {
   const { error } = settings.safeParse(given);
@@ -31,4 +33,7 @@ test.each<[object, RegExp]>([
 test("have defaults for everything but the address", () => {
   expect(settings.parse({ url })).toMatchObject({ index: "data-stream", signals: ["logs"] });
   expect(settings.parse({ url, index: "%Y-%m-%d.%H" }).index).toBe("%Y-%m-%d.%H");
+  const signals = ["traces", "logs"];
+  expect(settings.parse({ url, index: "%s-%Y", signals }).signals).toEqual(signals);
+  expect(settings.parse({ url, index: "mine", signals: ["metrics"] }).index).toBe("mine");
 });

@@ -16,7 +16,7 @@ const given = [{}, { fields: "ecs" }, { index: "logs-%Y.%m.%d-%H" }] as const;
 const pairs = given.map((more) => {
   const parsed = settings.parse({ url: "http://localhost:9200", ...more });
   const options = {
-    destinations: destinationsOf(parsed),
+    destinations: destinationsOf(parsed, "logs"),
     names: fieldNames[parsed.fields],
     logId: "log",
   };

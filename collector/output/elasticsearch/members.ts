@@ -1,0 +1,73 @@
+// Members of documents that stand in most of them, and the ids of these.
+
+import type { Range } from "../../wire/leaves.ts";
+import type { Piece } from "../output.ts";
+import type { Destination } from "./destinations.ts";
+import type { JsonWriter } from "./json-writer.ts";
+
+/** `,"trace_id":` */
+export const before = (name: string): string => `,"${name}":`;
+
+/** Nothing for an empty one. */
+export function writeText(
+  json: JsonWriter,
+  name: string,
+  bytes: Uint8Array,
+  { start, end }: Range,
+): void {
+  if (start === end) return;
+  json.ascii(name);
+  json.string(bytes, start, end);
+}
+
+/** An id of zeros is none. */
+export function writeId(
+  json: JsonWriter,
+  name: string,
+  bytes: Uint8Array,
+  { start, end }: Range,
+): void {
+  let at = start;
+  while (at < end && bytes[at] === 0) at++;
+  if (at === end) return;
+  json.ascii(name);
+  json.hex(bytes, start, end);
+}
+
+export function writeCount(json: JsonWriter, name: string, count: number): void {
+  if (count === 0) return;
+  json.ascii(name);
+  json.uint(count);
+}
+
+/** `<log id>-<position>-<index>`, and `-<part>` behind it for all but the first document of a leaf. */
+export class Ids {
+  readonly #logId: string;
+
+  constructor(logId: string) {
+    this.#logId = logId;
+  }
+
+  of(entry: Piece, index: number, part: number): string {
+    const whole = `${this.#batch(entry)}-${(entry.origin?.index ?? 0) + index}`;
+    return part === 0 ? whole : `${whole}-${part}`;
+  }
+
+  /** Up to the number of the leaf in its batch. */
+  writeAction(json: JsonWriter, { action }: Destination, entry: Piece): void {
+    json.raw(action);
+    json.raw(Buffer.from(JSON.stringify(`${this.#batch(entry)}-`).slice(0, -1)));
+  }
+
+  /** The action whole, and the beginning of the document. */
+  write(json: JsonWriter, action: Uint8Array, id: string): void {
+    json.raw(action);
+    json.raw(Buffer.from(JSON.stringify(id)));
+    json.ascii('}}\n{"@timestamp":');
+  }
+
+  /** Of a letter that comes from another log, or another place in this one, the place it came from. */
+  #batch({ position, origin }: Piece): string {
+    return `${origin?.logId ?? this.#logId}-${origin?.position ?? position}`;
+  }
+}
