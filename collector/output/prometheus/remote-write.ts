@@ -20,6 +20,9 @@ import { type Body, Samples } from "./write-request.ts";
 const longestAnswerBytes = 64 << 10;
 const sweepMs = 30_000;
 
+/** Behind the last point of a series its end stands at once: points that come late must not be out of order. */
+const oneMs = 1e6;
+
 export async function open(settings: RemoteWriteSettings, context: OutputContext): Promise<Output> {
   const { incidents, name } = context;
   const samples = new Samples(settings);
@@ -30,14 +33,22 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
       leftOut: (metric, { detail }) => incidents.metricLeftOut(name, metric, detail),
       taken: (stream, series, taken) => isStarted && samples.add(stream, series, taken),
       ended: (stream, series, taken) => isStarted && samples.end(stream, series, taken),
+      expired: (stream, series) => samples.end(stream, series, { time: series.time + oneMs }),
     },
   );
   await keep(metrics, context);
   isStarted = true;
   const sender = new Sender(settings, context);
   const pending = new WeakMap<Delivery, Pending>();
+  const stop = new AbortController();
+  let isAway = false;
+  /** What has expired is told once, by itself where nothing else is to be sent. */
+  const sweep = async (): Promise<void> => {
+    const bodies = await metrics.expire(() => (isAway ? [] : samples.bodies()));
+    await sender.send({ bodies, refused: new Map() }, stop.signal);
+  };
   const failed = (error: unknown): void => incidents.outputFailed(name, error);
-  const timer = setInterval(() => void metrics.sweep().catch(failed), sweepMs);
+  const timer = setInterval(() => void sweep().catch(failed), sweepMs);
   timer.unref();
   return {
     wants: ["metrics"],
@@ -51,10 +62,14 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
         pending.set(delivery, left);
       }
       const outcome = await sender.send(left, abort);
+      isAway = outcome !== undefined;
+      if (isAway) metrics.hold();
+      else metrics.goOn();
       return outcome ?? outcomeOf(left, delivery.items);
     },
     async close() {
       clearInterval(timer);
+      stop.abort();
       await metrics.close();
       sender.close();
     },
@@ -134,7 +149,7 @@ class Sender {
   }
 
   /** One after the other; undefined once there is a final answer to each. */
-  async send(left: Pending, abort: AbortSignal): Promise<Outcome | undefined> {
+  async send(left: Omit<Pending, "outcome">, abort: AbortSignal): Promise<Outcome | undefined> {
     for (let body = left.bodies[0]; body; body = left.bodies[0]) {
       const outcome = await this.#sendOne(body, abort);
       if (outcome.kind === "retry") return outcome;
