@@ -4,22 +4,19 @@
 // A delivery is folded in once; what is to be sent of it is kept until it is delivered, since a sum of
 // differences would be another one the next time. A server that says 400 has stored the others.
 
-import { join } from "node:path";
 import { compress } from "snappyjs";
 import { type Answer, HttpClient } from "../http-client.ts";
 import { messageOf, outcomeOfRefusal, reject, retry } from "../http-outcome.ts";
 import type { Rejected } from "../dead-letter.ts";
 import type { Delivery, Outcome, Output, OutputContext, RejectedItem } from "../output.ts";
-import { StateFile } from "../state-file.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { Metrics } from "./metrics.ts";
 import type { Place } from "./rejections.ts";
 import type { RemoteWriteSettings } from "./remote-write-settings.ts";
+import { keepOnDisk, sweepNowAndThen } from "./upkeep.ts";
 import { type Body, Samples } from "./write-request.ts";
 
 const longestAnswerBytes = 64 << 10;
-const sweepMs = 30_000;
-
 /** Behind the last point of a series its end stands at once: points that come late must not be out of order. */
 const oneMs = 1e6;
 
@@ -36,7 +33,7 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
       expired: (stream, series) => samples.end(stream, series, { time: series.time + oneMs }),
     },
   );
-  await keep(metrics, context);
+  await keepOnDisk(metrics, context);
   isStarted = true;
   const sender = new Sender(settings, context);
   const pending = new WeakMap<Delivery, Pending>();
@@ -47,9 +44,7 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
     const bodies = await metrics.expire(() => (isAway ? [] : samples.bodies()));
     await sender.send({ bodies, refused: new Map() }, stop.signal);
   };
-  const failed = (error: unknown): void => incidents.outputFailed(name, error);
-  const timer = setInterval(() => void sweep().catch(failed), sweepMs);
-  timer.unref();
+  const stopSweeping = sweepNowAndThen(sweep, context);
   return {
     wants: ["metrics"],
     maxItems: 10_000,
@@ -68,7 +63,7 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
       return outcome ?? outcomeOf(left, delivery.items);
     },
     async close() {
-      clearInterval(timer);
+      stopSweeping();
       stop.abort();
       await metrics.close();
       sender.close();
@@ -108,13 +103,6 @@ function byMetric(refused: Pending["refused"]): RejectedItem[] {
     else found.set(key, { position, index, items: 1, reason, detail });
   }
   return [...found.values()];
-}
-
-async function keep(metrics: Metrics, context: OutputContext): Promise<void> {
-  const { name, logId, incidents, stateDir, settled } = context;
-  if (stateDir === undefined || !settled) return;
-  const file = new StateFile(join(stateDir, `${name}.state`));
-  await metrics.keep({ name, file, logId, incidents, settled: () => settled("metrics") });
 }
 
 class Sender {
