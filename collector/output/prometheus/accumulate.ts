@@ -3,6 +3,7 @@
 
 import { labelText, numberText } from "../../telemetry/exposition.ts";
 import { addExponential, type ExponentialHistogram, explicitBuckets } from "./exponential.ts";
+import { areEqual } from "./growth.ts";
 import type { Kind } from "./metric.ts";
 import { maxBuckets, type Point } from "./point.ts";
 import {
@@ -133,10 +134,4 @@ export function bucketsFor(stream: Stream, bounds: readonly number[]): Buckets {
     labels: bounds.map(labelOf),
   };
   return stream.buckets;
-}
-
-function areEqual(some: readonly number[], others: readonly number[]): boolean {
-  if (some.length !== others.length) return false;
-  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
-  return true;
 }

@@ -79,5 +79,9 @@ function addTo(target: Distribution, series: Distribution, before: Before): void
   target.sum += series.sum - last.sum;
 }
 
-export const areEqual = (some: readonly number[], others: readonly number[]): boolean =>
-  some.length === others.length && some.every((one, at) => one === others[at]);
+/** By hand, since it is asked for every point of a histogram. */
+export function areEqual(some: readonly number[], others: readonly number[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
+}

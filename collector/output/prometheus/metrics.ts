@@ -13,7 +13,7 @@ import type { Format } from "./negotiate.ts";
 import { protobufScrape } from "./protobuf.ts";
 import { Rejections } from "./rejections.ts";
 import { scrape } from "./scrape.ts";
-import { Budget, type Problem } from "./series.ts";
+import { Budget, type Problem, type Series, type Stream } from "./series.ts";
 import type { Settings } from "./settings.ts";
 import { Restoring, snapshot } from "./snapshot.ts";
 import { Store } from "./store.ts";
@@ -21,6 +21,8 @@ import { Store } from "./store.ts";
 type Kept = Omit<KeepingOptions, "naming" | "picture">;
 
 interface Options extends Pick<FoldOptions, "taken" | "ended"> {
+  /** Told of each series that nothing came for in too long a time. */
+  readonly expired?: (stream: Stream, series: Series) => unknown;
   readonly nowMs?: () => number;
   /** What is not shown though no point is to blame, by its name. */
   readonly leftOut?: (name: string, problem: Problem) => void;
@@ -30,13 +32,15 @@ export class Metrics {
   readonly #settings: Omit<Settings, "port">;
   readonly #leftOut: NonNullable<Options["leftOut"]>;
   readonly #observing: Pick<Options, "taken" | "ended">;
+  readonly #expired: Options["expired"];
   readonly #clock: Clock;
   #state: State;
   #keeping: Keeping | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Omit<Settings, "port">, options: Options = {}) {
-    const { nowMs = monotonicMs, leftOut, ...observing } = options;
+    const { nowMs = monotonicMs, leftOut, expired, ...observing } = options;
+    this.#expired = expired;
     this.#observing = observing;
     this.#settings = settings;
     this.#leftOut = leftOut ?? (() => {});
@@ -82,9 +86,15 @@ export class Metrics {
   }
 
   sweep(): Promise<void> {
+    return this.expire(() => {});
+  }
+
+  /** As fold(): what is made of it is made before anything else comes. */
+  expire<Made>(make: () => Made): Promise<Made> {
     return this.#alone(async () => {
-      await inTurns(this.#state.store.sweep(this.#sinceMs));
+      await inTurns(this.#state.store.sweep(this.#sinceMs, this.#expired));
       await this.#keeping?.tick(this.#clock.nowMs);
+      return make();
     });
   }
 
@@ -93,6 +103,15 @@ export class Metrics {
     const hasCreated = this.#settings.created_series;
     const scraping = { sinceMs: this.#sinceMs, format, hasCreated };
     return format.kind === "protobuf" ? protobufScrape(store, scraping) : scrape(store, scraping);
+  }
+
+  /** What is not let in now is no silence of its sender: until goOn() nothing grows old. */
+  hold(): void {
+    this.#clock.hold(this.#clock.nowMs);
+  }
+
+  goOn(): void {
+    this.#clock.goOn();
   }
 
   close(): Promise<void> {

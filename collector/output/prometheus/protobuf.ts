@@ -10,7 +10,8 @@
 import { varintLength, writeVarint } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
 import { eachPlace, escapeLabels, nameAt, valueAt } from "./escaping.ts";
-import { asNative, type BucketRun } from "./exponential.ts";
+import { asNative } from "./exponential.ts";
+import { writeCount, writeNative } from "./native.ts";
 import { NamesShown, targetInfos } from "./names-shown.ts";
 import { plainText } from "./negotiate.ts";
 import type { Scraping } from "./scrape.ts";
@@ -134,7 +135,7 @@ class Page {
     const writer = this.#writer;
     this.#metric(labels);
     writer.begin(4);
-    this.#count(1, series.count);
+    writeCount(writer, 1, series.count);
     writer.double(2, series.sum);
     series.counts.forEach((value, at) => {
       writer.begin(3);
@@ -153,7 +154,7 @@ class Page {
     const { buckets, counts, exemplars } = series;
     this.#metric(labels);
     writer.begin(7);
-    this.#count(1, series.count);
+    writeCount(writer, 1, series.count);
     writer.double(2, series.sum); // NaN where it is not known
     let total = 0;
     for (let at = 0; at < buckets.bounds.length; at++) {
@@ -171,7 +172,7 @@ class Page {
   #bucket(count: number, bound: number, exemplar: Exemplar | undefined): void {
     const writer = this.#writer;
     writer.begin(3);
-    this.#count(1, count);
+    writeCount(writer, 1, count);
     writer.double(2, bound);
     if (exemplar) this.#exemplar(3, exemplar);
     writer.end();
@@ -180,30 +181,9 @@ class Page {
   #native({ fine, exemplars }: Distribution): void {
     const native = fine && asNative(fine);
     if (!native) return;
-    const writer = this.#writer;
-    writer.sint32(5, native.scale);
-    // Without it a histogram with nothing in it would not be known as a native one.
-    writer.double(6, native.zeroThreshold > 0 ? native.zeroThreshold : leastZeroThreshold);
-    this.#count(7, native.zeroCount);
-    this.#run(9, native.negative);
-    this.#run(12, native.positive);
+    writeNative(this.#writer, native, 5);
     for (const exemplar of exemplars ?? []) {
       if (exemplar && exemplar.time > 0) this.#exemplar(16, exemplar);
-    }
-  }
-
-  /** One span, and how each count differs from the one before. */
-  #run(field: number, { offset, counts }: BucketRun): void {
-    if (counts.length === 0) return;
-    const writer = this.#writer;
-    writer.begin(field);
-    writer.sint32(1, offset + 1); // a bucket is numbered by its upper bound here, by its lower one in OTLP
-    writer.uint(2, counts.length);
-    writer.end();
-    let before = 0;
-    for (const count of counts) {
-      writer.int64(field + 1, zigzag(count - before));
-      before = count;
     }
   }
 
@@ -235,11 +215,6 @@ class Page {
     writer.uint(2, Math.min(Math.round((nanoseconds - seconds * 1e9) / 1e3), 999_999) * 1e3);
     writer.end();
   }
-
-  #count(field: number, count: number): void {
-    if (Number.isSafeInteger(count)) this.#writer.uint(field, count);
-    else this.#writer.int64(field, BigInt(count));
-  }
 }
 
 function writeLabels(writer: Writer, labels: string): void {
@@ -255,10 +230,3 @@ function writeLabels(writer: Writer, labels: string): void {
     writer.end();
   });
 }
-
-const leastZeroThreshold = 1e-128; // Prometheus's own default
-
-const zigzag = (value: number): bigint => {
-  const whole = BigInt(value);
-  return whole < 0n ? -2n * whole - 1n : 2n * whole;
-};

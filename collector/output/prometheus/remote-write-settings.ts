@@ -27,6 +27,8 @@ export const remoteWriteSettings = z
       ),
     /** 2.0 has units, help and when a counter began; a server before it would lose all of it, so it must be known. */
     version: z.enum(["1.0", "2.0"]).default("1.0"),
+    /** Exponential histograms go as they are. A server that knows none would lose them without a word. */
+    native_histograms: z.boolean().default(false),
     headers: headers(),
     ...tlsFields,
     /** For one request. */

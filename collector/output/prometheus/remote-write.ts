@@ -4,21 +4,21 @@
 // A delivery is folded in once; what is to be sent of it is kept until it is delivered, since a sum of
 // differences would be another one the next time. A server that says 400 has stored the others.
 
-import { join } from "node:path";
 import { compress } from "snappyjs";
 import { type Answer, HttpClient } from "../http-client.ts";
 import { messageOf, outcomeOfRefusal, reject, retry } from "../http-outcome.ts";
 import type { Rejected } from "../dead-letter.ts";
 import type { Delivery, Outcome, Output, OutputContext, RejectedItem } from "../output.ts";
-import { StateFile } from "../state-file.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { Metrics } from "./metrics.ts";
 import type { Place } from "./rejections.ts";
 import type { RemoteWriteSettings } from "./remote-write-settings.ts";
+import { keepOnDisk, sweepNowAndThen } from "./upkeep.ts";
 import { type Body, Samples } from "./write-request.ts";
 
 const longestAnswerBytes = 64 << 10;
-const sweepMs = 30_000;
+/** Behind the last point of a series its end stands at once: points that come late must not be out of order. */
+const oneMs = 1e6;
 
 export async function open(settings: RemoteWriteSettings, context: OutputContext): Promise<Output> {
   const { incidents, name } = context;
@@ -30,15 +30,21 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
       leftOut: (metric, { detail }) => incidents.metricLeftOut(name, metric, detail),
       taken: (stream, series, taken) => isStarted && samples.add(stream, series, taken),
       ended: (stream, series, taken) => isStarted && samples.end(stream, series, taken),
+      expired: (stream, series) => samples.end(stream, series, { time: series.time + oneMs }),
     },
   );
-  await keep(metrics, context);
+  await keepOnDisk(metrics, context);
   isStarted = true;
   const sender = new Sender(settings, context);
   const pending = new WeakMap<Delivery, Pending>();
-  const failed = (error: unknown): void => incidents.outputFailed(name, error);
-  const timer = setInterval(() => void metrics.sweep().catch(failed), sweepMs);
-  timer.unref();
+  const stop = new AbortController();
+  let isAway = false;
+  /** What has expired is told once, by itself where nothing else is to be sent. */
+  const sweep = async (): Promise<void> => {
+    const bodies = await metrics.expire(() => (isAway ? [] : samples.bodies()));
+    await sender.send({ bodies, refused: new Map() }, stop.signal);
+  };
+  const stopSweeping = sweepNowAndThen(sweep, context);
   return {
     wants: ["metrics"],
     maxItems: 10_000,
@@ -51,10 +57,14 @@ export async function open(settings: RemoteWriteSettings, context: OutputContext
         pending.set(delivery, left);
       }
       const outcome = await sender.send(left, abort);
+      isAway = outcome !== undefined;
+      if (isAway) metrics.hold();
+      else metrics.goOn();
       return outcome ?? outcomeOf(left, delivery.items);
     },
     async close() {
-      clearInterval(timer);
+      stopSweeping();
+      stop.abort();
       await metrics.close();
       sender.close();
     },
@@ -95,13 +105,6 @@ function byMetric(refused: Pending["refused"]): RejectedItem[] {
   return [...found.values()];
 }
 
-async function keep(metrics: Metrics, context: OutputContext): Promise<void> {
-  const { name, logId, incidents, stateDir, settled } = context;
-  if (stateDir === undefined || !settled) return;
-  const file = new StateFile(join(stateDir, `${name}.state`));
-  await metrics.keep({ name, file, logId, incidents, settled: () => settled("metrics") });
-}
-
 class Sender {
   readonly #client: HttpClient;
   readonly #url: URL;
@@ -134,7 +137,7 @@ class Sender {
   }
 
   /** One after the other; undefined once there is a final answer to each. */
-  async send(left: Pending, abort: AbortSignal): Promise<Outcome | undefined> {
+  async send(left: Omit<Pending, "outcome">, abort: AbortSignal): Promise<Outcome | undefined> {
     for (let body = left.bodies[0]; body; body = left.bodies[0]) {
       const outcome = await this.#sendOne(body, abort);
       if (outcome.kind === "retry") return outcome;

@@ -18,7 +18,7 @@ import {
   type Stream,
   type Target,
 } from "./series.ts";
-import type { Store } from "./store.ts";
+import { heldIn, type Store } from "./store.ts";
 
 const sliceBytes = 65_536;
 
@@ -32,11 +32,9 @@ export function* snapshot(store: Store): Generator<Uint8Array> {
       writeTexts(writer, 2, [scope.labels]);
       for (const stream of scope.streams.values()) {
         writeStream(writer, stream);
-        for (const held of [stream.series, stream.overflow?.sources ?? new Map<string, Series>()]) {
-          for (const series of held.values()) {
-            writeSeries(writer, series);
-            if (writer.length >= sliceBytes) yield writer.finish();
-          }
+        for (const series of heldIn(stream)) {
+          writeSeries(writer, series);
+          if (writer.length >= sliceBytes) yield writer.finish();
         }
       }
     }

@@ -260,18 +260,16 @@ export class Store {
   }
 
   /** Removes series not heard of since then, and all that is empty. Yields where others may have a turn. */
-  *sweep(sinceMs: number): Generator<void> {
+  *sweep(sinceMs: number, expired?: (stream: Stream, series: Series) => unknown): Generator<void> {
     let seen = 0;
     for (const target of this.targets.values()) {
       for (const scope of target.scopes.values()) {
         for (const stream of scope.streams.values()) {
-          for (const series of stream.series.values()) {
-            if (series.seenMs < sinceMs) this.remove(stream, series);
+          for (const series of heldIn(stream)) {
             if (++seen % 5000 === 0) yield;
-          }
-          for (const series of stream.overflow?.sources.values() ?? []) {
-            if (series.seenMs < sinceMs) this.remove(stream, series);
-            if (++seen % 5000 === 0) yield;
+            if (series.seenMs >= sinceMs) continue;
+            if (!isOverflowed(series)) expired?.(stream, series);
+            this.remove(stream, series);
           }
           if (stream.overflow?.sources.size === 0) stream.overflow = undefined;
           stream.series.forget();
@@ -299,6 +297,12 @@ export class Store {
     this.families.delete(family.name);
     for (const name of sampleNames(family.name, family.type)) this.#owners.delete(name);
   }
+}
+
+/** Those that are shown, and those beyond the limit. */
+export function* heldIn({ series, overflow }: Stream): Generator<Series> {
+  yield* series.values();
+  if (overflow) yield* overflow.sources.values();
 }
 
 /** As OpenTelemetry's SDKs have it. */

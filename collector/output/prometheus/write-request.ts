@@ -1,24 +1,45 @@
 // Samples as requests of remote write, of version 1.0 or 2.0:
 //
-//   WriteRequest  › 1 TimeSeries › 1 Label › 1 name, 2 value; 2 Sample › 1 value, 2 milliseconds
-//   Request (2.0) › 4 symbols; 5 TimeSeries › 1 pairs of symbols, 2 Sample, 5 metadata › 1 type, 3 help, 4 unit;
-//                   6 when it began
+//   WriteRequest  › 1 TimeSeries › 1 Label › 1 name, 2 value; 2 Sample › 1 value, 2 milliseconds;
+//                   3 exemplar › 1 Label, 2 value, 3 milliseconds; 4 histogram
+//   Request (2.0) › 4 symbols; 5 TimeSeries › 1 pairs of symbols, 2 Sample, 3 histogram, 4 exemplar;
+//                   5 metadata › 1 type, 3 help, 4 unit; 6 when it began
+//   histogram     › 1 count, 3 sum, 4 schema …, 15 milliseconds
 //
 // https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/
 
 import { Writer } from "../../wire/writer.ts";
 import { eachLabel } from "./escaping.ts";
+import { asNative, type ExponentialHistogram } from "./exponential.ts";
 import type { Taken } from "./fold.ts";
+import { writeCount, writeNative } from "./native.ts";
 import type { Place } from "./rejections.ts";
-import { type Family, NumberSeries, type Series, type Stream, type Target } from "./series.ts";
+import {
+  Distribution,
+  type Exemplar,
+  type Family,
+  NumberSeries,
+  type Series,
+  type Stream,
+  type Target,
+} from "./series.ts";
 
 /** What Prometheus takes for the end of a series: a NaN of its own. */
 const stale = 0x7ff0000000000002n;
 
+type LabelPairs = readonly (readonly [name: string, value: string])[];
+
+interface Native {
+  readonly buckets: ExponentialHistogram;
+  readonly count: number;
+  readonly sum: number;
+}
+
 interface Sample {
-  readonly labels: readonly (readonly [name: string, value: string])[];
+  readonly labels: LabelPairs;
   readonly family: Pick<Family, "type" | "help" | "unit">;
-  readonly value: number | typeof stale;
+  readonly value: number | typeof stale | Native;
+  readonly exemplars: readonly Exemplar[];
   readonly atMs: number;
   readonly startMs: number;
   /** The point that it is of, the same object for each sample of it; undefined for what we add ourselves. */
@@ -28,6 +49,8 @@ interface Sample {
 export interface SamplesOptions {
   readonly version: "1.0" | "2.0";
   readonly max_request_bytes: number;
+  /** Exponential histograms go as they are, not as ordinary ones. */
+  readonly native_histograms: boolean;
 }
 
 export class Samples {
@@ -36,6 +59,8 @@ export class Samples {
   readonly #infos = new Map<Target, number>();
   /** So that what describes a target never goes back in time. */
   readonly #lastInfo = new WeakMap<Target, number>();
+  /** A series keeps its last exemplar, which is sent once. */
+  readonly #sentExemplars = new WeakSet<Exemplar>();
 
   constructor(options: SamplesOptions) {
     this.#options = options;
@@ -46,32 +71,46 @@ export class Samples {
     const { time } = taken;
     const { target } = stream.scope;
     if (target.info) this.#infos.set(target, Math.max(time, this.#infos.get(target) ?? 0));
-    for (const { suffix, label, value } of valuesOf(stream, series)) {
-      this.#push(stream, series, { suffix, label, value, time, place: taken });
+    for (const { suffix, label, value, exemplars } of this.#valuesOf(stream, series)) {
+      const known = exemplars.filter((one) => one !== undefined);
+      const fresh = known.filter((one) => !this.#sentExemplars.has(one));
+      for (const one of fresh) this.#sentExemplars.add(one);
+      this.#push(stream, series, { suffix, label, value, time, place: taken, exemplars: fresh });
     }
   }
 
   end(stream: Stream, series: Series, { time }: Pick<Taken, "time">): void {
-    for (const { suffix, label } of valuesOf(stream, series)) {
-      this.#push(stream, series, { suffix, label, value: stale, time, place: undefined });
+    for (const { suffix, label } of this.#valuesOf(stream, series)) {
+      const value = stale;
+      this.#push(stream, series, { suffix, label, value, time, place: undefined, exemplars: [] });
     }
+  }
+
+  #valuesOf(stream: Stream, series: Series): Iterable<Value> {
+    const isNative = this.#options.native_histograms && series instanceof Distribution;
+    const buckets = isNative && series.fine && asNative(series.fine);
+    if (!buckets) return valuesOf(stream, series);
+    const { count, sum, exemplars = [] } = series;
+    return [{ suffix: "", label: "", value: { buckets, count, sum }, exemplars }];
   }
 
   #push(
     { family, scope }: Stream,
     series: Series,
-    given: { suffix: string; label: string; time: number } & Pick<Sample, "value" | "place">,
+    given: { suffix: string; label: string; time: number } & Pick<
+      Sample,
+      "value" | "place" | "exemplars"
+    >,
   ): void {
-    const { suffix, label, value, time, place } = given;
+    const { suffix, label, time, ...rest } = given;
     const before = scope.labels + series.labels;
     const text = before && label ? `${before},${label}` : before + label;
     this.#samples.push({
       labels: sorted(family.name + suffix, text),
       family,
-      value,
       atMs: Math.round(time / 1e6),
       startMs: Math.round(series.start / 1e6),
-      place,
+      ...rest,
     });
   }
 
@@ -82,14 +121,7 @@ export class Samples {
       this.#lastInfo.set(target, last);
       const atMs = Math.round(last / 1e6);
       const labels = sorted("target_info", target.info);
-      this.#samples.push({
-        labels,
-        family: infoFamily,
-        value: 1,
-        atMs,
-        startMs: 0,
-        place: undefined,
-      });
+      this.#samples.push({ ...info, labels, atMs });
     }
     const samples = this.#samples;
     this.#samples = [];
@@ -98,34 +130,57 @@ export class Samples {
   }
 }
 
-const infoFamily = { type: "gauge", help: "Target metadata", unit: "" } as const;
+const info = {
+  family: { type: "gauge", help: "Target metadata", unit: "" },
+  value: 1,
+  exemplars: [],
+  startMs: 0,
+  place: undefined,
+} as const;
 
 /** By name, which is what the protocol asks for. */
-function sorted(name: string, text: string): Sample["labels"] {
-  const labels: [string, string][] = [["__name__", name]];
-  eachLabel(text, (label, value) => labels.push([label, value]));
-  return labels.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+function sorted(name: string, text: string): LabelPairs {
+  return byName([["__name__", name], ...pairsOf(text)]);
 }
 
-function* valuesOf(
-  { family }: Stream,
-  series: Series,
-): Generator<{ suffix: string; label: string; value: number }> {
+function pairsOf(text: string): LabelPairs {
+  const labels: [string, string][] = [];
+  eachLabel(text, (label, value) => labels.push([label, value]));
+  return labels;
+}
+
+const byName = (labels: LabelPairs): LabelPairs =>
+  labels.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+
+interface Value {
+  readonly suffix: string;
+  readonly label: string;
+  readonly value: number | Native;
+  readonly exemplars: readonly (Exemplar | undefined)[];
+}
+
+const none: readonly Exemplar[] = [];
+
+function* valuesOf({ family }: Stream, series: Series): Generator<Value> {
   if (series instanceof NumberSeries) {
-    yield { suffix: "", label: "", value: series.value };
+    yield { suffix: "", label: "", value: series.value, exemplars: [series.exemplar] };
     return;
   }
-  const { buckets, counts, count, sum } = series;
+  const { buckets, counts, count, sum, exemplars } = series;
   const isSummary = family.type === "summary";
   let total = 0;
   for (let at = 0; at < buckets.labels.length; at++) {
     total += counts[at]!;
     const value = isSummary ? counts[at]! : total;
-    yield { suffix: isSummary ? "" : "_bucket", label: buckets.labels[at]!, value };
+    const suffix = isSummary ? "" : "_bucket";
+    yield { suffix, label: buckets.labels[at]!, value, exemplars: [exemplars?.[at]] };
   }
-  if (!isSummary) yield { suffix: "_bucket", label: 'le="+Inf"', value: count };
-  if (!Number.isNaN(sum)) yield { suffix: "_sum", label: "", value: sum };
-  yield { suffix: "_count", label: "", value: count };
+  if (!isSummary) {
+    const last = [exemplars?.[buckets.labels.length]];
+    yield { suffix: "_bucket", label: 'le="+Inf"', value: count, exemplars: last };
+  }
+  if (!Number.isNaN(sum)) yield { suffix: "_sum", label: "", value: sum, exemplars: none };
+  yield { suffix: "_count", label: "", value: count, exemplars: none };
 }
 
 /** One request. */
@@ -149,9 +204,8 @@ export class Body {
     const pieces: Body[] = [];
     let from = 0;
     let bytes = 0;
-    this.#samples.forEach(({ labels }, at) => {
-      const size =
-        40 + labels.reduce((sum, [name, value]) => sum + name.length + 3 * value.length, 0);
+    this.#samples.forEach((sample, at) => {
+      const size = sizeOf(sample);
       if (at > from && bytes + size > this.#options.max_request_bytes) {
         pieces.push(new Body(this.#samples.slice(from, at), this.#options));
         from = at;
@@ -182,13 +236,17 @@ export class Body {
   #first(writer: Writer): void {
     for (const sample of this.#samples) {
       writer.begin(1);
-      for (const [name, value] of sample.labels) {
-        writer.begin(1);
-        writer.text(1, name);
-        writer.text(2, value);
-        writer.end();
-      }
-      writeSample(writer, sample);
+      const labels = (pairs: LabelPairs): void => {
+        for (const [name, value] of pairs) {
+          writer.begin(1);
+          writer.text(1, name);
+          writer.text(2, value);
+          writer.end();
+        }
+      };
+      labels(sample.labels);
+      writeValue(writer, sample, 4);
+      for (const one of sample.exemplars) writeExemplar(writer, one, { sample, field: 3, labels });
       writer.end();
     }
   }
@@ -205,11 +263,12 @@ export class Body {
     for (const sample of this.#samples) {
       const { type, help, unit } = sample.family;
       writer.begin(5);
-      for (const [name, value] of sample.labels) {
-        writer.uint(1, symbol(name));
-        writer.uint(1, symbol(value));
-      }
-      writeSample(writer, sample);
+      const labels = (pairs: LabelPairs): void => {
+        for (const text of pairs.flat()) writer.uint(1, symbol(text));
+      };
+      labels(sample.labels);
+      writeValue(writer, sample, 3);
+      for (const one of sample.exemplars) writeExemplar(writer, one, { sample, field: 4, labels });
       writer.begin(5);
       writer.uint(1, types[type]);
       writer.uint(3, symbol(help));
@@ -224,10 +283,41 @@ export class Body {
 
 const types = { untyped: 0, counter: 1, gauge: 2, histogram: 3, summary: 5 } as const;
 
-function writeSample(writer: Writer, { value, atMs }: Sample): void {
-  writer.begin(2);
-  if (typeof value === "bigint") writer.fixed64(1, value);
-  else writer.double(1, value);
-  writer.uint(2, atMs);
+/** At most, but for names that are not ASCII. */
+function sizeOf({ labels, value, exemplars }: Sample): number {
+  const bytes = 40 + labels.reduce((sum, [name, text]) => sum + name.length + 3 * text.length, 0);
+  if (typeof value !== "object") return bytes + 500 * exemplars.length;
+  const { positive, negative } = value.buckets;
+  return (
+    bytes + 60 + 11 * (positive.counts.length + negative.counts.length) + 500 * exemplars.length
+  );
+}
+
+/** `histogram` is the number of the field that is for native ones. */
+function writeValue(writer: Writer, { value, atMs }: Sample, histogram: number): void {
+  if (typeof value === "object") {
+    writer.begin(histogram);
+    writeCount(writer, 1, value.count);
+    writer.double(3, value.sum);
+    writeNative(writer, value.buckets, 4);
+    writer.uint(15, atMs);
+  } else {
+    writer.begin(2);
+    if (typeof value === "bigint") writer.fixed64(1, value);
+    else writer.double(1, value);
+    writer.uint(2, atMs);
+  }
+  writer.end();
+}
+
+function writeExemplar(
+  writer: Writer,
+  { labels, value, time }: Exemplar,
+  to: { sample: Sample; field: number; labels: (pairs: LabelPairs) => void },
+): void {
+  writer.begin(to.field);
+  to.labels(byName(pairsOf(labels)));
+  writer.double(2, value);
+  writer.uint(3, time > 0 ? Math.round(time / 1e6) : to.sample.atMs);
   writer.end();
 }

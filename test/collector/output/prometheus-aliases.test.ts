@@ -5,8 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../../collector/config/config.ts";
-import { StateFile } from "../../../collector/output/state-file.ts";
-import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Metric } from "../../support/otlp.ts";
 import {
   Bench,
@@ -19,6 +17,7 @@ import {
   sum,
   timed,
 } from "../../support/prometheus-metrics.ts";
+import { StateHome } from "../../support/state-home.ts";
 
 const aliases = "prom-client";
 
@@ -165,17 +164,10 @@ describe("an alias", () => {
   });
 
   it("goes on after a restart from where it was", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sonde-aliases-"));
-    const files: StateFile[] = [];
+    await using home = new StateHome();
     let settled = 0;
-    const life = async (): Promise<Bench> => {
-      const bench = new Bench({ aliases });
-      const file = new StateFile(join(folder, "state"));
-      files.push(file);
-      const incidents = new Incidents();
-      await bench.metrics.keep({ name: "p", logId: "l", file, incidents, settled: () => settled });
-      return bench;
-    };
+    const life = (): Promise<Bench> =>
+      home.moveIn(new Bench({ aliases }), { settled: () => settled });
     const first = await life();
     await first.deliver(request([took([1, 1, 0], 10)]));
     settled = 1;
@@ -186,8 +178,6 @@ describe("an alias", () => {
     await second.deliver(request([took([4, 1, 0], 30)]));
     const labels = 'endpoint="/cart",method="GET",status="200"';
     expect(second.samples()[`http_requests_total{${labels}}`]).toBe(5);
-    for (const file of files) await file.close();
-    rmSync(folder, { recursive: true });
   });
 
   it("is left out and told of where another metric has its name, and spoils nothing", async () => {

@@ -3,17 +3,13 @@
 import {
   appendFileSync,
   existsSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StateFile } from "../../../collector/output/state-file.ts";
-import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Request } from "../../support/otlp.ts";
 import {
   Bench,
@@ -30,24 +26,17 @@ import {
   timed,
   withExemplars,
 } from "../../support/prometheus-metrics.ts";
+import { StateHome } from "../../support/state-home.ts";
 
 const open = "application/openmetrics-text";
 
-let folder = "";
-let path = "";
-let said: string[] = [];
-const files: StateFile[] = [];
+let home: StateHome;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "sonde-kept-"));
-  path = join(folder, "state", "prometheus.state");
-  said = [];
+  home = new StateHome();
 });
 
-afterEach(async () => {
-  for (const file of files.splice(0)) await file.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => home[Symbol.asyncDispose]());
 
 /** As the collector runs it: what is delivered is in the books after that. */
 class Life {
@@ -61,12 +50,8 @@ class Life {
   }
 
   async start(): Promise<this> {
-    const incidents = new Incidents({ write: (line) => said.push(line) });
     const { logId } = this;
-    const settled = (): number => this.settled;
-    const file = new StateFile(path);
-    files.push(file);
-    await this.bench.metrics.keep({ name: "prometheus", file, logId, settled, incidents });
+    await home.moveIn(this.bench, { settled: () => this.settled, logId });
     return this;
   }
 
@@ -127,7 +112,7 @@ describe("after a restart", () => {
       second.bench.bytes("application/vnd.google.protobuf"),
     ]).toEqual(before);
     expect(second.bench.metrics.budget).toEqual(first.bench.metrics.budget);
-    expect(said).toEqual([]);
+    expect(home.said).toEqual([]);
     for (const life of [first, second]) await life.deliver(everything(30), added(5, 30));
     expect(second.bench.text(open)).toBe(first.bench.text(open));
     expect(second.bench.samples()).toMatchObject({ d_total: 12, h_count: 18 });
@@ -168,7 +153,7 @@ describe("after a restart", () => {
     await second.deliver(added(5, 30));
     const third = await second.again();
     expect(third.bench.samples()).toEqual({ d_total: 12 });
-    expect(said).toEqual([]);
+    expect(home.said).toEqual([]);
   });
 
   it("dead letters that were sent again are remembered, too", async () => {
@@ -183,21 +168,21 @@ describe("after a restart", () => {
   it("a record that was torn is written again", async () => {
     const first = await new Life().start();
     await first.deliver(added(3, 10));
-    appendFileSync(path, "\u0010\0\0\0torn");
+    appendFileSync(home.path, "\u0010\0\0\0torn");
     const second = await first.again();
     await second.deliver(added(4, 20));
     expect((await second.again()).bench.samples()).toEqual({ d_total: 7 });
-    expect(said).toEqual([]);
+    expect(home.said).toEqual([]);
   });
 });
 
 describe("a file that cannot be used", () => {
   it.each([
     ["is damaged in its picture", () => damage(40)],
-    ["is damaged behind it", () => damage(readFileSync(path).length - 3)],
-    ["is cut off", () => truncateSync(path, readFileSync(path).length - 3)],
-    ["is no such file", () => writeFileSync(path, "something else entirely, and long enough")],
-    ["is empty", () => writeFileSync(path, "")],
+    ["is damaged behind it", () => damage(readFileSync(home.path).length - 3)],
+    ["is cut off", () => truncateSync(home.path, readFileSync(home.path).length - 3)],
+    ["is no such file", () => writeFileSync(home.path, "something else entirely, and long enough")],
+    ["is empty", () => writeFileSync(home.path, "")],
   ])("as it %s is told of and set aside, and sums begin anew", async (_what, harm) => {
     const first = await new Life().start();
     await first.deliver(added(3, 10), everything(10));
@@ -207,25 +192,25 @@ describe("a file that cannot be used", () => {
     harm();
     const second = await again.again();
     expect(second.bench.text()).toBe("");
-    expect(said).toEqual([
+    expect(home.said).toEqual([
       expect.stringMatching(/^output prometheus: begins anew, .*prometheus\.state: /),
     ]);
-    expect(existsSync(`${path}.bad`)).toBe(true);
+    expect(existsSync(`${home.path}.bad`)).toBe(true);
     await second.deliver(added(5, 30));
     expect(second.bench.text(open)).toContain('d_created{job="shop",instance="1"} 1790000020\n');
     expect((await second.again()).bench.samples()).toEqual({ d_total: 5 });
-    expect(said).toHaveLength(1);
+    expect(home.said).toHaveLength(1);
   });
 
   it("as it is older than the books is told of, with both numbers", async () => {
     const first = await new Life().start();
     await first.deliver(added(3, 10));
-    const older = readFileSync(path);
+    const older = readFileSync(home.path);
     await first.deliver(added(4, 20));
-    writeFileSync(path, older);
+    writeFileSync(home.path, older);
     const second = await first.again();
     expect(second.bench.text()).toBe("");
-    expect(said).toEqual([expect.stringContaining("has 1 points where 2 were taken")]);
+    expect(home.said).toEqual([expect.stringContaining("has 1 points where 2 were taken")]);
   });
 
   it("as names are made otherwise now is told of", async () => {
@@ -233,7 +218,7 @@ describe("a file that cannot be used", () => {
     await first.deliver(added(3, 10));
     const second = await first.again({ settings: { translation_strategy: "NoTranslation" } });
     expect(second.bench.text()).toBe("");
-    expect(said).toEqual([expect.stringContaining("with other settings for names")]);
+    expect(home.said).toEqual([expect.stringContaining("with other settings for names")]);
   });
 });
 
@@ -244,16 +229,16 @@ describe("the file", () => {
       Array.from({ length: 2000 }, (_, n) => gauge("g", n, { with: { n, text: "x".repeat(500) } })),
     );
     for (let round = 0; round < 40; round++) await life.deliver(large);
-    expect(readFileSync(path).length).toBeLessThan(24 << 20);
+    expect(readFileSync(home.path).length).toBeLessThan(36 << 20);
     expect((await life.again()).bench.text()).toBe(life.bench.text());
   });
 
   it("that cannot be written costs no point, and is whole again when it can", async () => {
     const first = await new Life().start();
-    writeFileSync(join(folder, "state"), "a file where a folder should be");
+    writeFileSync(dirname(home.path), "a file where a folder should be");
     await first.deliver(added(3, 10));
-    expect(said).toHaveLength(1);
-    rmSync(join(folder, "state"));
+    expect(home.said).toHaveLength(1);
+    rmSync(dirname(home.path));
     first.bench.nowMs += 5_000;
     await first.deliver(added(4, 20));
     expect((await first.again()).bench.samples()).toEqual({ d_total: 7 });
@@ -261,7 +246,7 @@ describe("the file", () => {
 });
 
 function damage(at: number): void {
-  const bytes = readFileSync(path);
+  const bytes = readFileSync(home.path);
   bytes[at]! ^= 0x40;
-  writeFileSync(path, bytes);
+  writeFileSync(home.path, bytes);
 }

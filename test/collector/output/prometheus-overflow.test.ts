@@ -1,11 +1,6 @@
 // A metric with more series than it may have: those beyond are shown as one, whose sums stay exact.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { StateFile } from "../../../collector/output/state-file.ts";
-import { Incidents } from "../../../collector/telemetry/incidents.ts";
 import type { Metric } from "../../support/otlp.ts";
 import {
   Bench,
@@ -18,6 +13,7 @@ import {
   sum,
   timed,
 } from "../../support/prometheus-metrics.ts";
+import { StateHome } from "../../support/state-home.ts";
 
 const delivered = { kind: "delivered" };
 const limited = { max_series_per_metric: 3 };
@@ -133,17 +129,9 @@ describe("series beyond max_series_per_metric", () => {
   });
 
   it("are remembered over a restart", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sonde-overflow-"));
-    const files: StateFile[] = [];
+    await using home = new StateHome();
     let settled = 0;
-    const life = async (): Promise<Bench> => {
-      const bench = new Bench(limited);
-      const file = new StateFile(join(folder, "state"));
-      files.push(file);
-      const incidents = new Incidents();
-      await bench.metrics.keep({ name: "p", logId: "l", file, incidents, settled: () => settled });
-      return bench;
-    };
+    const life = (): Promise<Bench> => home.moveIn(new Bench(limited), { settled: () => settled });
     const first = await life();
     await first.deliver(request([many([1, 2, 4, 8, 16], 10)]));
     settled = 5;
@@ -153,7 +141,5 @@ describe("series beyond max_series_per_metric", () => {
     expect(second.metrics.budget).toEqual(first.metrics.budget);
     await second.deliver(request([many([1, 2, 4, 9, 18], 20)]));
     expect(second.samples()[`c_total{${beyond}}`]).toBe(27);
-    for (const file of files) await file.close();
-    rmSync(folder, { recursive: true });
   });
 });

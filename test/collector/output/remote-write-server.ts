@@ -10,11 +10,23 @@ const { root } = protobuf.parse(
   syntax = "proto3";
   message Label { string name = 1; string value = 2; }
   message Sample { double value = 1; int64 timestamp = 2; }
-  message TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; }
+  message Exemplar { repeated Label labels = 1; double value = 2; int64 timestamp = 3; }
+  message Exemplar2 { repeated uint32 labels_refs = 1; double value = 2; int64 timestamp = 3; }
+  message Span { sint32 offset = 1; uint32 length = 2; }
+  message Histogram {
+    uint64 count_int = 1; double sum = 3; sint32 schema = 4; double zero_threshold = 5;
+    uint64 zero_count_int = 6; repeated Span negative_spans = 8; repeated sint64 negative_deltas = 9;
+    repeated Span positive_spans = 11; repeated sint64 positive_deltas = 12; int64 timestamp = 15;
+  }
+  message TimeSeries {
+    repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3;
+    repeated Histogram histograms = 4;
+  }
   message WriteRequest { repeated TimeSeries timeseries = 1; }
   message Metadata { uint32 type = 1; uint32 help_ref = 3; uint32 unit_ref = 4; }
   message TimeSeries2 {
-    repeated uint32 labels_refs = 1; repeated Sample samples = 2; Metadata metadata = 5;
+    repeated uint32 labels_refs = 1; repeated Sample samples = 2; repeated Histogram histograms = 3;
+    repeated Exemplar2 exemplars = 4; Metadata metadata = 5;
     int64 created_timestamp = 6;
   }
   message Request { repeated string symbols = 4; repeated TimeSeries2 timeseries = 5; }
@@ -26,6 +38,9 @@ export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
   readonly atMs: number;
+  /** In place of a value. */
+  readonly histogram?: object;
+  readonly exemplars?: readonly object[];
   /** Of version 2.0. */
   readonly metadata?: { readonly type: number; readonly help: string; readonly unit: string };
   readonly createdMs?: number;
@@ -37,6 +52,13 @@ interface Decoded {
     readonly labels: { readonly name: string; readonly value: string }[];
     readonly labels_refs: number[];
     readonly samples: { readonly value: number; readonly timestamp: number }[];
+    readonly histograms: { readonly timestamp: number }[];
+    readonly exemplars: {
+      readonly labels: { readonly name: string; readonly value: string }[];
+      readonly labels_refs: number[];
+      readonly value: number;
+      readonly timestamp: number;
+    }[];
     readonly metadata: {
       readonly type: number;
       readonly help_ref: number;
@@ -70,12 +92,23 @@ export function readSamples(body: Uint8Array, version: string): Sample[] {
       },
       createdMs,
     };
-    return one.samples.map(({ value, timestamp }) => ({
-      labels: Object.fromEntries(labels),
-      value,
-      atMs: timestamp,
-      ...described,
+    const exemplars = one.exemplars.map((exemplar) => ({
+      labels: Object.fromEntries(
+        isSecond
+          ? pairs(exemplar.labels_refs.map((at) => symbols[at]!))
+          : exemplar.labels.map(({ name, value }): [string, string] => [name, value]),
+      ),
+      value: exemplar.value,
+      atMs: exemplar.timestamp,
     }));
+    const rest = { ...(exemplars.length > 0 ? { exemplars } : {}), ...described };
+    const histograms = one.histograms.map(({ timestamp: atMs, ...histogram }) => {
+      return { labels: Object.fromEntries(labels), value: 0, atMs, histogram, ...rest };
+    });
+    const samples = one.samples.map(({ value, timestamp: atMs }) => {
+      return { labels: Object.fromEntries(labels), value, atMs, ...rest };
+    });
+    return [...samples, ...histograms];
   });
 }
 

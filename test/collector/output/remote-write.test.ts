@@ -1,6 +1,7 @@
 // The output that writes to Prometheus, against a server that reads what it reads.
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Delivery, Output } from "../../../collector/output/output.ts";
 import { open } from "../../../collector/output/prometheus/remote-write.ts";
 import { remoteWriteSettings } from "../../../collector/output/prometheus/remote-write-settings.ts";
@@ -10,13 +11,19 @@ import { encodeRequest, type Metric } from "../../support/otlp.ts";
 import {
   counter,
   delta,
+  exemplar,
+  exponential,
   gauge,
   histogram,
   request,
   shop,
+  spanId,
   sum,
   timed,
+  traceId,
+  withExemplars,
 } from "../../support/prometheus-metrics.ts";
+import { until } from "../../support/until.ts";
 import { type RemoteWriteServer, startRemoteWrite } from "./remote-write-server.ts";
 
 let server: RemoteWriteServer;
@@ -175,6 +182,88 @@ describe.each(["1.0", "2.0"])("remote write %s", (version) => {
       [second(10), 3],
       [second(20), Number.NaN],
     ]);
+  });
+});
+
+describe.each(["1.0", "2.0"])("remote write %s", (version) => {
+  it("has exponential histograms as they are where that is wanted", async () => {
+    await opened({ version, native_histograms: true });
+    await output.deliver(
+      deliveryOf(exponential(3, { offset: 4, bucketCounts: ["3", "1"] })),
+      never,
+    );
+    expect(server.samples.filter(({ labels }) => labels["__name__"] === "e")).toMatchObject([
+      {
+        labels: { __name__: "e", ...target },
+        atMs: second(10),
+        histogram: {
+          count_int: 5,
+          sum: 9,
+          schema: 3,
+          zero_threshold: 1e-128,
+          zero_count_int: 1,
+          positive_spans: [{ offset: 5, length: 2 }],
+          positive_deltas: [3, -2],
+          negative_spans: [],
+        },
+      },
+    ]);
+    expect(valuesOf("e_count")).toEqual([]);
+  });
+
+  it("has them as ordinary ones otherwise, and where they are too coarse", async () => {
+    const coarse = { ...exponential(-5, { offset: 0, bucketCounts: ["3"] }), name: "coarse" };
+    await opened({ version });
+    await output.deliver(deliveryOf(exponential(3, { offset: 4, bucketCounts: ["3"] })), never);
+    await opened({ version, native_histograms: true });
+    await output.deliver(deliveryOf(coarse), never);
+    expect(valuesOf("e_count")).toEqual([[second(10), 4]]);
+    expect(valuesOf("coarse_count")).toEqual([[second(10), 4]]);
+    expect(server.samples.some(({ histogram }) => histogram)).toBe(false);
+  });
+
+  it("has an exemplar once, with the series that it is of", async () => {
+    await opened({ version });
+    const traced = withExemplars(counter("c", 3), exemplar(2, 5));
+    const bounded = histogram("h", { bounds: [1], counts: [1, 2], total: 9 });
+    await output.deliver(
+      deliveryOf(traced, withExemplars(bounded, exemplar(0.5), exemplar(4))),
+      never,
+    );
+    await output.deliver(deliveryOf(counter("c", 4, { time: 20 })), never);
+    const own = { labels: { trace_id: traceId, span_id: spanId }, atMs: second(5) };
+    const found = server.samples.filter(({ exemplars }) => exemplars);
+    expect(found.map(({ labels, exemplars }) => [labels["le"], exemplars])).toEqual([
+      [undefined, [{ ...own, value: 2 }]],
+      ["1", [{ ...own, value: 0.5 }]],
+      ["+Inf", [{ ...own, value: 4 }]],
+    ]);
+  });
+
+  it("adds differences up over a time without the server, however long", async () => {
+    await opened({ version, metric_expiration: 200 });
+    server.answer = () => [503, "away"];
+    const first = deliveryOf(added(3, 10));
+    expect(await output.deliver(first, never)).toMatchObject({ kind: "retry" });
+    await sleep(300);
+    server.answer = () => undefined;
+    expect(await output.deliver(first, never)).toEqual(delivered);
+    await output.deliver(deliveryOf(added(4, 20)), never);
+    expect(valuesOf("d_total").at(-1)).toEqual([second(20), 7]);
+  });
+
+  it("marks the end of a series that nothing came for in too long a time", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval"] });
+    try {
+      await opened({ version, metric_expiration: 100 });
+      await output.deliver(deliveryOf(counter("c", 3)), never);
+      await sleep(150);
+      vi.advanceTimersByTime(30_000);
+      await until("the end is told", () => valuesOf("c_total").length === 2);
+      expect(valuesOf("c_total")[1]).toEqual([second(10) + 1, Number.NaN]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
