@@ -106,6 +106,7 @@ export const variables: ReadonlyMap<string, Kind> = new Map<string, Kind>([
 const unread: Readonly<Record<string, string>> = {
   OTEL_EXPORTER_ZIPKIN_ENDPOINT: "the Zipkin exporter is deprecated and not supported; send OTLP",
   OTEL_EXPORTER_ZIPKIN_TIMEOUT: "the Zipkin exporter is deprecated and not supported; send OTLP",
+  OTEL_NODE_FLUSH_ON_CRASH: "it cannot be switched off; what is left is sent within two seconds",
   OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS:
     "not supported, ignored; what is left is sent within two seconds",
 };
@@ -136,6 +137,7 @@ export function checkValue(name: string, value: string): string | undefined {
   if (kind === undefined || kind === "text") return undefined;
   if (typeof kind !== "string") {
     if (kind.includes(value.toLowerCase())) return undefined;
+    if (unread[name] !== undefined) return `${name}: ${unread[name]}`;
     return wrong(`none of ${kind.join(", ")}${didYouMean(value.toLowerCase(), kind)}`);
   }
   if (kind === "elsewhere") return `${name}: ${unread[name] ?? "not supported, ignored"}`;

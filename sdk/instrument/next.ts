@@ -10,6 +10,7 @@ import type {
   Link,
   Span,
   SpanOptions,
+  SpanStatus,
   TimeInput,
   Tracer,
 } from "@opentelemetry/api";
@@ -128,7 +129,7 @@ const known = new Set([
   "next.span_name",
 ]);
 
-/** The request's span as Next sees it: what its status, name and end are is known better below. */
+/** The request's span as Next sees it: what its name and end are is known better below. */
 class RequestSpan implements Span {
   readonly exchange: Exchange;
 
@@ -176,7 +177,8 @@ class RequestSpan implements Span {
     return this;
   }
 
-  setStatus(): this {
+  setStatus(status: SpanStatus): this {
+    this.exchange.span.setStatus(status);
     return this;
   }
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Span } from "../support/otlp.ts";
 import { onDemand } from "../support/on-demand.ts";
-import { appFile, startApp } from "./support/app.ts";
+import { type App, appFile, startApp } from "./support/app.ts";
 import { plain, startSink } from "./support/sink.ts";
 import type { Received, Sink } from "./support/sink.ts";
 
@@ -23,23 +23,15 @@ describe.skipIf(!next)("Next", () => {
   let traceOfCall: string | undefined;
 
   beforeAll(async () => {
-    const folder = builtApp(next!);
     sink = await startSink();
     const upstream = createServer(({ headers }, response) => {
       traceOfCall = headers["traceparent"]?.toString().split("-")[1];
       response.end("{}");
     });
     await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
-    const app = startApp(program(next!), {
-      cwd: folder,
-      preload: "none",
-      args: ["start", "--port", "0", "--hostname", "127.0.0.1"],
-      env: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
-        NODE_OPTIONS: `--import ${new URL("../../sdk/register.ts", import.meta.url).href}`,
-        NEXT_TELEMETRY_DISABLED: "1",
-        UPSTREAM: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
-      },
+    const app = startNext(next!, {
+      OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
+      UPSTREAM: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
     });
     const url = await app.url();
     for (const path of Object.keys(expected)) {
@@ -129,6 +121,19 @@ describe.skipIf(!next)("Next", () => {
     expect(new Set(told.map(String))).toEqual(new Set(wanted.map(String)));
   });
 
+  test("durations of what is not recorded, too", async () => {
+    const quiet = await startSink();
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: quiet.url, OTEL_TRACES_SAMPLER: "always_off" };
+    const app = startNext(next!, env);
+    await (await fetch(`${await app.url()}/orders/5`)).text();
+    await app.stop();
+    await quiet.close();
+    expect(quiet.spans).toEqual([]);
+    const durations = quiet.metrics.find(({ name }) => name === "http.server.request.duration");
+    const [point] = durations?.histogram?.dataPoints ?? [];
+    expect(plain(point?.attributes)["http.route"]).toBe("/orders/[id]");
+  });
+
   test("the service is the app, whose program is Next, and nothing is told but Next's own errors", () => {
     expect(sink.spans[0]?.resource["service.name"]).toBe("shop");
     expect(printed).not.toContain("sonde");
@@ -147,6 +152,16 @@ function isServer({ kind }: Received<Span>): boolean {
 
 function isOf(path: string): (span: Received<Span>) => boolean {
   return ({ attributes }) => attributes["url.path"] === path;
+}
+
+function startNext(modules: string, env: Readonly<Record<string, string>>): App {
+  const register = new URL("../../sdk/register.ts", import.meta.url).href;
+  return startApp(program(modules), {
+    cwd: builtApp(modules),
+    preload: "none",
+    args: ["start", "--port", "0", "--hostname", "127.0.0.1"],
+    env: { NODE_OPTIONS: `--import ${register}`, NEXT_TELEMETRY_DISABLED: "1", ...env },
+  });
 }
 
 function program(modules: string): string {

@@ -106,6 +106,11 @@ describe("settings", () => {
     ],
     ["OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "log", '"log" is none of logs, logs/dup'],
     [
+      "OTEL_NODE_FLUSH_ON_CRASH",
+      "false",
+      "it cannot be switched off; what is left is sent within two seconds",
+    ],
+    [
       "OTEL_NODE_FLUSH_ON_CRASH_TIMEOUT_MS",
       "500",
       "not supported, ignored; what is left is sent within two seconds",
