@@ -217,12 +217,50 @@ export class Encoder {
 
   #keyValue(tag: number, name: string, value: Value): void {
     const { field, redaction } = this.#names.get(name) ?? this.#addName(name);
+    if (typeof value === "string") {
+      this.#keyText(tag, field, redaction ? redaction.text(value) : value);
+      return;
+    }
     const start = this.begin(tag);
     this.#short(field);
     const inner = this.begin(0x12);
     this.#anyValue(value, redaction);
     this.end(inner);
     this.end(start);
+  }
+
+  #keyText(tag: number, field: Uint8Array, text: string): void {
+    if (this.#shortKeyText(tag, field, text)) return;
+    const start = this.begin(tag);
+    this.#short(field);
+    const inner = this.begin(0x12);
+    this.text(0x0a, text);
+    this.end(inner);
+    this.end(start);
+  }
+
+  /** Nearly all there are, in one go: each length is one byte. False, with nothing written, for others. */
+  #shortKeyText(tag: number, field: Uint8Array, text: string): boolean {
+    const { length } = text;
+    const size = field.length + 4 + length;
+    if (length > longestByHand || size >= 0x80) return false;
+    this.reserve(size + 2);
+    const { bytes } = this;
+    let { at } = this;
+    bytes[at++] = tag;
+    bytes[at++] = size;
+    for (let index = 0; index < field.length; index++) bytes[at++] = field[index]!;
+    bytes[at++] = 0x12;
+    bytes[at++] = length + 2;
+    bytes[at++] = 0x0a;
+    bytes[at++] = length;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      bytes[at++] = code;
+    }
+    this.at = at;
+    return true;
   }
 
   /** By hand, which for a few bytes is faster than Node. */
