@@ -32,7 +32,7 @@ export class QuickRecords {
   #end = layout.documentsAt;
 
   constructor(names: FieldNames) {
-    const imports = { "quick-record.assembly": { writeDouble: this.#writeDouble } };
+    const imports = { "quick-json.assembly": { writeDouble: this.#writeDouble } };
     module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
     // What a module has is known to its compiler only.
     this.#exports = new WebAssembly.Instance(module, imports).exports as Exports;
