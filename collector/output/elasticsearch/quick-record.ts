@@ -81,6 +81,10 @@ export class QuickRecords {
   moveTo(json: JsonWriter): void {
     if (this.length === 0) return;
     json.raw(this.#memory.subarray(layout.documentsAt, this.#end));
+    this.clear();
+  }
+
+  clear(): void {
     this.#end = layout.documentsAt;
   }
 
