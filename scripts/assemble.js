@@ -24,7 +24,7 @@ export async function assemble(module) {
       .concat("--baseDir", fileURLToPath(new URL(`../collector/${folder}/`, import.meta.url))),
     { writeFile: (file, contents) => void written.set(file, contents) },
   );
-  if (error) throw new Error(`${name}.assembly.ts`, { cause: stderr });
+  if (error) throw new Error(`${name}: ${Buffer.from(stderr.toBuffer()).toString()}`);
   const text = Buffer.from(written.get(`${name}.wasm`)).toString("base64");
   const lines = text.match(/.{1,92}/g).map((line) => `  "${line}"`);
   return `// Made by \`npm run wasm\` from ${name}.assembly.ts.\n\nexport const binary =\n${lines.join(" +\n")};\n`;

@@ -63,8 +63,8 @@ export async function startFaultProxy(options: ProxyOptions): Promise<FaultProxy
 
   const choose = (path: string): (typeof faults)[number] | "none" => {
     if (!isDelivery(path)) return "none";
-    // The third delivery meets the first fault and so on, so that a short run meets them, too.
-    const inTurn = faults[++deliveries / 3 - 1];
+    // Every second delivery meets the next fault at first, so that a short run meets them, too.
+    const inTurn = faults[++deliveries / 2 - 1];
     if (!inTurn && random.below(100) >= percent) return "none";
     const fault = inTurn ?? faults[random.below(faults.length)]!;
     if (fault === "records refused" && !thinOut) return "none";

@@ -17,6 +17,8 @@ export interface Documents {
   /** Adds the action and one of its documents; tells the name of the place that it goes to. */
   write(leaves: Leaves, entry: Piece, part: number): string;
   flush(): void;
+  /** Forgets what was written, and gives back memory beyond so many bytes. */
+  clear(keepBytes: number): void;
   /** Of that document, as it was written. */
   id(entry: Piece, index: number, part: number): string;
 }
@@ -104,7 +106,7 @@ export class Bulk {
   }
 
   clear(): void {
-    this.documents.json.clear(keptBytes);
+    this.documents.clear(keptBytes);
     this.#entries.length = this.#records = 0;
     this.#destinations.clear();
   }

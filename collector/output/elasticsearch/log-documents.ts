@@ -75,6 +75,11 @@ export class LogDocuments implements Documents {
     this.#quick?.moveTo(this.json);
   }
 
+  clear(keepBytes: number): void {
+    this.#quick?.clear();
+    this.json.clear(keepBytes);
+  }
+
   #aim(destination: Destination, entry: Piece): void {
     this.#usual = destination;
     if (!this.#quick) return;

@@ -48,6 +48,10 @@ export class MetricDocuments implements Documents {
 
   flush(): void {}
 
+  clear(keepBytes: number): void {
+    this.json.clear(keepBytes);
+  }
+
   id(entry: Piece, index: number, part: number): string {
     return this.#ids.of(entry, index, part);
   }

@@ -17,7 +17,6 @@ export const requestBytes = 1 << 20;
 export const slackBytes = 256;
 export const documentsAt = requestAt + requestBytes + slackBytes;
 export const documentsBytes = 1 << 20;
-export const memoryBytes = documentsAt + documentsBytes + slackBytes;
 
 /** More attributes than that are compared by a Map, which is not there. */
 export const mostPairs = 64;

@@ -32,7 +32,7 @@ export class QuickRecords {
   #end = layout.documentsAt;
 
   constructor(names: FieldNames) {
-    const imports = { "quick-record.assembly": { writeDouble: this.#writeDouble } };
+    const imports = { "quick-json.assembly": { writeDouble: this.#writeDouble } };
     module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
     // What a module has is known to its compiler only.
     this.#exports = new WebAssembly.Instance(module, imports).exports as Exports;
@@ -81,6 +81,10 @@ export class QuickRecords {
   moveTo(json: JsonWriter): void {
     if (this.length === 0) return;
     json.raw(this.#memory.subarray(layout.documentsAt, this.#end));
+    this.clear();
+  }
+
+  clear(): void {
     this.#end = layout.documentsAt;
   }
 

@@ -50,6 +50,10 @@ export class SpanDocuments implements Documents {
 
   flush(): void {}
 
+  clear(keepBytes: number): void {
+    this.json.clear(keepBytes);
+  }
+
   id(entry: Piece, index: number, part: number): string {
     return this.#ids.of(entry, index, part);
   }

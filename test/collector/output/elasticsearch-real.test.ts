@@ -5,6 +5,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  judge,
+  type Verdict,
+  wantedOfAnswer,
+} from "../../../collector/output/elasticsearch/answer.ts";
 import type { Output } from "../../../collector/output/output.ts";
 import type { Batch } from "../../../collector/wire/batch.ts";
 import {
@@ -125,6 +130,25 @@ function onServer(name: "elasticsearch" | "opensearch"): void {
       expect(await call(`${stream}/_count?${String(search)}`), query).toMatchObject({ count: 1 });
     }
     await opened.close();
+  });
+
+  test("says of what it has made what is recognised without being parsed", async () => {
+    const index = `${run}-answer`;
+    const lines = [0, 1, 2].map((id) => `{"create":{"_index":"${index}","_id":"${id}"}}\n{}\n`);
+    const post = async (): Promise<Buffer> => {
+      const path = `${peer.url}/_bulk?filter_path=${wantedOfAnswer}`;
+      const headers = { "content-type": "application/x-ndjson" };
+      const answer = await fetch(path, { method: "POST", headers, body: lines.join("") });
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    const verdict = async (): Promise<Verdict> =>
+      judge({ kind: "answer", status: 200, body: await post(), afterMs: undefined }, 3);
+    expect(await verdict()).toEqual({ kind: "stored" });
+    // The second time they are there already, which is told of each.
+    expect(await verdict()).toEqual({
+      kind: "items",
+      items: lines.map(() => ({ kind: "stored" })),
+    });
   });
 
   test("keeps one document of what is delivered twice", async () => {

@@ -49,7 +49,7 @@ function compare(input: Uint8Array): boolean {
 }
 
 function written(documents: LogDocuments, bytes: Uint8Array): string {
-  documents.json.clear(Infinity);
+  documents.clear(Infinity);
   const leaves = new Leaves({ bytes });
   const batch = { signal: "logs", bytes, items: 1 } as const;
   while (leaves.next()) documents.write(leaves, { position: 7, atMs, batch });
