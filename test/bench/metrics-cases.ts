@@ -38,7 +38,7 @@ export const metricsCases: readonly MetricsCase[] = [
   },
   // To Prometheus a histogram of eleven buckets is fourteen series.
   {
-    name: "prometheus-histograms",
+    name: "prometheus-buckets",
     ...points,
     made: "histograms",
     senders: 10,

@@ -103,10 +103,10 @@ async function scrape({ given, send, probe, scrape, resting }: Stage): Promise<M
     refusals,
     seconds: {
       "longest scrape": longestS,
-      "longest answer meanwhile, usually": probed.usuallyLongestMs / 1000,
+      "longest answer meanwhile": probed.usuallyLongestMs / 1000,
     },
     aside: {
-      "longest answer of all": probed.longestMs / 1000,
+      "the very longest": probed.longestMs / 1000,
       "longest answer at rest, usually": atRest.usuallyLongestMs / 1000,
     },
   };

@@ -50,6 +50,7 @@ const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }
 const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most); what is counted are
   log records, points or scraped series where the case is about these
+longest answer meanwhile: of a quarter of a second while somebody scrapes, to one who sends
 ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
 peak: the most memory that it had in use (VmHWM), in any round`;
 
@@ -110,7 +111,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [16, 27, 28, 6, 7, 0];
+const widths = [18, 27, 28, 6, 7, 0];
 
 function row(cells: readonly string[]): string {
   return cells

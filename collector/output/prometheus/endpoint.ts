@@ -14,7 +14,7 @@ export interface Endpoint {
   close(): Promise<void>;
 }
 
-/** A piece is good until the next one is asked for. */
+/** A piece, which may be empty, is good until the next one is asked for. */
 type Scrape = (format: Format) => Iterable<string | Uint8Array>;
 
 interface EndpointOptions {
@@ -139,7 +139,7 @@ async function write(
   const closed = new Promise<void>((resolve) => response.once("close", resolve));
   const bytes = new Bytes();
   for (const piece of pieces) {
-    await Promise.race([written(out, bytes.of(piece)), closed]);
+    if (piece.length > 0) await Promise.race([written(out, bytes.of(piece)), closed]);
     if (response.destroyed) return;
     await setImmediate();
   }

@@ -11,22 +11,33 @@ export interface ShownFamily {
   readonly name: string;
 }
 
+/** After so many names others get a turn. */
+const turnLength = 2000;
+
 export class NamesShown {
-  readonly families: readonly ShownFamily[];
+  readonly families: ShownFamily[] = [];
   /** For each name in the scrape the family that has it. */
   readonly #owners = new Map<string, Family>();
+  readonly #store: Store;
+  readonly #escaping: Escaping;
 
-  /** A family whose name has become that of another is left out of the scrape. */
   constructor(store: Store, escaping: Escaping) {
-    const families: ShownFamily[] = [];
-    for (const family of store.families.values()) {
-      const name = store.naming.isUtf8 ? escapeName(family.name, escaping) : family.name;
+    this.#store = store;
+    this.#escaping = escaping;
+  }
+
+  /** To be gone through before anything is asked. A family whose name has become that of another is left out. */
+  *list(): Generator<void> {
+    const { families, naming } = this.#store;
+    let seen = 0;
+    for (const family of families.values()) {
+      if (++seen % turnLength === 0) yield;
+      const name = naming.isUtf8 ? escapeName(family.name, this.#escaping) : family.name;
       const names = sampleNames(name, family.type);
       if (names.some((one) => this.#owners.has(one) || one === "target_info")) continue;
       for (const one of names) this.#owners.set(one, family);
-      families.push({ family, name });
+      this.families.push({ family, name });
     }
-    this.families = families;
   }
 
   isFree(name: string): boolean {

@@ -22,12 +22,16 @@ const sliceBytes = 65_536;
 
 const types = { counter: 0, gauge: 1, summary: 2, untyped: 3, histogram: 4 } as const;
 
+/** A piece with nothing in it: others get a turn. */
+const pause = new Uint8Array();
+
 export function* protobufScrape(store: Store, scraping: Scraping): Generator<Uint8Array> {
   const { sinceMs, format = plainText } = scraping;
   const { escaping } = format;
   const isAsKept = !store.naming.isUtf8 || escaping === "allow-utf-8";
   const asShown = (labels: string): string => (isAsKept ? labels : escapeLabels(labels, escaping));
   const names = new NamesShown(store, escaping);
+  for (const _ of names.list()) yield pause;
   const page = new Page();
   const infos = targetInfos(store);
   page.begin({ name: "target_info", type: "gauge", help: "Target metadata", unit: "" });

@@ -24,12 +24,15 @@ export function* scrape(store: Store, scraping: Scraping): Generator<string> {
   let slice = "";
   for (const text of new Page(store, scraping).pieces()) {
     slice += text;
-    if (slice.length < sliceLength) continue;
+    if (slice.length < sliceLength && text !== pause) continue;
     yield slice;
     slice = "";
   }
   if (slice) yield slice;
 }
+
+/** A piece with nothing in it: others get a turn. */
+const pause = "";
 
 /** The names of a family's samples, each with what stands around labels. */
 interface Lines {
@@ -79,20 +82,20 @@ class Page {
    * the beginning, and the series of each when its turn comes, so that none can be written twice.
    */
   *pieces(): Generator<string> {
-    yield this.#targets();
+    for (const _ of this.#names.list()) yield pause;
+    yield* this.#targets();
     for (const shown of this.#names.families) yield* this.#family(shown);
     if (this.#isOpen) yield "# EOF\n";
   }
 
-  #targets(): string {
+  *#targets(): Generator<string> {
     const infos = targetInfos(this.#store);
-    if (infos.length === 0) return "";
+    if (infos.length === 0) return;
     const isInfo = this.#isOpen && this.#names.isFree("target");
-    let text = isInfo
+    yield isInfo
       ? "# HELP target Target metadata\n# TYPE target info\n"
       : "# HELP target_info Target metadata\n# TYPE target_info gauge\n";
-    for (const info of infos) text += `target_info{${this.#escape?.(info) ?? info}} 1\n`;
-    return text;
+    for (const info of infos) yield `target_info{${this.#escape?.(info) ?? info}} 1\n`;
   }
 
   *#family(shown: ShownFamily): Generator<string> {

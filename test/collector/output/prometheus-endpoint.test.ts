@@ -145,22 +145,25 @@ describe("other requests", () => {
     expect((await fetch(url)).status).toBe(200);
   });
 
-  it("that go away in the middle of a scrape trouble nobody", async () => {
-    const { output, url } = await listening();
-    await deliver(output, 24_000);
-    for (let round = 0; round < 5; round++) {
-      const socket = connect(Number(new URL(url).port), "127.0.0.1");
-      socket.on("error", () => {});
-      socket.write("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-      await once(socket, "data");
-      socket.destroy();
-    }
-    const answer = await until("a place for a scrape", async () => {
-      const answer = await fetch(url);
-      return answer.status === 200 ? answer : undefined;
-    });
-    parseScrape(await answer.text());
-  });
+  it.each(["identity", "gzip"])(
+    "that go away in the middle of %s trouble nobody",
+    async (coding) => {
+      const { output, url } = await listening();
+      await deliver(output, 24_000);
+      for (let round = 0; round < 9; round++) {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1");
+        socket.on("error", () => {});
+        socket.write(`GET /metrics HTTP/1.1\r\nHost: a\r\nAccept-Encoding: ${coding}\r\n\r\n`);
+        await once(socket, "data");
+        socket.destroy();
+      }
+      const answer = await until("a place for a scrape", async () => {
+        const answer = await fetch(url);
+        return answer.status === 200 ? answer : undefined;
+      });
+      parseScrape(await answer.text());
+    },
+  );
 
   it("beyond eight scrapes at a time are asked to come again", async () => {
     const { output, url } = await listening();

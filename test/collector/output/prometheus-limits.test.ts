@@ -12,6 +12,7 @@ import {
   shop,
   timed,
 } from "../../support/prometheus-metrics.ts";
+import { accept as protobuf } from "../../support/prometheus-protobuf.ts";
 import { parseScrape } from "../../support/prometheus-text.ts";
 
 const delivered = { kind: "delivered" };
@@ -92,6 +93,28 @@ describe("series that end", () => {
     expect(slices.length).toBeGreaterThan(1);
     parseScrape(slices.join(""));
   });
+});
+
+describe("a scrape", () => {
+  it.each(["text/plain", "application/openmetrics-text", protobuf])(
+    "as %s is written in small slices, be it of many senders or many names",
+    async (accept) => {
+      const bench = new Bench();
+      const names = Array.from({ length: 5000 }, (_, number) => gauge(`g_${number}`, 1));
+      const senders = Array.from({ length: 2000 }, (_, number) =>
+        request([gauge("g", 1)], {
+          "service.instance.id": `${number}`,
+          "host.name": "h".repeat(100),
+        }),
+      );
+      await bench.deliver(request(names), ...senders);
+      const pieces = bench.bytes(accept);
+      expect(pieces.length).toBeGreaterThan(8);
+      expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(80_000);
+      // Each thousands of names are a turn, before anything is written.
+      expect(pieces.slice(0, 3).map(({ length }) => length === 0)).toEqual([true, true, false]);
+    },
+  );
 });
 
 describe("limits", () => {
