@@ -20,6 +20,8 @@ export class Exchange implements Hearer, RpcMetadata {
   /** Asked for the route at the end, with the request; frameworks that tell it nowhere else set it. */
   findRoute: ((request: object) => string | undefined) | undefined = undefined;
   request: object | undefined = undefined;
+  /** By a handler, as its framework tells; an error of the server's only if that is what it answers. */
+  thrown: unknown = undefined;
   isEnded = false;
   readonly #family: Family;
   readonly #begunMs = performance.now();
@@ -88,7 +90,7 @@ export class Exchange implements Hearer, RpcMetadata {
       span.updateName(`${spanName(this.#family.method)} ${route}`);
     }
     const type = failure ?? failureOf(status);
-    if (type !== undefined) fail(span, type, error);
+    if (type !== undefined) fail(span, type, error ?? this.thrown);
   }
 
   #seriesOf(status: number | undefined, failure: string | undefined) {

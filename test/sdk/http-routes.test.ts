@@ -6,7 +6,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { appFile, startApp } from "./support/app.ts";
-import { startSink } from "./support/sink.ts";
+import { plain, startSink } from "./support/sink.ts";
 
 const paths = [
   "/items/5",
@@ -37,9 +37,14 @@ test.each([
   ["hapi", "main.mjs", braces],
   ["nest", "main.cjs", colons],
   ["nest", "main.mjs", colons],
-])("%s names its spans by route, mounts included: %s", async (framework, file, routes) => {
-  expect(await routesOf(framework, file)).toEqual(expectedOf(routes));
-});
+])(
+  "%s names its spans by route, mounts included, and tells what was thrown: %s",
+  async (framework, file, routes) => {
+    // Nest keeps what was thrown to itself.
+    const thrown = framework === "nest" ? "" : "as asked";
+    expect(await routesOf(framework, file)).toEqual(expectedOf(routes, thrown));
+  },
+);
 
 test.each(["express", "express4"])(
   "%s in a bundle, where nobody sees it being loaded, has its routes all the same",
@@ -60,11 +65,15 @@ test("another copy of express, under another name, has its routes", async () => 
   expect(await routesOf("express4", "main.cjs")).toEqual(expectedOf(colons));
 });
 
-function expectedOf(routes: readonly (string | undefined)[]): readonly unknown[] {
+function expectedOf(
+  routes: readonly (string | undefined)[],
+  thrown = "as asked",
+): readonly unknown[] {
   return routes.map((route, index) => [
     route === undefined ? "GET" : `GET ${route}`,
     route,
     [200, 200, 200, 500, 404][index],
+    ...(index === 3 && thrown !== "" ? [thrown] : []),
   ]);
 }
 
@@ -79,9 +88,10 @@ async function routesOf(framework: string, file: string): Promise<readonly unkno
   const { stderr } = await app.stop();
   await sink.close();
   expect(stderr).toBe("");
-  return sink.spans.map(({ name, attributes }) => [
+  return sink.spans.map(({ name, attributes, events = [] }) => [
     name,
     attributes["http.route"],
     attributes["http.response.status_code"],
+    ...events.map((event) => plain(event.attributes)["exception.message"]),
   ]);
 }

@@ -29,6 +29,9 @@ const lookup = `${order} > internal price > client GET /stock/bread`;
 const stockUrl = "http://127.0.0.1:…/stock/bread";
 const isSecret = "a query parameter named like a secret never leaves the app";
 
+const isThrown =
+  "what the handler has thrown; OpenTelemetry's tell it on a span of the framework's, of which there is none";
+
 const ofSecrets: readonly Difference[] = [
   [
     `${lookup} > server GET /stock/:id: attribute url.query`,
@@ -47,6 +50,8 @@ const ofSecrets: readonly Difference[] = [
 
 const fetchedQuery = `${lookup}: attribute url.query`;
 const ofSpans: readonly Difference[] = [
+  ["server GET /fail: event 1", "absent", expect.stringContaining('"as asked"'), isThrown],
+  ["server GET /fail: status", '[2,""]', '[2,"as asked"]', isThrown],
   ...ofSecrets,
   ...[
     [`${lookup}: attribute http.request.method_original`, '"GET"'],

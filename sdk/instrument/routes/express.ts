@@ -13,7 +13,10 @@ interface Route extends Stacked {
   readonly path?: unknown;
 }
 
-type Dispatch = (this: Route, request: Request, ...rest: unknown[]) => unknown;
+type Next = (error?: unknown, ...more: unknown[]) => unknown;
+/** Response and what is called at the end, and what may come in later versions. */
+type Rest = [response?: unknown, next?: unknown, ...more: unknown[]];
+type Dispatch = (this: Route, request: Request, ...rest: Rest) => unknown;
 type Use = (this: Stacked, ...args: unknown[]) => unknown;
 
 interface Stacked {
@@ -22,7 +25,7 @@ interface Stacked {
 
 /** One of the two is there, in express 5 or 4. */
 type Handler = "handleRequest" | "handle_request";
-type Handle = (this: Layer, request: Request, ...rest: unknown[]) => unknown;
+type Handle = (this: Layer, request: Request, ...rest: Rest) => unknown;
 type Layer = Partial<Record<Handler, Handle>> & { readonly route?: Route };
 
 /** Of express, or of the package router. */
@@ -47,6 +50,7 @@ function patchRoute(prototype: { dispatch?: Dispatch }): void {
   patched.add(prototype);
   prototype.dispatch = function (request, ...rest) {
     noteRoute(request, this);
+    rest[1] = notingErrors(request, rest[1]);
     return dispatch.call(this, request, ...rest);
   };
 }
@@ -58,6 +62,20 @@ function noteRoute(request: Request, { path }: Route): void {
   } catch {
     // A path that cannot be read is the app's affair.
   }
+}
+
+/** What is called at a route's end: with what was thrown, or with "route" or "router" to go on elsewhere. */
+function notingErrors(request: Request, next: unknown): unknown {
+  if (typeof next !== "function") return next;
+  return (error?: unknown, ...rest: unknown[]): unknown => {
+    if (error instanceof Error) noteError(request, error);
+    return (next as Next)(error, ...rest);
+  };
+}
+
+function noteError(request: Request, error: Error): void {
+  const exchange = exchangeOf(request);
+  if (exchange) exchange.thrown = error;
 }
 
 /** Which base URLs stand for which paths, where a mount has parameters. */
@@ -135,7 +153,10 @@ function patchLayers(prototype: Layer): void {
   if (!handle || patched.has(prototype)) return;
   patched.add(prototype);
   prototype.handle_request = function (request, ...rest) {
-    if (this.route) noteRoute(request, this.route);
+    if (this.route) {
+      noteRoute(request, this.route);
+      rest[1] = notingErrors(request, rest[1]);
+    }
     return handle.call(this, request, ...rest);
   };
 }

@@ -8,6 +8,7 @@ import { load } from "../../packages.ts";
 interface Handling {
   readonly request?: { readonly raw?: unknown };
   readonly route?: { readonly url?: unknown };
+  readonly error?: unknown;
 }
 
 export function nameFastifyRoutes(): void {
@@ -20,6 +21,15 @@ export function nameFastifyRoutes(): void {
       if (metadata && typeof route?.url === "string") metadata.route = route.url;
     } catch {
       // A subscriber that throws would be an uncaught exception of the app.
+    }
+  });
+  subscribe("tracing:fastify.request.handler:error", (message) => {
+    try {
+      const { request, error } = message as Handling;
+      const exchange = exchangeOf(request?.raw);
+      if (exchange) exchange.thrown = error;
+    } catch {
+      // As above.
     }
   });
 }

@@ -4,6 +4,8 @@ import { exchangeOf } from "../http-exchange.ts";
 
 interface HapiRequest {
   readonly raw?: { readonly req?: unknown };
+  /** An error that was thrown, or the answer. */
+  readonly response?: unknown;
   readonly route?: { readonly method?: unknown; readonly path?: unknown };
 }
 
@@ -37,6 +39,11 @@ function extended<Server>(server: Server): Server {
     (server as HapiServer).ext?.("onRequest", (request, toolkit) => {
       const exchange = exchangeOf(request.raw?.req);
       if (exchange) exchange.findRoute = () => routeOf(request);
+      return toolkit.continue;
+    });
+    (server as HapiServer).ext?.("onPreResponse", ({ raw, response }, toolkit) => {
+      const exchange = exchangeOf(raw?.req);
+      if (exchange && response instanceof Error) exchange.thrown = response;
       return toolkit.continue;
     });
   } catch {

@@ -31,7 +31,7 @@ module.exports = {
     const deep = new Router();
     deep.get("/lines/:line", (context) => void (context.body = context.params));
     deep.get("/", (context) => void (context.body = "root"));
-    deep.get("/fail/:how", (context) => context.throw(500));
+    deep.get("/fail/:how", (context) => context.throw(500, "as asked"));
     items.get("/:id", async (context) => {
       await new Promise((resolve) => setImmediate(resolve));
       context.body = "one";
