@@ -25,7 +25,13 @@ import { type Resource, resourceLater } from "./resource.ts";
 import { samplerOf } from "./sampling/sampler.ts";
 import type { BatchSettings, Settings } from "./settings.ts";
 import { messageOf, tell } from "./tell.ts";
-import { AsyncContexts, contextsInUse, rootContext, useContexts, withSpan } from "./trace/context.ts";
+import {
+  AsyncContexts,
+  contextsInUse,
+  rootContext,
+  useContexts,
+  withSpan,
+} from "./trace/context.ts";
 import type { Contexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
 import type { ExceptionLog } from "./trace/span.ts";

@@ -151,7 +151,7 @@ class RequestSpan implements Span {
 
   setAttributes(attributes: Attributes): this {
     const { span } = this.exchange;
-    for (const [name, value] of Object.entries(attributes)) {
+    for (const [name, value] of Object.entries(attributes ?? {})) {
       if (name === "http.route" && typeof value === "string") this.exchange.route = value;
       else if (!known.has(name) && value !== undefined) span.setAttribute(name, value);
     }

@@ -21,17 +21,16 @@ export function writeText(
 }
 
 /** An id of zeros is none. */
-export function writeId(
-  json: JsonWriter,
-  name: string,
-  bytes: Uint8Array,
-  { start, end }: Range,
-): void {
+export function isId(bytes: Uint8Array, { start, end }: Range): boolean {
   let at = start;
   while (at < end && bytes[at] === 0) at++;
-  if (at === end) return;
+  return at < end;
+}
+
+export function writeId(json: JsonWriter, name: string, bytes: Uint8Array, id: Range): void {
+  if (!isId(bytes, id)) return;
   json.ascii(name);
-  json.hex(bytes, start, end);
+  json.hex(bytes, id.start, id.end);
 }
 
 export function writeCount(json: JsonWriter, name: string, count: number): void {

@@ -10,7 +10,7 @@ import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
 import { Instant } from "./instant.ts";
 import { JsonWriter } from "./json-writer.ts";
-import { before, Ids, writeCount, writeId, writeText } from "./members.ts";
+import { before, Ids, isId, writeCount, writeId, writeText } from "./members.ts";
 import { ValueWriter } from "./value-writer.ts";
 
 export interface SpanDocumentsOptions {
@@ -94,7 +94,7 @@ export class SpanDocuments implements Documents {
     writeId(json, before(names.spanId), bytes, span.spanId);
     writeText(json, before(names.span.state), bytes, span.state);
     writeId(json, before(names.span.parentId), bytes, span.parentId);
-    const isEntry = span.kind === 2 || span.kind === 5 || span.parentId.end === 0;
+    const isEntry = span.kind === 2 || span.kind === 5 || !isId(bytes, span.parentId);
     const { name, transactionName } = names.span;
     writeText(json, before(isEntry ? transactionName : name), bytes, span.name);
     json.ascii(`${before(names.span.kind)}"${kinds[span.kind] ?? kinds[0]}"`);

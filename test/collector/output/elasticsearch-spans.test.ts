@@ -181,6 +181,12 @@ describe("by the Elastic Common Schema", () => {
     expect(line!.document).not.toHaveProperty("status");
   });
 
+  test.each(["", "0".repeat(16)])("so is one whose parent is %j, which is none", (parentSpanId) => {
+    const [line] = lines(requestOf({ ...whole, parentSpanId }), ecs);
+    expect(line!.document).toMatchObject({ "transaction.id": spanId });
+    expect(Object.keys(line!.document)).not.toContain("parent.id");
+  });
+
   test("another one is a span, and an exception an error of the log", () => {
     const [span, event] = lines(requestOf({ ...whole, status: { code: 1 } }), ecs);
     expect(span!.document).toMatchObject({
