@@ -38,7 +38,10 @@ export class AnswerHead implements HeaderSink {
   }
 }
 
-/** As gRPC sorts what proxies answer (doc/http-grpc-status-mapping.md). */
+/**
+ * As gRPC sorts what proxies answer (doc/http-grpc-status-mapping.md), except for 413, which is UNKNOWN there:
+ * whoever sends the same again would do so for ever.
+ */
 function codeOf(status: number): number {
   switch (status) {
     case 400:
@@ -49,6 +52,8 @@ function codeOf(status: number): number {
       return grpcCodes.permissionDenied;
     case 404:
       return grpcCodes.unimplemented;
+    case 413:
+      return grpcCodes.resourceExhausted;
     case 429:
     case 502:
     case 503:

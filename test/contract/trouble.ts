@@ -24,9 +24,9 @@ import { spoiled } from "../support/memory.ts";
 import { decodeRequest, encodeRequest, sampleBatch } from "../support/otlp.ts";
 import { gauge, request } from "../support/prometheus-metrics.ts";
 import { startSink } from "../support/sink.ts";
-import { TroubledServer } from "../support/troubled-server.ts";
+import type { TroubledServer } from "../support/troubled-server.ts";
 import { until } from "../support/until.ts";
-import type { HttpOutput, OpenOptions } from "./faults.ts";
+import type { OpenOptions, Subject } from "./faults.ts";
 import { outputContext } from "./output.ts";
 
 const itemsEach = 25;
@@ -74,8 +74,8 @@ export function idsIn(signal: Signal, bytes: Uint8Array): string[] {
   return [...spans, ...records, ...ids];
 }
 
-export class Trouble {
-  readonly server: TroubledServer;
+export class Trouble<Response> {
+  readonly server: TroubledServer<Response>;
   readonly feeds: Feed[] = [];
   readonly sent: string[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), "sonde-trouble-"));
@@ -83,19 +83,19 @@ export class Trouble {
   tries = 0;
   /** How many requests it may have on their way. */
   atATime = 1;
-  readonly #subject: HttpOutput;
+  readonly #subject: Subject<Response>;
   readonly #memory: Memory = spoiled();
   readonly #said: string[] = [];
   readonly #incidents = new Incidents({ write: (line) => this.#said.push(line) });
   #log!: DiskLog; // opened by open()
   #traceId = "";
 
-  private constructor(subject: HttpOutput) {
+  private constructor(subject: Subject<Response>) {
     this.#subject = subject;
-    this.server = new TroubledServer(subject);
+    this.server = subject.transport.serve(subject);
   }
 
-  static async open(subject: HttpOutput): Promise<Trouble> {
+  static async open<Response>(subject: Subject<Response>): Promise<Trouble<Response>> {
     const trouble = new Trouble(subject);
     await trouble.server.listen();
     await trouble.#openLog();

@@ -83,6 +83,11 @@ describe("how a call may end", () => {
       status(16, "HTTP 401 without gRPC"),
     ],
     [
+      "a proxy that finds it too large",
+      [headers(1, [[":status", "413"]], 0x5)],
+      status(8, "HTTP 413 without gRPC"),
+    ],
+    [
       "no status at all",
       [headers(1, okHead), data(1, message(Buffer.from("x")), true)],
       status(2, "HTTP 200 without gRPC"),

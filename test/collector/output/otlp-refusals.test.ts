@@ -1,13 +1,14 @@
 // What an OTLP server refuses for good: all of it is kept, the culprits alone where they can be found, and
 // nothing that was taken is sent twice.
 
+import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { answerStatus } from "../../support/troubled-server.ts";
+import { answerStatus } from "../../support/troubled-http.ts";
 import { Trouble } from "../../contract/trouble.ts";
 import { encodeResponse } from "../../support/otlp.ts";
-import { otlpOverHttp } from "./http-outputs.ts";
+import { otlpOverHttp } from "./network-outputs.ts";
 
-let trouble: Trouble;
+let trouble: Trouble<ServerResponse>;
 beforeEach(async () => {
   trouble = await Trouble.open(otlpOverHttp);
 });

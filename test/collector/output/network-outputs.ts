@@ -1,5 +1,6 @@
-// The outputs over HTTP, for what is the same for all of them.
+// The outputs that send over the network, for what is the same for all of them.
 
+import type { ServerResponse } from "node:http";
 import { open as openElasticsearch } from "../../../collector/output/elasticsearch/elasticsearch.ts";
 import { settings as elasticsearchSettings } from "../../../collector/output/elasticsearch/settings.ts";
 import { open as openLoki } from "../../../collector/output/loki/loki.ts";
@@ -8,12 +9,15 @@ import { open as openOtlp } from "../../../collector/output/otlp/otlp.ts";
 import { settings as otlpSettings } from "../../../collector/output/otlp/settings.ts";
 import { open as openRemoteWrite } from "../../../collector/output/prometheus/remote-write.ts";
 import { remoteWriteSettings } from "../../../collector/output/prometheus/remote-write-settings.ts";
-import type { HttpOutput } from "../../contract/faults.ts";
+import type { Subject } from "../../contract/faults.ts";
 import { idsIn } from "../../contract/trouble.ts";
+import { overGrpc, thank, type TroubledCall } from "../../support/troubled-grpc.ts";
+import { overHttp } from "../../support/troubled-http.ts";
 import { readPush } from "./loki-server.ts";
 import { readSamples } from "./remote-write-server.ts";
 
-export const otlpOverHttp: HttpOutput = {
+export const otlpOverHttp: Subject<ServerResponse> = {
+  transport: overHttp,
   signal: "traces",
   open: ({ url: endpoint, ...more }, context) =>
     openOtlp(
@@ -23,10 +27,28 @@ export const otlpOverHttp: HttpOutput = {
   idsIn: ({ body }) => idsIn("traces", body),
   thanks: (_request, response) => void response.end(),
   isIdempotent: false,
-  trustsStatus: true,
+  takesOddThanks: true,
 };
 
-export const lokiBy = (protocol: "otlp" | "push"): HttpOutput => ({
+export const otlpOverGrpc: Subject<TroubledCall> = {
+  transport: overGrpc,
+  signal: "traces",
+  open({ url: given, headers, ...more }, context) {
+    // The user of an address is for HTTP; here it goes where gRPC has it.
+    const { username, password } = new URL(given);
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+    const endpoint = given.replace(/^http/, "grpc").replace(/\/\/[^@]*@/, "//");
+    const settings = { endpoint, headers: { ...headers, authorization }, ...more };
+    return openOtlp(otlpSettings.parse({ ...settings, max_request_items: 50 }), context);
+  },
+  idsIn: ({ body }) => idsIn("traces", body),
+  thanks: (_request, call) => thank(call),
+  isIdempotent: true, // it is asked again when it has not said all of its answer
+  takesOddThanks: false,
+};
+
+export const lokiBy = (protocol: "otlp" | "push"): Subject<ServerResponse> => ({
+  transport: overHttp,
   signal: "logs",
   open: (given, context) =>
     openLoki(lokiSettings.parse({ ...given, protocol, max_request_items: 50 }), context),
@@ -38,10 +60,11 @@ export const lokiBy = (protocol: "otlp" | "push"): HttpOutput => ({
         ),
   thanks: (_request, response) => void response.writeHead(204).end(),
   isIdempotent: false,
-  trustsStatus: true,
+  takesOddThanks: true,
 });
 
-export const elasticsearch: HttpOutput = {
+export const elasticsearch: Subject<ServerResponse> = {
+  transport: overHttp,
   signal: "logs",
   open: (given, context) => openElasticsearch(elasticsearchSettings.parse(given), context),
   idsIn: ({ path, body }) =>
@@ -51,10 +74,11 @@ export const elasticsearch: HttpOutput = {
     response.end(JSON.stringify({ items }));
   },
   isIdempotent: true,
-  trustsStatus: false,
+  takesOddThanks: false,
 };
 
-export const remoteWrite: HttpOutput = {
+export const remoteWrite: Subject<ServerResponse> = {
+  transport: overHttp,
   signal: "metrics",
   open: (given, context) => openRemoteWrite(remoteWriteSettings.parse(given), context),
   idsIn: ({ body }) =>
@@ -63,7 +87,7 @@ export const remoteWrite: HttpOutput = {
       .filter((id) => id !== undefined),
   thanks: (_request, response) => void response.writeHead(204).end(),
   isIdempotent: true, // a sample that is there already is no other one
-  trustsStatus: true,
+  takesOddThanks: true,
 };
 
 function documentsIn(body: Buffer): { span_id: string }[] {
