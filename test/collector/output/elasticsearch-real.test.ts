@@ -22,6 +22,7 @@ import {
 import { isAbsent, type Peer, startPeer } from "../../support/peers.ts";
 import { until } from "../../support/until.ts";
 import { deliveryOf, never, openOutput } from "./elasticsearch-server.ts";
+import { takesSpansAndMetrics } from "./elasticsearch-signals-real.ts";
 
 const run = `t${Date.now().toString(36)}`;
 
@@ -331,6 +332,8 @@ function onServer(name: "elasticsearch" | "opensearch"): void {
     expect(await find("nodes", "*")).toHaveLength(10);
     await both.close();
   });
+
+  describe("spans and metrics", () => takesSpansAndMetrics(name, () => peer.url));
 
   test.runIf(isOurs && isElasticsearch)(
     "has everything once after it was killed in the middle",

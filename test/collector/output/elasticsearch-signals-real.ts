@@ -1,9 +1,6 @@
 // Spans and metrics in a real Elasticsearch and a real OpenSearch: what is read back is what was sent.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import type { Delivery, Output } from "../../../collector/output/output.ts";
 import type { Signal } from "../../../collector/wire/batch.ts";
@@ -17,32 +14,25 @@ import {
   sampleRequest,
   type Span,
 } from "../../support/otlp.ts";
-import { isAbsent, type Peer, startPeer } from "../../support/peers.ts";
 import { never, openOutput } from "./elasticsearch-server.ts";
 
 const run = `s${Date.now().toString(36)}`;
 const signals = ["logs", "traces", "metrics"] as const;
 
-describe.skipIf(isAbsent("elasticsearch")).each(["elasticsearch"] as const)("a real %s", onServer);
-describe.skipIf(isAbsent("opensearch")).each(["opensearch"] as const)("a real %s", onServer);
-
-function onServer(name: "elasticsearch" | "opensearch"): void {
-  const dir = mkdtempSync(join(tmpdir(), "sonde-elasticsearch-"));
-  let peer: Peer;
+/** As part of elasticsearch-real.test.ts, whose server takes as long to start as all of this. */
+export function takesSpansAndMetrics(
+  name: "elasticsearch" | "opensearch",
+  url: () => string,
+): void {
   let output: Output;
 
   beforeAll(async () => {
-    peer = await startPeer(name, { dir, port: 0 });
-    output = await openOutput(peer.url, { signals }, { logId: run });
+    output = await openOutput(url(), { signals }, { logId: run });
   });
-  afterAll(async () => {
-    await output.close();
-    await peer.stop();
-    rmSync(dir, { recursive: true, force: true });
-  });
+  afterAll(() => output.close());
 
   async function call(path: string, method = "GET"): Promise<unknown> {
-    const response = await fetch(`${peer.url}/${path}`, { method });
+    const response = await fetch(`${url()}/${path}`, { method });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${text}`);
     return JSON.parse(text, exactly as (this: unknown, name: string, value: unknown) => unknown);
@@ -72,7 +62,7 @@ function onServer(name: "elasticsearch" | "opensearch"): void {
     const delivery = deliveryOf("traces", request, 10);
     expect(await output.deliver(delivery, never)).toEqual({ kind: "delivered" });
     await call(`traces-${run}spans.otel-default/_rollover`, "POST");
-    const restarted = await openOutput(peer.url, { signals }, { logId: run });
+    const restarted = await openOutput(url(), { signals }, { logId: run });
     const old = delivery.entries.map((entry) => ({ ...entry, atMs: entry.atMs - 60_000 }));
     const again = await restarted.deliver({ ...delivery, entries: old }, never);
     expect(again).toEqual({ kind: "delivered" });
@@ -185,7 +175,7 @@ function onServer(name: "elasticsearch" | "opensearch"): void {
     });
     await call(`${stream}/_refresh`, "POST");
     const headers = { "content-type": "application/json" };
-    const answer = await fetch(`${peer.url}/${stream}/_search`, { method: "POST", headers, body });
+    const answer = await fetch(`${url()}/${stream}/_search`, { method: "POST", headers, body });
     expect(await answer.json()).toMatchObject({
       aggregations: {
         same: { value: 6.5 },
