@@ -23,7 +23,7 @@ export function report(series: readonly Series[]): string {
   return [
     ...apps.map((app) => requestTable(app, series, base)),
     startTable(series, base),
-    endTable(series),
+    ...(series.some(({ ends }) => ends.size > 0) ? [endTable(series)] : []),
   ].join("\n");
 }
 
