@@ -6,21 +6,25 @@ import { Leaves } from "../../wire/leaves.ts";
 import type { Delivery, Outcome, Piece, RejectedItem } from "../output.ts";
 import type { Rejected } from "./answer.ts";
 import type { JsonWriter } from "./json-writer.ts";
+import type { Ids } from "./members.ts";
 
 /** Writes the documents of one signal. */
 export interface Documents {
   readonly json: JsonWriter;
-  /** Of all that was written, some of which may not be in `json` before `flush`. */
-  readonly length: number;
+  /** What is written, and not yet in `json`. */
+  readonly pending?: Pending | undefined;
+  /** Of the documents. */
+  readonly ids: Ids;
   /** How many documents the leaf becomes that `leaves` stands on. */
   count(leaves: Leaves): number;
   /** Adds the action and one of its documents; tells the name of the place that it goes to. */
   write(leaves: Leaves, entry: Piece, part: number): string;
-  flush(): void;
-  /** Forgets what was written, and gives back memory beyond so many bytes. */
-  clear(keepBytes: number): void;
-  /** Of that document, as it was written. */
-  id(entry: Piece, index: number, part: number): string;
+}
+
+interface Pending {
+  readonly length: number;
+  moveTo(json: JsonWriter): void;
+  clear(): void;
 }
 
 /** Of a document in a delivery. */
@@ -62,7 +66,7 @@ export class Bulk {
     const { documents } = this;
     let lastEntry: Piece | undefined;
     let last: string | undefined;
-    while (documents.length < bytes && this.#records < records && remaining.next()) {
+    while (this.#length < bytes && this.#records < records && remaining.next()) {
       const { entry, leaves, part, number } = remaining;
       const destination = documents.write(leaves, entry, part);
       if (destination !== last) this.#destinations.add(destination);
@@ -75,9 +79,9 @@ export class Bulk {
       rows[at + 1] = leaves.index;
       rows[at + 2] = part;
       rows[at + 3] = number;
-      rows[at + 4] = documents.length;
+      rows[at + 4] = this.#length;
     }
-    documents.flush();
+    documents.pending?.moveTo(documents.json);
     return this.records > 0;
   }
 
@@ -89,7 +93,7 @@ export class Bulk {
 
   id(record: number): string {
     const [entry, index, part] = this.#rows.subarray(record * row);
-    return this.documents.id(this.#entries[entry!]!, index!, part!);
+    return this.documents.ids.of(this.#entries[entry!]!, index!, part!);
   }
 
   number(record: number): number {
@@ -106,9 +110,17 @@ export class Bulk {
   }
 
   clear(): void {
-    this.documents.clear(keptBytes);
+    const { json, pending } = this.documents;
+    pending?.clear();
+    json.clear(keptBytes);
     this.#entries.length = this.#records = 0;
     this.#destinations.clear();
+  }
+
+  /** Of all that was written. */
+  get #length(): number {
+    const { json, pending } = this.documents;
+    return json.length + (pending?.length ?? 0);
   }
 
   #newRow(): number {

@@ -28,14 +28,15 @@ export interface LogDocumentsOptions {
 
 export class LogDocuments implements Documents {
   readonly json = new JsonWriter();
+  readonly ids: Ids;
+  /** The usual records, written the quick way. */
+  readonly pending: QuickRecords | undefined;
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
   readonly #names: Names;
-  readonly #ids: Ids;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #record = new LogRecord();
   readonly #groups: Groups;
-  readonly #quick: QuickRecords | undefined;
   #leaves: Leaves | undefined;
   /** Where the usual records of the present group go. */
   #usual: Destination | undefined;
@@ -46,14 +47,9 @@ export class LogDocuments implements Documents {
     const values = new ValueWriter(json);
     this.#values = values;
     this.#destinations = destinations;
-    this.#ids = new Ids(logId);
+    this.ids = new Ids(logId);
     this.#groups = new Groups({ json, values, destinations, names });
-    this.#quick = isQuick ? new QuickRecords(names) : undefined;
-  }
-
-  /** Of all that was written. */
-  get length(): number {
-    return this.json.length + (this.#quick?.length ?? 0);
+    this.pending = isQuick ? new QuickRecords(names) : undefined;
   }
 
   count(): number {
@@ -62,35 +58,25 @@ export class LogDocuments implements Documents {
 
   write(leaves: Leaves, entry: Piece): string {
     const isOther = this.#groups.enter(leaves);
-    if (leaves !== this.#leaves) this.#quick?.enter(leaves.bytes);
+    if (leaves !== this.#leaves) this.pending?.enter(leaves.bytes);
     this.#leaves = leaves;
     if (isOther) this.#aim(this.#groups.destination(entry.atMs), entry);
     const number = (entry.origin?.index ?? 0) + leaves.index;
-    if (this.#quick?.write(leaves, number, this.json)) return this.#usual!.name;
+    if (this.pending?.write(leaves, number, this.json)) return this.#usual!.name;
     return this.#writeThoroughly(leaves, entry);
-  }
-
-  /** What was written the quick way is then in the writer, too. */
-  flush(): void {
-    this.#quick?.moveTo(this.json);
-  }
-
-  clear(keepBytes: number): void {
-    this.#quick?.clear();
-    this.json.clear(keepBytes);
   }
 
   #aim(destination: Destination, entry: Piece): void {
     this.#usual = destination;
-    if (!this.#quick) return;
+    if (!this.pending) return;
     const json = this.json;
-    this.flush();
+    this.pending?.moveTo(this.json);
     const start = json.length;
-    this.#ids.writeAction(json, destination, entry);
+    this.ids.writeAction(json, destination, entry);
     const middle = json.length;
     this.#groups.writeTail(new Map(), destination);
     const near = this.#destinations.near(entry.atMs);
-    this.#quick.frame({
+    this.pending.frame({
       action: json.slice(start, middle),
       tail: json.slice(middle, json.length),
       from: Math.max(near.from, destination.stretch.from),
@@ -99,18 +85,14 @@ export class LogDocuments implements Documents {
     json.truncate(start);
   }
 
-  id(entry: Piece, index: number): string {
-    return this.#ids.of(entry, index, 0);
-  }
-
   #writeThoroughly(leaves: Leaves, entry: Piece): string {
-    this.flush();
+    this.pending?.moveTo(this.json);
     const json = this.json;
     const record = this.#record;
     this.#readRecord(leaves, entry.atMs);
     this.#groups.complete(record);
     const destination = this.#destinations.of(record, entry.atMs);
-    this.#ids.writeAction(json, destination, entry);
+    this.ids.writeAction(json, destination, entry);
     json.uint((entry.origin?.index ?? 0) + leaves.index);
     json.ascii('"}}\n{"@timestamp":');
     record.timestamp.write(json);

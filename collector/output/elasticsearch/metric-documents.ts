@@ -22,10 +22,10 @@ export interface MetricDocumentsOptions {
 
 export class MetricDocuments implements Documents {
   readonly json = new JsonWriter();
+  readonly ids: Ids;
   readonly #options: MetricDocumentsOptions;
   readonly #values: ValueWriter;
   readonly #groups: Groups;
-  readonly #ids: Ids;
   readonly #metric = new Metric();
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #times = { time: new Instant(), observed: new Instant(), came: new Instant() };
@@ -39,21 +39,7 @@ export class MetricDocuments implements Documents {
     this.#options = options;
     this.#values = values;
     this.#groups = new Groups({ json, values, destinations, names });
-    this.#ids = new Ids(options.logId);
-  }
-
-  get length(): number {
-    return this.json.length;
-  }
-
-  flush(): void {}
-
-  clear(keepBytes: number): void {
-    this.json.clear(keepBytes);
-  }
-
-  id(entry: Piece, index: number, part: number): string {
-    return this.#ids.of(entry, index, part);
+    this.ids = new Ids(options.logId);
   }
 
   count(leaves: Leaves): number {
@@ -82,7 +68,7 @@ export class MetricDocuments implements Documents {
       { ...named, time, observed: time },
       entry.atMs,
     );
-    this.#ids.write(json, destination.action, this.id(entry, leaves.index, part));
+    this.ids.write(json, destination.action, this.ids.of(entry, leaves.index, part));
     came.set(entry.atMs);
     (time.isKnown ? time : came).write(json);
     if (start.isKnown) {

@@ -22,10 +22,10 @@ export interface SpanDocumentsOptions {
 
 export class SpanDocuments implements Documents {
   readonly json = new JsonWriter();
+  readonly ids: Ids;
   readonly #options: SpanDocumentsOptions;
   readonly #values: ValueWriter;
   readonly #groups: Groups;
-  readonly #ids: Ids;
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #inner = new Cursor(new Uint8Array());
   readonly #span = new Span();
@@ -41,21 +41,7 @@ export class SpanDocuments implements Documents {
     this.#options = options;
     this.#values = values;
     this.#groups = new Groups({ json, values, destinations, names });
-    this.#ids = new Ids(options.logId);
-  }
-
-  get length(): number {
-    return this.json.length;
-  }
-
-  flush(): void {}
-
-  clear(keepBytes: number): void {
-    this.json.clear(keepBytes);
-  }
-
-  id(entry: Piece, index: number, part: number): string {
-    return this.#ids.of(entry, index, part);
+    this.ids = new Ids(options.logId);
   }
 
   /** The span and its events. */
@@ -73,7 +59,7 @@ export class SpanDocuments implements Documents {
       this.#leaves = leaves;
       this.#index = leaves.index;
     }
-    const id = this.id(entry, leaves.index, part);
+    const id = this.ids.of(entry, leaves.index, part);
     if (part > 0) return this.#writeEvent(this.#span.events[part - 1]!, leaves.bytes, entry, id);
     return this.#writeSpan(leaves.bytes, entry, id);
   }
@@ -88,7 +74,7 @@ export class SpanDocuments implements Documents {
     this.#groups.complete(named);
     const { time, observed } = span;
     const destination = spans.of({ ...named, time, observed }, atMs);
-    this.#ids.write(json, destination.action, id);
+    this.ids.write(json, destination.action, id);
     span.timestamp(atMs).write(json);
     writeId(json, before(names.traceId), bytes, span.traceId);
     writeId(json, before(names.spanId), bytes, span.spanId);
@@ -196,7 +182,7 @@ export class SpanDocuments implements Documents {
     this.#groups.complete(event);
     const { time, dataset, namespace } = event;
     const destination = events.of({ dataset, namespace, time, observed: span.time }, atMs);
-    this.#ids.write(json, destination.action, id);
+    this.ids.write(json, destination.action, id);
     (time.isKnown ? time : span.timestamp(atMs)).write(json);
     writeId(json, before(names.traceId), bytes, span.traceId);
     writeId(json, before(names.spanId), bytes, span.spanId);

@@ -49,10 +49,11 @@ function compare(input: Uint8Array): boolean {
 }
 
 function written(documents: LogDocuments, bytes: Uint8Array): string {
-  documents.clear(Infinity);
+  documents.pending?.clear();
+  documents.json.clear(Infinity);
   const leaves = new Leaves({ bytes });
   const batch = { signal: "logs", bytes, items: 1 } as const;
   while (leaves.next()) documents.write(leaves, { position: 7, atMs, batch });
-  documents.flush();
+  documents.pending?.moveTo(documents.json);
   return documents.json.slice(0, documents.json.length).toString();
 }
