@@ -3,9 +3,19 @@
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
+import { documentsOf } from "../../../collector/output/elasticsearch/documents.ts";
+import { settings as parseSettings } from "../../../collector/output/elasticsearch/settings.ts";
+import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import { QuickRecords } from "../../../collector/output/elasticsearch/quick-record.ts";
 import { anyMessage, fuzz } from "../../support/otlp-arbitrary.ts";
-import { anyValue, attributes, type LogRecord, sampleRequest } from "../../support/otlp.ts";
+import {
+  anyValue,
+  attributes,
+  encodeRequest,
+  type LogRecord,
+  sampleRequest,
+} from "../../support/otlp.ts";
 import { came, nano, request, textOf } from "./elasticsearch-lines.ts";
 
 type Given = Parameters<typeof textOf>[1];
@@ -67,6 +77,29 @@ describe("what is usual is written the quick way", () => {
     quickly(0, () => void textOf(request(...records)));
     expectSame(...records);
   });
+});
+
+test("what was written before a failure is in no later request", () => {
+  const parsed = parseSettings.parse({ url: "http://localhost:9200" });
+  const documents = documentsOf("logs", parsed, "log-1");
+  const bulk = new Bulk(documents);
+  const load = (bytes: Uint8Array): string => {
+    const batch = { signal: "logs", bytes, items: 2 } as const;
+    const delivery = wholeOf("logs", [{ position: 40, atMs: came, batch }]);
+    bulk.load(new Remaining(delivery, new Progress(delivery), documents), 1e6);
+    return Buffer.from(bulk.body(0, bulk.records)).toString();
+  };
+  const whole = encodeRequest("logs", request(usual(), usual({ body: anyValue("second") })));
+  const expected = load(whole);
+  quickly(2, () => void load(whole));
+  const write = documents.write.bind(documents);
+  const failing = vi.spyOn(documents, "write").mockImplementation((leaves, entry, part) => {
+    if (leaves.index === 1) throw new Error("midway");
+    return write(leaves, entry, part);
+  });
+  expect(() => load(whole)).toThrow("midway");
+  failing.mockRestore();
+  expect(load(whole)).toBe(expected);
 });
 
 describe("the two write the same", () => {
