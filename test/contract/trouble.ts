@@ -24,7 +24,7 @@ import { spoiled } from "../support/memory.ts";
 import { decodeRequest, encodeRequest, sampleBatch } from "../support/otlp.ts";
 import { gauge, request } from "../support/prometheus-metrics.ts";
 import { startSink } from "../support/sink.ts";
-import type { TroubledServer } from "../support/troubled-server.ts";
+import { TroubledServer } from "../support/troubled-server.ts";
 import { until } from "../support/until.ts";
 import type { OpenOptions, Subject } from "./faults.ts";
 import { outputContext } from "./output.ts";
@@ -92,7 +92,7 @@ export class Trouble<Response> {
 
   private constructor(subject: Subject<Response>) {
     this.#subject = subject;
-    this.server = subject.transport.serve(subject);
+    this.server = new TroubledServer(subject.transport, subject);
   }
 
   static async open<Response>(subject: Subject<Response>): Promise<Trouble<Response>> {

@@ -1,7 +1,7 @@
 // A gRPC server in trouble, frame by frame, so that what it sends may be wrong in any way.
 
-import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { grpcCodes, headersOfStatus } from "../../collector/http2/grpc-status.ts";
 import type { Header } from "../../collector/http2/header-encoder.ts";
 import { frameTypes } from "../../collector/http2/protocol.ts";
@@ -18,8 +18,7 @@ import {
   uint32,
   windowUpdate,
 } from "./http2.ts";
-import { listenLocally } from "./listen.ts";
-import { type Transport, TroubledServer } from "./troubled-server.ts";
+import type { Desk, Transport } from "./troubled-server.ts";
 
 const ok: Header = [":status", "200"];
 const grpc: Header = ["content-type", "application/grpc"];
@@ -76,73 +75,41 @@ interface OnOver {
   readonly over: (call: TroubledCall) => void;
 }
 
-class TroubledGrpc extends TroubledServer<TroubledCall> {
-  #tls: TlsOptions | undefined;
-  #server: Server | undefined;
-  #port = 0;
-  readonly #sockets = new Set<Socket>();
+function accept(desk: Desk<TroubledCall>, socket: Socket): void {
+  const peer = new RawPeer(socket, { isServer: true });
+  const calls = new Map<number, TroubledCall>();
+  peer.send(settings([4, 1 << 24]), windowUpdate(0, 1 << 30));
+  let read = 0;
+  socket.on("data", () => {
+    for (; read < peer.seen.length; read++) take(peer.seen[read]!, calls, { desk, socket });
+  });
+  socket.on("close", () => {
+    for (const call of calls.values()) call.over();
+  });
+}
 
-  get url(): string {
-    return `${this.#tls ? "grpcs" : "grpc"}://127.0.0.1:${this.#port}`;
+function take(
+  { type, stream, flags, payload, headers: given }: Seen,
+  calls: Map<number, TroubledCall>,
+  { desk, socket }: { readonly desk: Desk<TroubledCall>; readonly socket: Socket },
+): void {
+  if (given) {
+    desk.begins();
+    const over = (call: TroubledCall): void => {
+      calls.delete(call.id);
+      desk.ends(call.sentBytes);
+    };
+    calls.set(stream, new TroubledCall(stream, socket, { headers: given, over }));
   }
-
-  async listen(tls = this.#tls): Promise<void> {
-    this.#tls = tls;
-    const accept = this.#accept.bind(this);
-    this.#server = tls
-      ? createTlsServer({ ...tls, ALPNProtocols: ["h2"] }, accept)
-      : createServer(accept);
-    this.#port = await listenLocally(this.#server, this.#port);
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (!server) return;
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      for (const socket of this.#sockets) socket.destroy();
-    });
-  }
-
-  #accept(socket: Socket): void {
-    const peer = new RawPeer(socket, { isServer: true });
-    const calls = new Map<number, TroubledCall>();
-    this.#sockets.add(socket);
-    peer.send(settings([4, 1 << 24]), windowUpdate(0, 1 << 30));
-    let read = 0;
-    socket.on("data", () => {
-      for (; read < peer.seen.length; read++) this.#take(peer.seen[read]!, calls, socket);
-    });
-    socket.on("close", () => {
-      this.#sockets.delete(socket);
-      for (const call of calls.values()) call.over();
-    });
-  }
-
-  #take(seen: Seen, calls: Map<number, TroubledCall>, socket: Socket): void {
-    const { type, stream, flags, payload } = seen;
-    if (seen.headers) {
-      this.begins();
-      const over = (call: TroubledCall): void => {
-        calls.delete(call.id);
-        this.ends(call.sentBytes);
-      };
-      calls.set(stream, new TroubledCall(stream, socket, { headers: seen.headers, over }));
-    }
-    const call = calls.get(stream);
-    if (!call) return;
-    if (type === frameTypes.reset) call.over();
-    if (type !== frameTypes.data) return;
-    call.parts.push(payload);
-    if ((flags & 1) !== 0) this.#answer(call);
-  }
-
-  #answer(call: TroubledCall): void {
-    const { ":method": method = "", ":path": path = "", ...others } = call.head;
-    const body = Buffer.concat(call.parts).subarray(message(Buffer.alloc(0)).length);
-    this.answer({ method, path, headers: others, body }, call);
-  }
+  const call = calls.get(stream);
+  if (!call) return;
+  if (type === frameTypes.reset) call.over();
+  if (type !== frameTypes.data) return;
+  call.parts.push(payload);
+  if ((flags & 1) === 0) return;
+  const { ":method": method = "", ":path": path = "", ...others } = call.head;
+  const body = Buffer.concat(call.parts).subarray(message(Buffer.alloc(0)).length);
+  desk.answer({ method, path, headers: others, body }, call);
 }
 
 /** The whole answer of a server that is well. */
@@ -193,7 +160,13 @@ const statuses = [
 const ofProxies = [401, 404, 429, 500, 503];
 
 export const overGrpc: Transport<TroubledCall> = {
-  serve: (behaviour) => new TroubledGrpc(behaviour),
+  scheme: "grpc",
+  open(desk, tls) {
+    const connected = accept.bind(undefined, desk);
+    return tls
+      ? createTlsServer({ ...tls, ALPNProtocols: ["h2"] }, connected)
+      : createServer(connected);
+  },
   passing: {
     "resets the connection": ({ socket }) => socket.resetAndDestroy(),
     "closes the connection": ({ socket }) => socket.end(),

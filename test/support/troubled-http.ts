@@ -1,51 +1,27 @@
 // An HTTP server in trouble.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer, type ServerOptions } from "node:https";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { gunzipSync } from "node:zlib";
 import { uncompress } from "snappyjs";
-import { listenLocally } from "./listen.ts";
-import { type Fault, type Transport, TroubledServer } from "./troubled-server.ts";
+import type { Desk, Fault, Transport } from "./troubled-server.ts";
 
-class TroubledHttp extends TroubledServer<ServerResponse> {
-  #tls: ServerOptions | undefined;
-  #server: Server | undefined;
-  #port = 0;
-
-  get url(): string {
-    return `${this.#tls ? "https" : "http"}://127.0.0.1:${this.#port}`;
-  }
-
-  async listen(tls = this.#tls): Promise<void> {
-    this.#tls = tls;
-    const answer = this.#receive.bind(this);
-    this.#server = tls ? createTlsServer(tls, answer) : createServer(answer);
-    this.#port = await listenLocally(this.#server, this.#port);
-  }
-
-  async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (!server) return;
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  }
-
-  #receive(incoming: IncomingMessage, response: ServerResponse): void {
-    const sentBefore = incoming.socket.bytesWritten;
-    const chunks: Buffer[] = [];
-    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-    incoming.on("error", () => {});
-    incoming.on("end", () => {
-      const { method = "", url: path = "", headers } = incoming;
-      const body = unpacked(Buffer.concat(chunks), headers["content-encoding"]);
-      if (!this.answer({ method, path, headers, body }, response)) response.end("{}");
-    });
-    this.begins();
-    response.on("close", () => this.ends(incoming.socket.bytesWritten - sentBefore));
-  }
+function receive(
+  desk: Desk<ServerResponse>,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const sentBefore = incoming.socket.bytesWritten;
+  const chunks: Buffer[] = [];
+  incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+  incoming.on("error", () => {});
+  incoming.on("end", () => {
+    const { method = "", url: path = "", headers } = incoming;
+    const body = unpacked(Buffer.concat(chunks), headers["content-encoding"]);
+    if (!desk.answer({ method, path, headers, body }, response)) response.end("{}");
+  });
+  desk.begins();
+  response.on("close", () => desk.ends(incoming.socket.bytesWritten - sentBefore));
 }
 
 function unpacked(bytes: Buffer, encoding = ""): Buffer {
@@ -111,7 +87,11 @@ const oddThanks: Transport<ServerResponse>["oddThanks"] = {
 };
 
 export const overHttp: Transport<ServerResponse> = {
-  serve: (behaviour) => new TroubledHttp(behaviour),
+  scheme: "http",
+  open(desk, tls) {
+    const answer = receive.bind(undefined, desk);
+    return tls ? createTlsServer(tls, answer) : createServer(answer);
+  },
   passing,
   hanging,
   oddThanks,

@@ -2,8 +2,10 @@
 // is in troubled-http.ts and troubled-grpc.ts, with the faults that the world has in store there.
 
 import type { IncomingHttpHeaders } from "node:http";
-import type { ServerOptions } from "node:https";
+import type { Server, Socket } from "node:net";
+import type { TlsOptions } from "node:tls";
 import { Worker } from "node:worker_threads";
+import { listenLocally } from "./listen.ts";
 
 export interface TroubledRequest {
   readonly method: string;
@@ -30,7 +32,15 @@ export type Fault<Response> = (
   take: () => void,
 ) => void;
 
-export abstract class TroubledServer<Response> {
+/** Where a server hands in what comes. */
+export interface Desk<Response> {
+  begins(): void;
+  /** False where the request brings no items, and nothing has been answered. */
+  answer(request: TroubledRequest, response: Response): boolean;
+  ends(sentBytes: number): void;
+}
+
+export class TroubledServer<Response> implements Desk<Response> {
   fault: Fault<Response> | undefined;
   /** How often the fault was met. */
   faults = 0;
@@ -41,31 +51,55 @@ export abstract class TroubledServer<Response> {
   readonly authorizations = new Set<string | undefined>();
   mostAtATime = 0;
   mostSent = 0;
+  readonly #transport: Transport<Response>;
   readonly #behaviour: Behaviour<Response>;
   readonly #known = new Set<string>();
+  readonly #sockets = new Set<Socket>();
   #atATime = 0;
+  #tls: TlsOptions | undefined;
+  #server: Server | undefined;
+  #port = 0;
 
-  constructor(behaviour: Behaviour<Response>) {
+  constructor(transport: Transport<Response>, behaviour: Behaviour<Response>) {
+    this.#transport = transport;
     this.#behaviour = behaviour;
   }
 
-  abstract get url(): string;
+  get url(): string {
+    return `${this.#transport.scheme}${this.#tls ? "s" : ""}://127.0.0.1:${this.#port}`;
+  }
 
   /** At the same port as before, with a certificate if one is given now or was given before. */
-  abstract listen(tls?: ServerOptions): Promise<void>;
+  async listen(tls = this.#tls): Promise<void> {
+    this.#tls = tls;
+    this.#server = this.#transport.open(this, tls);
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+    this.#port = await listenLocally(this.#server, this.#port);
+  }
 
-  abstract close(): Promise<void>;
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (!server) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      for (const socket of this.#sockets) socket.destroy();
+    });
+  }
 
-  protected begins(): void {
+  begins(): void {
     this.mostAtATime = Math.max(this.mostAtATime, ++this.#atATime);
   }
 
-  protected ends(sentBytes: number): void {
+  ends(sentBytes: number): void {
     this.#atATime--;
     this.mostSent = Math.max(this.mostSent, sentBytes);
   }
 
-  protected answer(request: TroubledRequest, response: Response): boolean {
+  answer(request: TroubledRequest, response: Response): boolean {
     this.authorizations.add(request.headers.authorization);
     const ids = this.#behaviour.idsIn(request);
     if (!ids) return false;
@@ -92,7 +126,9 @@ export abstract class TroubledServer<Response> {
 
 /** A protocol between outputs and servers, and what can go wrong in it. */
 export interface Transport<Response> {
-  serve(behaviour: Behaviour<Response>): TroubledServer<Response>;
+  readonly scheme: "http" | "grpc";
+  /** A server that does not listen yet. */
+  open(desk: Desk<Response>, tls: TlsOptions | undefined): Server;
   /** All of these are waited for. */
   readonly passing: Readonly<Record<string, Fault<Response>>>;
   /** And these: nothing ends them but the sender's patience. */
