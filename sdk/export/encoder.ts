@@ -252,15 +252,7 @@ export class Encoder {
     for (let index = 0; index < field.length; index++) bytes[at++] = field[index]!;
     bytes[at++] = 0x12;
     bytes[at++] = length + 2;
-    bytes[at++] = 0x0a;
-    bytes[at++] = length;
-    for (let index = 0; index < length; index++) {
-      const code = text.charCodeAt(index);
-      if (code > 0x7f) return false;
-      bytes[at++] = code;
-    }
-    this.at = at;
-    return true;
+    return this.#asciiAt(at, 0x0a, text);
   }
 
   /** By hand, which for a few bytes is faster than Node. */
@@ -337,10 +329,15 @@ export class Encoder {
 
   /** False, with nothing written, if there is a character beyond ASCII. */
   #ascii(tag: number, text: string): boolean {
+    this.reserve(text.length + 2);
+    return this.#asciiAt(this.at, tag, text);
+  }
+
+  /** The same from there on, where there is room; what stands before it is then written, too. */
+  #asciiAt(start: number, tag: number, text: string): boolean {
     const { length } = text;
-    this.reserve(length + 2);
     const { bytes } = this;
-    let { at } = this;
+    let at = start;
     bytes[at++] = tag;
     bytes[at++] = length;
     for (let index = 0; index < length; index++) {
