@@ -56,7 +56,6 @@ const covered: ReadonlyMap<string, string> = new Map([
   ["node-fetch", "its requests are those of http"],
   ["ky", "its requests are those of fetch"],
   ["ofetch", "its requests are those of fetch"],
-  ["@nestjs/core", "its routes are those of express or fastify"],
   ["next", "it makes spans of its own, which are taken"],
 ]);
 

@@ -15,6 +15,7 @@ import { bridgeBunyan } from "./logs/bunyan.ts";
 import { sendConsoleLogs } from "./logs/console.ts";
 import { bridgePino } from "./logs/pino.ts";
 import { bridgeWinston } from "./logs/winston.ts";
+import { noteNestErrors } from "./nest.ts";
 import { nameExpressRoutes } from "./routes/express.ts";
 import { nameFastifyRoutes } from "./routes/fastify.ts";
 import { nameHapiRoutes } from "./routes/hapi.ts";
@@ -117,6 +118,14 @@ export const instrumentations: readonly Instrumentation[] = [
     versions: ">=17.0.0 <22",
     start() {},
     loaded: nameHapiRoutes,
+  },
+  {
+    name: "nestjs-core",
+    engine: "sonde",
+    libraries: ["@nestjs/core"],
+    versions: ">=4.0.0 <13",
+    start() {},
+    loaded: noteNestErrors,
   },
   {
     name: "express",

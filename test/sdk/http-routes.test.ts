@@ -40,8 +40,8 @@ test.each([
 ])(
   "%s names its spans by route, mounts included, and tells what was thrown: %s",
   async (framework, file, routes) => {
-    // Nest keeps what was thrown to itself.
-    const thrown = framework === "nest" ? "" : "as asked";
+    // Nobody sees an ES module being imported, which Nest is, and which keeps what was thrown to itself.
+    const thrown = framework === "nest" && file === "main.mjs" ? "" : "as asked";
     expect(await routesOf(framework, file)).toEqual(expectedOf(routes, thrown));
   },
 );

@@ -73,14 +73,20 @@ test.skipIf(!prisma || isAbsent("postgres"))(
   60_000,
 );
 
-test.skipIf(!nest)("Nest on fastify names its spans by route", async () => {
-  const { spans } = await run("nest-fastify.cjs", [nest!]);
-  const servers = spans.filter(({ kind }) => kind === 2);
-  expect(servers.map(({ name, attributes }) => [name, attributes["http.route"]])).toEqual([
-    ["GET /items/:id", "/items/:id"],
-    ["GET", undefined],
-  ]);
-});
+test.skipIf(!nest)(
+  "Nest on fastify names its spans by route and tells what was thrown",
+  async () => {
+    const { spans } = await run("nest-fastify.cjs", [nest!]);
+    const servers = spans.filter(({ kind }) => kind === 2);
+    expect(servers.map(({ name, attributes }) => [name, attributes["http.route"]])).toEqual([
+      ["GET /items/:id", "/items/:id"],
+      ["GET /items/:id/fail", "/items/:id/fail"],
+      ["GET", undefined],
+    ]);
+    const told = servers.map(({ events = [] }) => events.map((event) => plain(event.attributes)));
+    expect(told).toMatchObject([[], [{ "exception.message": "as asked" }], []]);
+  },
+);
 
 test.skipIf(!bullmq || isAbsent("redis"))(
   "BullMQ works as ever; its commands to Redis are spans, their values left out",
