@@ -4,7 +4,7 @@
 //
 //   ending of the thread                    what is sent
 //   natural end, process.exit() in it       all
-//   the process ends, by whatever but       all, if the thread answers within a tenth of a second; if it is busy,
+//   the process ends, by whatever but       all, if the thread answers within half a second; if it is busy,
 //   SIGKILL                                 all but the metrics since their last export
 //   worker.terminate()                      all but the metrics since their last export
 //
@@ -30,7 +30,8 @@ const key = "sonde.threads";
 const mostThreads = 1024;
 /** What a parent that is busy has not taken yet; a thread with more sends for itself. */
 const mostWaitingBytes = 4 * 1024 * 1024;
-const answerMs = 100;
+/** An idle thread answers at once, but for a machine that is overloaded. */
+const answerMs = 500;
 
 /** What a thread finds that was started by one of ours. */
 interface Invitation {
@@ -129,7 +130,7 @@ export class Children {
     });
   }
 
-  /** At the end: takes what all of them have; blocks for a tenth of a second at most. */
+  /** At the end: takes what all of them have; blocks for half a second at most, if one is busy. */
   gather(): void {
     const children = [...this.#children.values()];
     const asked = children.map((child) => child.ask());
