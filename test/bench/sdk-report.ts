@@ -29,6 +29,9 @@ export function report(series: readonly Series[]): string {
 
 function requestTable(app: AppName, series: readonly Series[], base: Series): string {
   const turns = ({ heats }: Series) => heats[app].flatMap(({ micros }) => micros);
+  const latencies = ({ heats }: Series) => heats[app].flatMap(({ p99Ms }) => p99Ms);
+  const p99 = (how: How) => (one: Series) =>
+    spread(compared(latencies(one), latencies(base), how), how.digits);
   const column = (read: (heat: Heat) => number, how: How) => (one: Series) =>
     spread(compared(one.heats[app].map(read), base.heats[app].map(read), how), how.digits);
   const micros = (how: How) => (one: Series) =>
@@ -38,7 +41,8 @@ function requestTable(app: AppName, series: readonly Series[], base: Series): st
     ratio: micros(ratio),
     "added µs": micros(added),
     "in quiet turns": (one) => (quiet(turns(one)) - quiet(turns(base))).toFixed(1),
-    "p99 latency, ratio": column(({ p99Ms }) => p99Ms, ratio),
+    "p99 latency, ms": p99({ ...itself, digits: 2 }),
+    "p99 latency, ratio": p99(ratio),
     "RSS at rest, added MiB": column(({ restBytes }) => restBytes / 2 ** 20, added),
     "RSS at saturation, added MiB": column(({ peakBytes }) => peakBytes / 2 ** 20, added),
     "spans a request that arrive": column(({ spans }) => spans, itself),

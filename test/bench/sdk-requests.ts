@@ -28,7 +28,8 @@ export interface Heat {
   readonly peakBytes: number;
   /** CPU of a request, of all threads and with the sending: of each turn. */
   readonly micros: readonly number[];
-  readonly p99Ms: number;
+  /** The latency that one paced request in a hundred exceeds: of each turn. */
+  readonly p99Ms: readonly number[];
   /** That arrived of a request, when the app had all it could do. */
   readonly spans: number;
   readonly logs: number;
@@ -77,7 +78,7 @@ class Entrant {
   readonly #machine: Machine;
   readonly #url: string;
   readonly #micros: number[] = [];
-  readonly #latenciesMs: number[] = [];
+  readonly #p99Ms: number[] = [];
   #restBytes = 0;
   #peakBytes = 0;
   #arrived: Arrived = { spans: 0, logs: 0 };
@@ -90,12 +91,11 @@ class Entrant {
   }
 
   get heat(): Heat {
-    const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
     return {
       restBytes: this.#restBytes,
       peakBytes: this.#peakBytes,
       micros: this.#micros,
-      p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+      p99Ms: this.#p99Ms,
       ...this.#arrived,
     };
   }
@@ -132,8 +132,10 @@ class Entrant {
 
   async pace({ paced, ratePerSecond }: Effort): Promise<void> {
     this.running.child.kill("SIGCONT");
+    await this.#rest(); // timers that have become due while it stood still
     const { latenciesMs } = await this.#send(paced, ratePerSecond);
-    this.#latenciesMs.push(...latenciesMs);
+    const sorted = latenciesMs.toSorted((a, b) => a - b);
+    this.#p99Ms.push(sorted[Math.floor(sorted.length * 0.99)] ?? 0);
     this.running.child.kill("SIGSTOP");
   }
 
