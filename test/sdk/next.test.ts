@@ -134,6 +134,26 @@ describe.skipIf(!next)("Next", () => {
     expect(plain(point?.attributes)["http.route"]).toBe("/orders/[id]");
   });
 
+  test("behind a server of the app's own requests are named after Next's routes likewise", async () => {
+    const behind = await startSink();
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: behind.url };
+    const app = startNext(next!, env, { program: join(builtApp(next!), "server.cjs"), args: [] });
+    const url = await app.url();
+    for (const path of ["/health", "/orders/5", "/api/orders/7", "/legacy/3", "/nowhere"])
+      await (await fetch(url + path)).text();
+    await app.stop();
+    await behind.close();
+    const servers = behind.spans.filter(isServer);
+    expect(servers.map(({ name }) => name)).toEqual([
+      "GET",
+      "GET /orders/[id]",
+      "GET /api/orders/[id]",
+      "GET /legacy/[id]",
+      "GET",
+    ]);
+    expect(behind.spans.filter(({ parentSpanId }) => !parentSpanId)).toEqual(servers);
+  });
+
   test("the service is the app, whose program is Next, and nothing is told but Next's own errors", () => {
     expect(sink.spans[0]?.resource["service.name"]).toBe("shop");
     expect(printed).not.toContain("sonde");
@@ -154,14 +174,28 @@ function isOf(path: string): (span: Received<Span>) => boolean {
   return ({ attributes }) => attributes["url.path"] === path;
 }
 
-function startNext(modules: string, env: Readonly<Record<string, string>>): App {
+interface Started {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+function startNext(
+  modules: string,
+  env: Readonly<Record<string, string>>,
+  { program, args }: Started = nextStart(modules),
+): App {
   const register = new URL("../../sdk/register.ts", import.meta.url).href;
-  return startApp(program(modules), {
+  return startApp(program, {
     cwd: builtApp(modules),
     preload: "none",
-    args: ["start", "--port", "0", "--hostname", "127.0.0.1"],
+    args,
     env: { NODE_OPTIONS: `--import ${register}`, NEXT_TELEMETRY_DISABLED: "1", ...env },
   });
+}
+
+function nextStart(modules: string): Started {
+  const args = ["start", "--port", "0", "--hostname", "127.0.0.1"];
+  return { program: program(modules), args };
 }
 
 function program(modules: string): string {
