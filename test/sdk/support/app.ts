@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../support/compile-cache.ts";
 import { until } from "../../support/until.ts";
 
 /** "official" is OpenTelemetry's own assembly. */
@@ -44,7 +45,7 @@ export function startApp(
   const child = spawn(process.execPath, [...preloadOptions(preload), file, ...args], {
     cwd,
     // Nothing inherited: variables of the person who runs the tests are not part of them.
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { PATH: process.env["PATH"] ?? "", ...compileCache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { startCollector, tree } from "../../../sdk/testing/testing.ts";
 import type { TestCollector } from "../../../sdk/testing/testing.ts";
+import { compileCache } from "../../support/compile-cache.ts";
 import { until } from "../../support/until.ts";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
@@ -33,7 +34,13 @@ export async function launch(
   const collector = await startCollector();
   const child = spawn(command, args, {
     cwd,
-    env: { PATH: process.env["PATH"], OTEL_SERVICE_NAME: "app", ...collector.env, ...env },
+    env: {
+      PATH: process.env["PATH"],
+      OTEL_SERVICE_NAME: "app",
+      ...compileCache,
+      ...collector.env,
+      ...env,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };
