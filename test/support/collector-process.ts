@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "./compile-cache.ts";
 import { until } from "./until.ts";
 
 const main = fileURLToPath(new URL("../../collector/main.ts", import.meta.url));
@@ -39,7 +40,7 @@ export interface CollectorOptions {
 /** What the process of a test sees of the environment: nothing of ours but this. */
 export function cleanEnv(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const { PATH = "", HOME = "", TMPDIR = "" } = process.env;
-  return { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}), ...more };
+  return { PATH, HOME, ...(TMPDIR ? { TMPDIR } : {}), ...compileCache, ...more };
 }
 
 export async function startCollector(options: CollectorOptions = {}): Promise<CollectorProcess> {

@@ -60,6 +60,12 @@ function isMissing(names: readonly PeerName[], otherwise: string): boolean {
   return true;
 }
 
+/**
+ * Java without its second compiler: what lives for a minute never gets back what that costs. Elasticsearch is
+ * there after 18 s of CPU instead of 37 s, OpenSearch after 19 s instead of 30 s, Kafka after 7 s instead of 12 s.
+ */
+const startsQuickly = "-XX:TieredStopAtLevel=1";
+
 /** Starts a server of its own port and folder; `config` and `args` as ../shared/peers describes them. */
 export async function startPeer(
   name: PeerName,
@@ -71,7 +77,8 @@ export async function startPeer(
   const options = ["--port", String(port), "--dir", home, ...(config ? ["--config", config] : [])];
   const words = ["start", name, ...options, ...(args.length > 0 ? ["--", ...args] : [])];
   const [file = "", ...all] = [...under, program, ...words];
-  const { stdout } = await run(file, all).catch((error: unknown) => {
+  const env = { ...process.env, JDK_JAVA_OPTIONS: startsQuickly };
+  const { stdout } = await run(file, all, { env }).catch((error: unknown) => {
     if (!dir) rmSync(home, { recursive: true, force: true });
     throw error;
   });

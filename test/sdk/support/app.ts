@@ -2,9 +2,8 @@
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../support/compile-cache.ts";
 import { until } from "../../support/until.ts";
 
 /** "official" is OpenTelemetry's own assembly. */
@@ -37,8 +36,6 @@ export interface App {
 
 const listening = /(?:listening on|- Local:) +(\S+)/;
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-/** Where our collector has its own, too. Taking away the types of our sources anew takes two thirds of an app's CPU. */
-export const compileCache = join(tmpdir(), "node-compile-cache");
 
 export function startApp(
   file: string,
@@ -48,7 +45,7 @@ export function startApp(
   const child = spawn(process.execPath, [...preloadOptions(preload), file, ...args], {
     cwd,
     // Nothing inherited: variables of the person who runs the tests are not part of them.
-    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: compileCache, ...env },
+    env: { PATH: process.env["PATH"] ?? "", ...compileCache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

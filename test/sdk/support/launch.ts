@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { startCollector, tree } from "../../../sdk/testing/testing.ts";
 import type { TestCollector } from "../../../sdk/testing/testing.ts";
+import { compileCache } from "../../support/compile-cache.ts";
 import { until } from "../../support/until.ts";
-import { compileCache } from "./app.ts";
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -36,8 +36,8 @@ export async function launch(
     cwd,
     env: {
       PATH: process.env["PATH"],
-      NODE_COMPILE_CACHE: compileCache,
       OTEL_SERVICE_NAME: "app",
+      ...compileCache,
       ...collector.env,
       ...env,
     },
