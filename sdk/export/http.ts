@@ -3,8 +3,11 @@
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { urlToHttpOptions } from "node:url";
 import { promisify } from "node:util";
-import { markOwn } from "./own.ts";
 import { messageOf } from "../tell.ts";
+import { answerOf, mostText } from "./answer.ts";
+import { markOwn } from "./own.ts";
+import { isPlain, PlainHttp } from "./plain-http.ts";
+import type { Headers } from "./plain-http.ts";
 import type { Answer, Transport, Unsent } from "./sender.ts";
 
 // Not imported: an `import` of node:http reads all that it exports, which loads the whole of undici.
@@ -24,12 +27,40 @@ export class HttpTransport implements Transport {
   readonly url: string;
   isHandedOver = false;
   readonly #target: Target;
+  readonly #way: PlainHttp | NodeHttp;
+
+  constructor(target: Target) {
+    this.url = target.url;
+    this.#target = target;
+    this.#way = isPlain(target) ? new PlainHttp(target) : new NodeHttp(target);
+  }
+
+  unsent(body: Uint8Array): Unsent {
+    return { target: this.#target, body };
+  }
+
+  async post(body: Uint8Array): Promise<Answer> {
+    const isZipped = this.#target.compression === "gzip";
+    const payload = isZipped ? await compress(body) : body;
+    this.isHandedOver = false;
+    const answer = await this.#way.post(payload, isZipped ? zipped : {}, () => {
+      this.isHandedOver = true;
+    });
+    this.isHandedOver = false;
+    return answer;
+  }
+}
+
+const zipped = { "content-encoding": "gzip" };
+
+/** For what needs more than a socket: TLS, and headers that say how a connection is used. */
+class NodeHttp {
+  readonly #target: Target;
   readonly #options: RequestOptions;
   // Taken before anything is instrumented: our own requests are neither traced nor counted.
   readonly #request: typeof requestHttp;
 
   constructor(target: Target) {
-    this.url = target.url;
     this.#target = target;
     const isSecure = target.url.startsWith("https:");
     const https = isSecure ? process.getBuiltinModule("node:https") : undefined; // as long to load as all the rest
@@ -41,35 +72,22 @@ export class HttpTransport implements Transport {
     this.#options = { ...url, method: "POST", agent: markOwn(agent) };
   }
 
-  unsent(body: Uint8Array): Unsent {
-    return { target: this.#target, body };
-  }
-
-  async post(body: Uint8Array): Promise<Answer> {
-    const target = this.#target;
-    const isZipped = target.compression === "gzip";
-    const payload = isZipped ? await compress(body) : body;
-    this.isHandedOver = false;
-    const answer = await new Promise<Answer>((resolve) => {
-      const headers = {
-        ...target.headers,
-        "content-length": payload.length,
-        ...(isZipped ? { "content-encoding": "gzip" } : {}),
-      };
-      const sent = this.#request({ ...this.#options, headers });
-      sent.setTimeout(target.timeoutMs, () => sent.destroy(new Error("no answer in time")));
+  post(body: Uint8Array, more: Headers, handOver: () => void): Promise<Answer> {
+    const { headers, timeoutMs } = this.#target;
+    return new Promise<Answer>((resolve) => {
+      const all = { ...headers, "content-length": body.length, ...more };
+      const sent = this.#request({ ...this.#options, headers: all });
+      sent.setTimeout(timeoutMs, () => sent.destroy(new Error("no answer in time")));
       sent.on("socket", (socket) => socket.unref());
-      sent.on("finish", () => (this.isHandedOver = true));
+      sent.on("finish", handOver);
       sent.on("error", (error) => {
         // An idle connection that the server closed just now says nothing about the server.
-        if (sent.reusedSocket && isReset(error)) resolve(this.post(body));
+        if (sent.reusedSocket && isReset(error)) resolve(this.post(body, more, handOver));
         else resolve({ kind: "failed", detail: messageOf(error) });
       });
       sent.on("response", (response) => readAnswer(response, resolve));
-      sent.end(payload);
+      sent.end(body);
     });
-    this.isHandedOver = false;
-    return answer;
   }
 }
 
@@ -82,37 +100,17 @@ function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === "ECONNRESET" || error.code === "EPIPE";
 }
 
-/**
- * The body matters only where the target refuses, and then its beginning is enough. Listeners instead of a
- * loop over its chunks, which costs a tenth of the whole request more.
- */
+/** Listeners instead of a loop over its chunks, which costs a tenth of the whole request more. */
 function readAnswer(response: IncomingMessage, resolve: (answer: Answer) => void): void {
-  const status = response.statusCode ?? 0;
+  const { statusCode: status = 0, statusMessage: message = "" } = response;
   let text = "";
   response.on("data", (chunk: Buffer) => {
-    if (text.length < 200) text += chunk.toString("latin1");
+    if (text.length < mostText) text += chunk.toString("latin1");
   });
-  response.on("end", () => resolve(answerOf(response, text)));
+  response.on("end", () => {
+    resolve(answerOf({ status, message, retryAfter: response.headers["retry-after"], text }));
+  });
   response.on("error", (error) => {
     resolve(status < 300 ? { kind: "delivered" } : { kind: "failed", detail: messageOf(error) });
   });
-}
-
-function answerOf(response: IncomingMessage, text: string): Answer {
-  const status = response.statusCode ?? 0;
-  if (status < 300) return { kind: "delivered" };
-  const detail = `${status} ${response.statusMessage ?? ""} ${wordsIn(text)}`.trimEnd();
-  if (![429, 502, 503, 504].includes(status)) return { kind: "refused", detail };
-  const afterMs = Number(response.headers["retry-after"]) * 1000;
-  return afterMs > 0
-    ? { kind: "failed", detail, afterMs: Math.min(afterMs, 60_000) }
-    : { kind: "failed", detail };
-}
-
-/** It may be protobuf: what a person can read of that stands between bytes that are no text. */
-function wordsIn(answer: string): string {
-  return answer
-    .slice(0, 200)
-    .replaceAll(/[^ -~]+/g, " ")
-    .trim();
 }
