@@ -10,6 +10,7 @@ import {
   takeSameBuckets,
   withOtherBuckets,
 } from "./accumulate.ts";
+import type { Aliases } from "./aliases.ts";
 import { takeExemplars } from "./exemplars.ts";
 import { type Before, beforeOf } from "./growth.ts";
 import { type Attribute, attributesIn, type Labels } from "./labels.ts";
@@ -44,6 +45,7 @@ const nameBeyond = ({ attributes }: Point): string =>
 
 export interface FoldOptions {
   readonly store: Store;
+  readonly aliases: Aliases;
   readonly budget: Budget;
   readonly labels: Labels;
   readonly nowMs: () => number;
@@ -67,6 +69,7 @@ type Observer = (stream: Stream, series: Series, taken: Taken) => unknown;
 
 export class Fold {
   readonly #store: Store;
+  readonly #aliases: Aliases;
   readonly #budget: Budget;
   readonly #labels: Labels;
   readonly #nowMs: () => number;
@@ -84,6 +87,7 @@ export class Fold {
     this.#taken = options.taken;
     this.#ended = options.ended;
     this.#store = store;
+    this.#aliases = options.aliases;
     this.#budget = budget;
     this.#labels = labels;
     this.#nowMs = nowMs;
@@ -146,7 +150,7 @@ export class Fold {
       if (this.#isTurnOver()) yield;
     }
     if (kind.isMonotonic) return;
-    for (const into of found.aliases ?? []) this.#store.aliases?.level(into, sinceMs, nowMs);
+    for (const into of found.aliases ?? []) this.#aliases.level(into, sinceMs, nowMs);
   }
 
   #isTurnOver(): boolean {
@@ -203,7 +207,7 @@ export class Fold {
     const attributes = (): Attribute[] =>
       attributesIn(metric.bytes, { start, end }, metric.attributesField);
     for (const into of stream.aliases ?? []) {
-      this.#store.aliases?.grow(into, series, before, { kind, nowMs, attributes });
+      this.#aliases.grow(into, series, before, { kind, nowMs, attributes });
     }
   }
 

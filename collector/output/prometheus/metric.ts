@@ -1,8 +1,8 @@
 // One metric of a batch: what stands around its points, read without the points themselves.
 
+import type { FamilyType } from "../../telemetry/exposition.ts";
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
-import type { MetricHead } from "./store.ts";
 
 /** The fields of a metric that hold its points; a metric has one of them. */
 export const dataFields = {
@@ -21,6 +21,13 @@ export interface Kind {
   readonly isMonotonic: boolean;
   /** Prometheus knows them of counters and histograms. */
   readonly hasExemplars: boolean;
+}
+
+export interface MetricHead {
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  readonly type: FamilyType;
 }
 
 export class Metric {
@@ -135,7 +142,7 @@ export class Metric {
     };
   }
 
-  #type(): MetricHead["type"] {
+  #type(): FamilyType {
     switch (this.dataField) {
       case dataFields.gauge:
         return "gauge";

@@ -8,7 +8,7 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Reason } from "../output.ts";
-import type { AliasStream } from "./aliases.ts";
+import type { Alias } from "./alias-settings.ts";
 import type { ExponentialHistogram } from "./exponential.ts";
 
 /** What a table holds. */
@@ -124,6 +124,16 @@ export interface Stream extends Entry<Stream> {
   aliases: AliasStream[] | undefined;
   /** Once it has as many series as it may have. */
   overflow: Overflow | undefined;
+}
+
+/** An alias of one metric of one sender. */
+export interface AliasStream {
+  readonly alias: Alias;
+  readonly source: Stream;
+  /** Another one when this has ended and its source goes on. */
+  stream: Stream;
+  /** What each source adds to; undefined for one that the alias leaves out. */
+  readonly links: Map<Series, Series | undefined>;
 }
 
 /**
