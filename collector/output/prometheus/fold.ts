@@ -187,7 +187,7 @@ export class Fold {
     if (problem) return problem;
     if (isBeyond) overflowOf(stream).sources.set(series.labels, series);
     else if (series.seenMs < 0) stream.series.add(series.labels, series);
-    if (!known && !isBeyond) stream.series.remember(bytes, series);
+    if (!known && !isBeyond) stream.series.remember(this.#store.texts.of(bytes), series);
     series.seenMs = nowMs;
     if (before && isBeyond) {
       const sum = this.#store.overflow(stream, series, before, given);
@@ -238,7 +238,7 @@ export class Fold {
     if (isBeyond && (stream.overflow?.sources.size ?? 0) >= mostBeyond * this.#maxPerMetric) {
       return this.#tooMany(metric.name);
     }
-    const name = isBeyond ? nameBeyond(point) : labels;
+    const name = isBeyond ? nameBeyond(point) : this.#store.texts.of(labels);
     return own ? new Distribution(name) : new NumberSeries(name);
   }
 

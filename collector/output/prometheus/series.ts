@@ -52,7 +52,7 @@ export class Table<T extends Entry<T>> {
   }
 
   #found(bytes: string, thing: T): void {
-    thing.bytes = bytes;
+    if (thing.bytes !== bytes) thing.bytes = bytes; // a text that is equal is kept already
     if (this.#last) this.#last.next = thing;
     this.#last = thing;
   }

@@ -18,6 +18,7 @@ import {
   type Stream,
   type Target,
 } from "./series.ts";
+import type { SharedTexts } from "./shared-texts.ts";
 import { heldIn, type Store } from "./store.ts";
 
 const sliceBytes = 65_536;
@@ -160,7 +161,7 @@ export class Restoring {
   #takeSeries(message: Cursor): void {
     const stream = this.#stream;
     if (!stream) return;
-    const series = readSeries(message, stream);
+    const series = readSeries(message, stream, this.#store.texts);
     this.#store.addSeries(stream, series);
   }
 }
@@ -171,10 +172,10 @@ function textsIn(message: Cursor): string[] {
   return texts;
 }
 
-function readSeries(message: Cursor, stream: Stream): Series {
+function readSeries(message: Cursor, stream: Stream, texts: SharedTexts): Series {
   const isNumber = stream.family.type === "counter" || stream.family.type === "gauge";
   message.next(); // labels come first
-  const labels = message.text();
+  const labels = texts.of(message.text());
   if (isNumber) {
     const series = new NumberSeries(labels);
     while (message.next()) {

@@ -27,6 +27,7 @@ import {
   type Target,
   unseen,
 } from "./series.ts";
+import { SharedTexts } from "./shared-texts.ts";
 
 /** Names, help and the labels of one series are no place for documents. */
 const maxNameLength = 1000;
@@ -48,6 +49,8 @@ export class Store {
   /** Every name that a family writes samples under. */
   readonly #owners = new Map<string, Family>();
   readonly naming: Naming;
+  /** Labels and attributes. */
+  readonly texts = new SharedTexts();
   /** Under which other names a new stream is shown. */
   aliasesOf: (stream: Stream, metric: string) => AliasStream[] | undefined = () => undefined;
   readonly #labels: Labels;
