@@ -96,6 +96,16 @@ export class Metric {
     return this.#data.end > this.#data.start;
   }
 
+  /** Where the points lie, among other fields. */
+  get data(): Readonly<Range> {
+    return this.#data;
+  }
+
+  /** The next point is the first behind. */
+  skipTo(at: number): void {
+    this.points.over(at, this.#data.end);
+  }
+
   nextPoint(): boolean {
     while (this.points.next()) if (this.points.number === 1) return true;
     return false;

@@ -10,6 +10,7 @@ import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Reason } from "../output.ts";
 import type { Alias } from "./alias-settings.ts";
 import type { ExponentialHistogram } from "./exponential.ts";
+import type { Runs } from "./runs.ts";
 
 /** What a table holds. */
 interface Entry<T> {
@@ -30,6 +31,8 @@ export class Table<T extends Entry<T>> {
   readonly #byBytes = new Map<string, T>();
   #last: T | undefined;
   #hasRemoved = false;
+  /** How often another than the next was asked for. */
+  misses = 0;
 
   get size(): number {
     return this.#byText.size;
@@ -45,6 +48,7 @@ export class Table<T extends Entry<T>> {
       this.#last = expected;
       return expected;
     }
+    this.misses++;
     const found = this.#byBytes.get(bytes);
     if (!found || found.isGone) return undefined;
     this.#found(bytes, found);
@@ -78,13 +82,14 @@ export class Table<T extends Entry<T>> {
     this.#hasRemoved = true;
   }
 
-  /** Of those removed, everything else. */
-  forget(): void {
-    if (!this.#hasRemoved) return;
+  /** Of those removed, everything else. False if there were none. */
+  forget(): boolean {
+    if (!this.#hasRemoved) return false;
     this.#hasRemoved = false;
     this.#last = undefined;
     for (const thing of this.#byText.values()) if (thing.next?.isGone) thing.next = undefined;
     for (const [bytes, thing] of this.#byBytes) if (thing.isGone) this.#byBytes.delete(bytes);
+    return true;
   }
 
   values(): MapIterator<T> {
@@ -118,6 +123,8 @@ export interface Stream extends Entry<Stream> {
   /** The metric that has this name here, since another one might be translated to the same. */
   readonly metric: string;
   readonly series: Table<Series>;
+  /** In which order they come, where that stays the same. */
+  runs: Runs<Series> | undefined;
   /** Of the last histogram, to be shared with the next. */
   buckets: Buckets | undefined;
   /** Under which other names it is shown. */

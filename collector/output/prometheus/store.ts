@@ -33,7 +33,7 @@ import { SharedTexts } from "./shared-texts.ts";
 const maxNameLength = 1000;
 export const maxLabelsLength = 8192;
 
-const bare = { buckets: undefined, aliases: undefined, overflow: undefined };
+const bare = { runs: undefined, buckets: undefined, aliases: undefined, overflow: undefined };
 
 export type FamilyHead = Omit<Family, "streams">;
 
@@ -270,7 +270,7 @@ export class Store {
             this.remove(stream, series);
           }
           if (stream.overflow?.sources.size === 0) stream.overflow = undefined;
-          stream.series.forget();
+          if (stream.series.forget()) stream.runs = undefined;
           if (stream.series.isEmpty && !stream.overflow) this.#removeStream(scope, stream);
         }
         scope.streams.forget();
