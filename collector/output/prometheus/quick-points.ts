@@ -33,15 +33,14 @@ export class QuickPoints {
   reached = 0;
   readonly #exports: Exports;
   readonly #memory: Buffer;
-  readonly #records: Float64Array;
-  readonly #bounds: Float64Array;
+  readonly #view: DataView;
   #batch: Uint8Array = nothing;
   /** The stretch of it that is held. */
   #start = 0;
   #end = 0;
   /** What lies in the memory, not to be written again. */
   #held: Expected = { attributes: "", bounds: undefined };
-  #recordLength = 0;
+  #recordBytes = 0;
 
   constructor() {
     module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
@@ -49,8 +48,7 @@ export class QuickPoints {
     this.#exports = new WebAssembly.Instance(module).exports as Exports;
     const { buffer } = this.#exports.memory;
     this.#memory = Buffer.from(buffer);
-    this.#records = new Float64Array(buffer, layout.recordsAt, layout.recordsBytes / 8);
-    this.#bounds = new Float64Array(buffer, layout.boundsAt, mostBounds);
+    this.#view = new DataView(buffer);
   }
 
   enter(batch: Uint8Array): void {
@@ -64,7 +62,7 @@ export class QuickPoints {
     this.#expect(expected);
     const { attributes, bounds } = expected;
     const boundCount = bounds?.length ?? 0;
-    this.#recordLength = layout.counts + (bounds ? boundCount + 1 : 0);
+    this.#recordBytes = 8 * (layout.counts + (bounds ? boundCount + 1 : 0));
     const shift = layout.stretchAt - this.#start;
     const points = this.#exports.read(
       boundCount,
@@ -72,7 +70,7 @@ export class QuickPoints {
       Math.min(end, this.#end) + shift,
       layout.expectedAt + from,
       layout.expectedAt + attributes.length,
-      Math.floor(this.#records.length / this.#recordLength),
+      Math.floor(layout.recordsBytes / this.#recordBytes),
     );
     this.reached = this.#exports.reached() - layout.expectedAt;
     return points;
@@ -80,35 +78,34 @@ export class QuickPoints {
 
   /** Where the point lies that was read as the n-th. */
   startOf(index: number): number {
-    return this.#placeAt(index * this.#recordLength + layout.pointStart);
+    return this.#numberOf(index, layout.pointStart) - layout.stretchAt + this.#start;
   }
 
   endOf(index: number): number {
-    return this.#placeAt(index * this.#recordLength + layout.pointEnd);
+    return this.#numberOf(index, layout.pointEnd) - layout.stretchAt + this.#start;
   }
 
   take(index: number, point: Point): void {
-    const record = index * this.#recordLength;
     const { bounds } = this.#held;
     point.clear();
-    point.start = this.#records[record + layout.began]!;
-    point.time = this.#records[record + layout.time]!;
-    const value = this.#records[record + layout.value]!;
+    point.start = this.#numberOf(index, layout.began);
+    point.time = this.#numberOf(index, layout.time);
+    const value = this.#numberOf(index, layout.value);
     if (!bounds) {
       point.value = value;
       return;
     }
     point.count = value;
-    point.sum = this.#records[record + layout.sum]!;
+    point.sum = this.#numberOf(index, layout.sum);
     point.bounds = bounds;
     const { counts } = point;
     const length = bounds.length + 1;
-    for (let at = 0; at < length; at++) counts[at] = this.#records[record + layout.counts + at]!;
+    for (let at = 0; at < length; at++) counts[at] = this.#numberOf(index, layout.counts + at);
     if (counts.length !== length) counts.length = length;
   }
 
-  #placeAt(index: number): number {
-    return this.#records[index]! - layout.stretchAt + this.#start;
+  #numberOf(index: number, number: number): number {
+    return this.#view.getFloat64(layout.recordsAt + index * this.#recordBytes + number * 8, true);
   }
 
   /** The stretch that begins there and is as long as there is room for. */
@@ -123,14 +120,14 @@ export class QuickPoints {
     if (attributes !== this.#held.attributes) {
       this.#memory.write(attributes, layout.expectedAt, "latin1");
     }
-    if (bounds && bounds !== this.#held.bounds) this.#bounds.set(bounds);
+    if (bounds !== this.#held.bounds) {
+      bounds?.forEach((bound, at) => this.#view.setFloat64(layout.boundsAt + at * 8, bound, true));
+    }
     this.#held = expected;
   }
 }
 
 const nothing = new Uint8Array(0);
-
-const mostBounds = 1000;
 
 /** Longer ones are not read here. */
 const mostPointBytes = 16_384 + 3;
