@@ -10,6 +10,8 @@ export const modules = {
   "wire/quick-walk": 18,
   // As collector/output/elasticsearch/quick-record-layout.ts divides it.
   "output/elasticsearch/quick-record": 35,
+  // As collector/output/prometheus/quick-points-layout.ts divides it, and one to read past the end of it.
+  "output/prometheus/quick-points": 25,
 };
 
 /** The text of a module's .binary.ts. */

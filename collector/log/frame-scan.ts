@@ -93,12 +93,13 @@ export class FrameScan {
       if (head) {
         this.#note(head);
         const size = headBytes + head.payloadBytes;
-        const isWhole = await this.#has(size);
-        if (isWhole && this.#isDamagedInside(head)) {
-          this.#at += size;
+        if (await this.#has(size)) {
+          const whole = this.ready();
+          if (whole) return whole;
+          this.#at += size; // damaged inside
           this.damages++;
+          continue;
         }
-        if (isWhole) continue;
       }
       // No head, or one that says more than there is: cut off, or damaged.
       if (!(await this.#findHead())) return undefined;
@@ -107,11 +108,6 @@ export class FrameScan {
 
   #note(head: FrameHead): void {
     if (head.position > (this.highest?.position ?? -1)) this.highest = head;
-  }
-
-  #isDamagedInside(head: FrameHead): boolean {
-    const start = this.#at - this.#pieceAt + headBytes;
-    return !isSound(head, this.#searched.bytes.subarray(start, start + head.payloadBytes));
   }
 
   /** Moves on to the next sound head behind the present place; false, and no further, if none follows. */

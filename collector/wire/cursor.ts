@@ -102,6 +102,11 @@ export class Cursor {
     return this.#view.getFloat64(this.start + index * 8, true);
   }
 
+  /** All of the packed doubles. */
+  doubles(): number[] {
+    return Array.from({ length: (this.end - this.start) / 8 }, (_, index) => this.doubleAt(index));
+  }
+
   /** The n-th of packed fixed64. */
   fixed64At(index: number): bigint {
     return this.#view.getBigUint64(this.start + index * 8, true);

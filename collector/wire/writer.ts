@@ -101,6 +101,15 @@ export class Writer {
     this.#length = this.#bytes.writeDoubleLE(value, this.#length);
   }
 
+  /** Packed. */
+  doubles(field: number, values: readonly number[]): void {
+    const size = values.length * 8;
+    this.#tag(field, 2);
+    this.#varint(size);
+    this.#reserve(size);
+    for (const value of values) this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+  }
+
   text(field: number, value: string): void {
     if (value.length <= shortText && this.#ascii(field, value, 0, value.length)) return;
     const size = Buffer.byteLength(value);

@@ -7,18 +7,15 @@ import type { Alias } from "./alias-settings.ts";
 import { type Before, grow } from "./growth.ts";
 import type { Attribute, Labels } from "./labels.ts";
 import type { Kind } from "./metric.ts";
-import { Distribution, NumberSeries, type Problem, type Series, type Stream } from "./series.ts";
+import {
+  type AliasStream,
+  Distribution,
+  NumberSeries,
+  type Problem,
+  type Series,
+  type Stream,
+} from "./series.ts";
 import { isProblem, type Store } from "./store.ts";
-
-/** Of one metric of one sender. */
-export interface AliasStream {
-  readonly alias: Alias;
-  readonly source: Stream;
-  /** Another one when this has ended and its source goes on. */
-  stream: Stream;
-  /** What each source adds to; undefined for one that the alias leaves out. */
-  readonly links: Map<Series, Series | undefined>;
-}
 
 export interface AliasesOptions {
   readonly aliases: readonly Alias[];

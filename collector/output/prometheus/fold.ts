@@ -10,11 +10,14 @@ import {
   takeSameBuckets,
   withOtherBuckets,
 } from "./accumulate.ts";
+import type { Aliases } from "./aliases.ts";
 import { takeExemplars } from "./exemplars.ts";
 import { type Before, beforeOf } from "./growth.ts";
 import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
-import { maxBuckets, Point } from "./point.ts";
+import { maxBuckets, type Point } from "./point.ts";
+import { PointReader } from "./point-reader.ts";
+import { QuickPoints } from "./quick-points.ts";
 import type { Place, Rejections } from "./rejections.ts";
 import {
   type Budget,
@@ -44,6 +47,7 @@ const nameBeyond = ({ attributes }: Point): string =>
 
 export interface FoldOptions {
   readonly store: Store;
+  readonly aliases: Aliases;
   readonly budget: Budget;
   readonly labels: Labels;
   readonly nowMs: () => number;
@@ -67,6 +71,7 @@ type Observer = (stream: Stream, series: Series, taken: Taken) => unknown;
 
 export class Fold {
   readonly #store: Store;
+  readonly #aliases: Aliases;
   readonly #budget: Budget;
   readonly #labels: Labels;
   readonly #nowMs: () => number;
@@ -75,6 +80,7 @@ export class Fold {
   readonly #leftOut: FoldOptions["leftOut"];
   readonly #taken: Observer | undefined;
   readonly #ended: Observer | undefined;
+  readonly #quick = new QuickPoints();
   #turn = 0;
 
   constructor(options: FoldOptions) {
@@ -84,6 +90,7 @@ export class Fold {
     this.#taken = options.taken;
     this.#ended = options.ended;
     this.#store = store;
+    this.#aliases = options.aliases;
     this.#budget = budget;
     this.#labels = labels;
     this.#nowMs = nowMs;
@@ -95,7 +102,7 @@ export class Fold {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const leaves = new Leaves({ bytes });
     const metric = new Metric(buffer);
-    const point = new Point(buffer);
+    const reader = new PointReader(buffer, metric, this.#quick, this.#store.texts);
     let target: Target | Problem | undefined;
     let scope: Scope | Problem | undefined;
     let resourceNumber = -1;
@@ -113,7 +120,7 @@ export class Fold {
         scope = isProblem(target!) ? target : this.#store.scope(target!, buffer, leaves.scope);
       }
       const found = isProblem(scope!) ? scope : this.#streamOf(scope!, metric);
-      yield* this.#points(found, { metric, point, rejections });
+      yield* this.#points(found, { metric, reader, rejections });
     }
   }
 
@@ -126,7 +133,7 @@ export class Fold {
 
   *#points(
     found: Stream | Problem,
-    { metric, point, rejections }: { metric: Metric; point: Point; rejections: Rejections },
+    { metric, reader, rejections }: { metric: Metric; reader: PointReader; rejections: Rejections },
   ): Generator<void> {
     if (isProblem(found)) {
       while (metric.nextPoint()) {
@@ -137,16 +144,16 @@ export class Fold {
     }
     const { kind } = metric;
     const [nowMs, sinceMs] = [this.#nowMs(), this.#sinceMs()];
-    const given = { point, kind, metric, start: 0, end: 0, nowMs, sinceMs, place: rejections };
-    while (metric.nextPoint()) {
-      given.start = metric.points.start;
-      given.end = metric.points.end;
+    const { point } = reader;
+    const given = { reader, point, kind, metric, nowMs, sinceMs, place: rejections };
+    reader.over(found, sinceMs);
+    while (reader.next()) {
       const problem = this.#point(found, given);
       if (problem) rejections.add(metric.name, problem);
       if (this.#isTurnOver()) yield;
     }
     if (kind.isMonotonic) return;
-    for (const into of found.aliases ?? []) this.#store.aliases?.level(into, sinceMs, nowMs);
+    for (const into of found.aliases ?? []) this.#aliases.level(into, sinceMs, nowMs);
   }
 
   #isTurnOver(): boolean {
@@ -156,11 +163,9 @@ export class Fold {
   }
 
   #point(stream: Stream, given: Given): Problem | undefined {
-    const { point, kind, metric, start, end, nowMs, sinceMs } = given;
-    const wrong = point.read(metric.dataField, start, end);
-    if (wrong) return { reason: "bad_data", detail: wrong };
-    const bytes = point.attributes;
-    let known = stream.series.known(bytes);
+    const { reader, point, kind, metric, nowMs, sinceMs } = given;
+    if (reader.wrong !== undefined) return { reason: "bad_data", detail: reader.wrong };
+    let { known } = reader;
     if (known && known.seenMs < sinceMs) known = undefined; // only a sweep is missing
     let series = known;
     if (!series) {
@@ -183,7 +188,9 @@ export class Fold {
     if (problem) return problem;
     if (isBeyond) overflowOf(stream).sources.set(series.labels, series);
     else if (series.seenMs < 0) stream.series.add(series.labels, series);
-    if (!known && !isBeyond) stream.series.remember(bytes, series);
+    if (!known && !isBeyond) {
+      stream.series.remember(this.#store.texts.of(point.attributes), series);
+    }
     series.seenMs = nowMs;
     if (before && isBeyond) {
       const sum = this.#store.overflow(stream, series, before, given);
@@ -199,22 +206,22 @@ export class Fold {
   }
 
   #growAliases(stream: Stream, series: Series, before: Before, given: Given): void {
-    const { kind, nowMs, metric, start, end } = given;
+    const { kind, nowMs, metric, reader } = given;
     const attributes = (): Attribute[] =>
-      attributesIn(metric.bytes, { start, end }, metric.attributesField);
+      attributesIn(metric.bytes, reader, metric.attributesField);
     for (const into of stream.aliases ?? []) {
-      this.#store.aliases?.grow(into, series, before, { kind, nowMs, attributes });
+      this.#aliases.grow(into, series, before, { kind, nowMs, attributes });
     }
   }
 
   /** Known by other bytes perhaps, such as the same attributes in another order; otherwise made. */
-  #newSeries(stream: Stream, { point, metric, start, end, sinceMs }: Given): Series | Problem {
+  #newSeries(stream: Stream, { point, metric, reader, sinceMs }: Given): Series | Problem {
     const beyond = stream.overflow && this.#beyond(stream, point);
     if (beyond && beyond.seenMs >= sinceMs) return beyond;
     this.#turn += newSeriesLength;
     const { type } = stream.family;
     const own = type === "histogram" ? "le" : type === "summary" ? "quantile" : undefined;
-    const attributes = attributesIn(metric.bytes, { start, end }, metric.attributesField);
+    const attributes = attributesIn(metric.bytes, reader, metric.attributesField);
     const labels = this.#labels.text(
       this.#labels.point(attributes, own),
       stream.scope.labels && ",",
@@ -234,7 +241,7 @@ export class Fold {
     if (isBeyond && (stream.overflow?.sources.size ?? 0) >= mostBeyond * this.#maxPerMetric) {
       return this.#tooMany(metric.name);
     }
-    const name = isBeyond ? nameBeyond(point) : labels;
+    const name = isBeyond ? nameBeyond(point) : this.#store.texts.of(labels);
     return own ? new Distribution(name) : new NumberSeries(name);
   }
 
@@ -272,11 +279,10 @@ export class Fold {
 }
 
 interface Given {
+  readonly reader: PointReader;
   readonly point: Point;
   readonly kind: Kind;
   readonly metric: Metric;
-  readonly start: number;
-  readonly end: number;
   readonly nowMs: number;
   readonly sinceMs: number;
   readonly place: Place;

@@ -11,6 +11,9 @@ import type { StateFile } from "../state-file.ts";
 
 const kinds = { head: 1, piece: 2, end: 3, batch: 4, time: 5 } as const;
 
+/** Of the picture. What another one has written is set aside, and all sums begin anew. */
+const version = 2;
+
 /** Batches behind the picture, as a multiple of its size and at least: then a new picture is made. */
 const growth = 3;
 const leastBytes = 32 << 20;
@@ -40,7 +43,7 @@ export interface Restored {
 type Parts = readonly Uint8Array[];
 
 interface Head {
-  readonly version: 1;
+  readonly version: typeof version;
   readonly logId: string;
   readonly naming: string;
   readonly taken: number;
@@ -112,7 +115,7 @@ export class Keeping {
     const { file, logId, naming, picture, settled } = this.#options;
     const taken = this.#taken;
     if (taken !== settled()) return;
-    const head: Head = { version: 1, logId, naming, taken, nowMs };
+    const head: Head = { version, logId, naming, taken, nowMs };
     try {
       await file.replace(pictureRecords(head, picture()));
       this.#pictureBytes = file.sizeBytes;
@@ -183,7 +186,7 @@ class Reading {
   #headFrom(rest: Buffer): Head | undefined {
     const head = JSON.parse(rest.toString()) as Head; // whole by its checksum, so that it is what save() wrote
     const { logId, naming } = this.#options;
-    if (head.version !== 1)
+    if (head.version !== version)
       this.problem = `is of version ${String(head.version)}, which is not known`;
     if (head.naming !== naming)
       this.problem = "was written with other settings for names and labels";

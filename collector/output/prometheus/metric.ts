@@ -1,8 +1,8 @@
 // One metric of a batch: what stands around its points, read without the points themselves.
 
+import type { FamilyType } from "../../telemetry/exposition.ts";
 import { Cursor } from "../../wire/cursor.ts";
 import type { Range } from "../../wire/leaves.ts";
-import type { MetricHead } from "./store.ts";
 
 /** The fields of a metric that hold its points; a metric has one of them. */
 export const dataFields = {
@@ -21,6 +21,13 @@ export interface Kind {
   readonly isMonotonic: boolean;
   /** Prometheus knows them of counters and histograms. */
   readonly hasExemplars: boolean;
+}
+
+export interface MetricHead {
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  readonly type: FamilyType;
 }
 
 export class Metric {
@@ -89,6 +96,16 @@ export class Metric {
     return this.#data.end > this.#data.start;
   }
 
+  /** Where the points lie, among other fields. */
+  get data(): Readonly<Range> {
+    return this.#data;
+  }
+
+  /** The next point is the first behind. */
+  skipTo(at: number): void {
+    this.points.over(at, this.#data.end);
+  }
+
   nextPoint(): boolean {
     while (this.points.next()) if (this.points.number === 1) return true;
     return false;
@@ -135,7 +152,7 @@ export class Metric {
     };
   }
 
-  #type(): MetricHead["type"] {
+  #type(): FamilyType {
     switch (this.dataField) {
       case dataFields.gauge:
         return "gauge";

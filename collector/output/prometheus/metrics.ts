@@ -125,14 +125,15 @@ export class Metrics {
     const promoted = settings.promote_resource_attributes;
     const labels = new Labels({ naming: named, promoted, hasScope: settings.scope_labels });
     const store = new Store({ budget, naming: named, labels });
-    const aliases = aliasesOf(settings);
     const leftOut = this.#leftOut;
-    if (aliases.length > 0) store.aliases = new Aliases({ aliases, store, labels, leftOut });
+    const aliases = new Aliases({ aliases: aliasesOf(settings), store, labels, leftOut });
+    store.aliasesOf = aliases.of.bind(aliases);
     const nowMs = (): number => this.#clock.nowMs;
     const sinceMs = (): number => this.#sinceMs;
     const maxPerMetric = settings.max_series_per_metric;
     const fold = new Fold({
       store,
+      aliases,
       budget,
       labels,
       nowMs,

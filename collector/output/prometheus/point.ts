@@ -29,12 +29,16 @@ export class Point {
   sum = Number.NaN;
   count = 0;
   /** Upper bounds of buckets or quantiles; `counts` are of the buckets, each by itself, or values. */
-  readonly bounds: number[] = [];
+  bounds: readonly number[] = [];
   readonly counts: number[] = [];
   /** Its buckets as they came, where it is an exponential histogram. */
   exponential: ExponentialHistogram | undefined;
   /** Where its exemplars lie: start and end of each. */
   readonly exemplars: number[] = [];
+  /** Whether nothing stands between its attributes. */
+  isTogether = true;
+  /** Written over by each point that has bounds of its own. */
+  readonly #bounds: number[] = [];
   readonly #fields: Cursor;
   readonly #inner: Cursor;
   #attributesStart = 0;
@@ -55,12 +59,7 @@ export class Point {
 
   /** Undefined when all is well, otherwise what is wrong with the point. */
   read(kind: DataField, start: number, end: number): string | undefined {
-    this.start = this.time = this.value = this.count = 0;
-    this.isAbsent = this.hasValue = false;
-    this.sum = Number.NaN;
-    this.exponential = undefined;
-    if (this.exemplars.length > 0) this.exemplars.length = 0;
-    this.#attributesStart = this.#attributesEnd = 0;
+    this.clear();
     this.#fields.over(start, end);
     switch (kind) {
       case dataFields.gauge:
@@ -73,6 +72,17 @@ export class Point {
       default:
         return this.#summary();
     }
+  }
+
+  clear(): void {
+    this.start = this.time = this.value = this.count = 0;
+    this.isAbsent = this.hasValue = false;
+    this.sum = Number.NaN;
+    this.bounds = this.#bounds;
+    this.exponential = undefined;
+    if (this.exemplars.length > 0) this.exemplars.length = 0;
+    this.#attributesStart = this.#attributesEnd = 0;
+    this.isTogether = true;
   }
 
   #number(): string | undefined {
@@ -101,7 +111,8 @@ export class Point {
   }
 
   #histogram(): string | undefined {
-    const { bounds, counts } = this;
+    const { counts } = this;
+    const bounds = this.#bounds;
     const fields = this.#fields;
     // Overwritten in place: an array that is emptied first gives its memory back and has to grow again.
     let boundCount = 0;
@@ -141,7 +152,8 @@ export class Point {
   }
 
   #histogramProblem(): string | undefined {
-    const { bounds, counts } = this;
+    const { counts } = this;
+    const bounds = this.#bounds;
     if (counts.length > maxBuckets) return `more than ${maxBuckets} buckets`;
     if (counts.length === 0 && bounds.length === 0) counts.push(this.count);
     if (counts.length !== bounds.length + 1) {
@@ -211,7 +223,11 @@ export class Point {
       return `more than ${maxFineBuckets} buckets`;
     }
     this.exponential = { scale, zeroCount, zeroThreshold, positive, negative };
-    const problem = explicitBuckets(this.exponential, this, maxBuckets);
+    const problem = explicitBuckets(
+      this.exponential,
+      { bounds: this.#bounds, counts: this.counts },
+      maxBuckets,
+    );
     return problem ?? this.#countProblem();
   }
 
@@ -242,7 +258,7 @@ export class Point {
 
   #summary(): string | undefined {
     const fields = this.#fields;
-    this.bounds.length = this.counts.length = 0;
+    this.#bounds.length = this.counts.length = 0;
     while (fields.next()) {
       switch (fields.number) {
         case 4:
@@ -276,7 +292,7 @@ export class Point {
       if (pair.number === 1) quantile = pair.double();
       else if (pair.number === 2) value = pair.double();
     }
-    this.bounds.push(quantile);
+    this.#bounds.push(quantile);
     this.counts.push(value);
   }
 
@@ -291,6 +307,7 @@ export class Point {
     const fields = this.#fields;
     if (fields.number === attributesField) {
       if (this.#attributesEnd === 0) this.#attributesStart = fields.fieldStart;
+      else if (this.#attributesEnd !== fields.fieldStart) this.isTogether = false;
       this.#attributesEnd = fields.end;
     } else if (fields.number === 2) this.start = fields.roundedAt(0);
     else if (fields.number === 3) this.time = fields.roundedAt(0);

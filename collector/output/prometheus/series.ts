@@ -8,8 +8,9 @@
 
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Reason } from "../output.ts";
-import type { AliasStream } from "./aliases.ts";
+import type { Alias } from "./alias-settings.ts";
 import type { ExponentialHistogram } from "./exponential.ts";
+import type { Runs } from "./runs.ts";
 
 /** What a table holds. */
 interface Entry<T> {
@@ -30,6 +31,8 @@ export class Table<T extends Entry<T>> {
   readonly #byBytes = new Map<string, T>();
   #last: T | undefined;
   #hasRemoved = false;
+  /** How often another than the next was asked for. */
+  misses = 0;
 
   get size(): number {
     return this.#byText.size;
@@ -45,6 +48,7 @@ export class Table<T extends Entry<T>> {
       this.#last = expected;
       return expected;
     }
+    this.misses++;
     const found = this.#byBytes.get(bytes);
     if (!found || found.isGone) return undefined;
     this.#found(bytes, found);
@@ -52,7 +56,7 @@ export class Table<T extends Entry<T>> {
   }
 
   #found(bytes: string, thing: T): void {
-    thing.bytes = bytes;
+    if (thing.bytes !== bytes) thing.bytes = bytes; // a text that is equal is kept already
     if (this.#last) this.#last.next = thing;
     this.#last = thing;
   }
@@ -78,13 +82,14 @@ export class Table<T extends Entry<T>> {
     this.#hasRemoved = true;
   }
 
-  /** Of those removed, everything else. */
-  forget(): void {
-    if (!this.#hasRemoved) return;
+  /** Of those removed, everything else. False if there were none. */
+  forget(): boolean {
+    if (!this.#hasRemoved) return false;
     this.#hasRemoved = false;
     this.#last = undefined;
     for (const thing of this.#byText.values()) if (thing.next?.isGone) thing.next = undefined;
     for (const [bytes, thing] of this.#byBytes) if (thing.isGone) this.#byBytes.delete(bytes);
+    return true;
   }
 
   values(): MapIterator<T> {
@@ -118,12 +123,24 @@ export interface Stream extends Entry<Stream> {
   /** The metric that has this name here, since another one might be translated to the same. */
   readonly metric: string;
   readonly series: Table<Series>;
+  /** In which order they come, where that stays the same. */
+  runs: Runs<Series> | undefined;
   /** Of the last histogram, to be shared with the next. */
   buckets: Buckets | undefined;
   /** Under which other names it is shown. */
   aliases: AliasStream[] | undefined;
   /** Once it has as many series as it may have. */
   overflow: Overflow | undefined;
+}
+
+/** An alias of one metric of one sender. */
+export interface AliasStream {
+  readonly alias: Alias;
+  readonly source: Stream;
+  /** Another one when this has ended and its source goes on. */
+  stream: Stream;
+  /** What each source adds to; undefined for one that the alias leaves out. */
+  readonly links: Map<Series, Series | undefined>;
 }
 
 /**

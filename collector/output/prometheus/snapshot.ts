@@ -2,7 +2,7 @@
 // in the order in which they hang together.
 //
 //   1 target, 2 scope of the last target, 3 stream of the last scope, 4 series of the last stream, those
-//   beyond its limit among them
+//   beyond its limit among them, each with its bounds where they are not those of the one before
 
 import { Cursor } from "../../wire/cursor.ts";
 import { Writer } from "../../wire/writer.ts";
@@ -12,12 +12,15 @@ import type { BucketRun, ExponentialHistogram } from "./exponential.ts";
 import {
   Distribution,
   type Exemplar,
+  noBuckets,
   NumberSeries,
+  type Buckets,
   type Scope,
   type Series,
   type Stream,
   type Target,
 } from "./series.ts";
+import type { SharedTexts } from "./shared-texts.ts";
 import { heldIn, type Store } from "./store.ts";
 
 const sliceBytes = 65_536;
@@ -32,8 +35,9 @@ export function* snapshot(store: Store): Generator<Uint8Array> {
       writeTexts(writer, 2, [scope.labels]);
       for (const stream of scope.streams.values()) {
         writeStream(writer, stream);
+        let buckets: Buckets | undefined;
         for (const series of heldIn(stream)) {
-          writeSeries(writer, series);
+          buckets = writeSeries(writer, series, buckets);
           if (writer.length >= sliceBytes) yield writer.finish();
         }
       }
@@ -58,7 +62,12 @@ function writeStream(writer: Writer, { family, metric }: Stream): void {
   writer.end();
 }
 
-function writeSeries(writer: Writer, series: Series): void {
+/** Gives its buckets, to be told again only when they are others. */
+function writeSeries(
+  writer: Writer,
+  series: Series,
+  before: Buckets | undefined,
+): Buckets | undefined {
   writer.begin(4);
   writer.text(1, series.labels);
   writer.double(2, series.start);
@@ -67,21 +76,17 @@ function writeSeries(writer: Writer, series: Series): void {
   if (series instanceof NumberSeries) {
     writer.double(5, series.value);
     if (series.exemplar) writeExemplar(writer, 0, series.exemplar);
-  } else {
-    writer.double(6, series.count);
-    writer.double(7, series.sum);
-    writeNumbers(writer, 8, series.buckets.bounds);
-    writeNumbers(writer, 9, series.counts);
-    if (series.fine) writeFine(writer, series.fine);
-    series.exemplars?.forEach((exemplar, at) => exemplar && writeExemplar(writer, at, exemplar));
+    writer.end();
+    return before;
   }
+  writer.double(6, series.count);
+  writer.double(7, series.sum);
+  if (series.buckets !== before) writer.doubles(12, series.buckets.bounds);
+  writer.doubles(13, series.counts);
+  if (series.fine) writeFine(writer, series.fine);
+  series.exemplars?.forEach((exemplar, at) => exemplar && writeExemplar(writer, at, exemplar));
   writer.end();
-}
-
-function writeNumbers(writer: Writer, field: number, numbers: readonly number[]): void {
-  writer.begin(field);
-  for (const number of numbers) writer.double(1, number);
-  writer.end();
+  return series.buckets;
 }
 
 function writeFine(writer: Writer, fine: ExponentialHistogram): void {
@@ -95,7 +100,7 @@ function writeFine(writer: Writer, fine: ExponentialHistogram): void {
   ] as const) {
     writer.begin(field);
     writer.sint32(2, offset);
-    for (const count of counts) writer.double(1, count);
+    writer.doubles(3, counts);
     writer.end();
   }
   writer.end();
@@ -160,7 +165,7 @@ export class Restoring {
   #takeSeries(message: Cursor): void {
     const stream = this.#stream;
     if (!stream) return;
-    const series = readSeries(message, stream);
+    const series = readSeries(message, stream, this.#store.texts);
     this.#store.addSeries(stream, series);
   }
 }
@@ -171,10 +176,10 @@ function textsIn(message: Cursor): string[] {
   return texts;
 }
 
-function readSeries(message: Cursor, stream: Stream): Series {
+function readSeries(message: Cursor, stream: Stream, texts: SharedTexts): Series {
   const isNumber = stream.family.type === "counter" || stream.family.type === "gauge";
   message.next(); // labels come first
-  const labels = message.text();
+  const labels = texts.of(message.text());
   if (isNumber) {
     const series = new NumberSeries(labels);
     while (message.next()) {
@@ -185,11 +190,12 @@ function readSeries(message: Cursor, stream: Stream): Series {
     return series;
   }
   const series = new Distribution(labels);
+  series.buckets = stream.buckets ?? noBuckets;
   while (message.next()) {
     if (message.number === 6) series.count = message.double();
     else if (message.number === 7) series.sum = message.double();
-    else if (message.number === 8) series.buckets = bucketsFor(stream, readNumbers(message));
-    else if (message.number === 9) series.counts = readNumbers(message);
+    else if (message.number === 12) series.buckets = bucketsFor(stream, message.doubles());
+    else if (message.number === 13) series.counts = message.doubles();
     else if (message.number === 10) series.fine = readFine(message);
     else if (message.number === 11) {
       const { at, exemplar } = readExemplar(message);
@@ -204,13 +210,6 @@ function readTimes(message: Cursor, series: Series): void {
   if (message.number === 2) series.start = message.double();
   else if (message.number === 3) series.time = message.double();
   else if (message.number === 4) series.seenMs = message.double();
-}
-
-function readNumbers({ bytes, start, end }: Cursor): number[] {
-  const numbers: number[] = [];
-  const inner = new Cursor(bytes, start, end);
-  while (inner.next()) if (inner.number === 1) numbers.push(inner.double());
-  return numbers;
 }
 
 function readFine({ bytes, start, end }: Cursor): ExponentialHistogram {
@@ -234,8 +233,12 @@ function readRun(message: Cursor): BucketRun {
   const { bytes, start, end } = message;
   const fields = new Cursor(bytes, start, end);
   let offset = 0;
-  while (fields.next()) if (fields.number === 2) offset = fields.sint32();
-  return { offset, counts: readNumbers(message) };
+  let counts: number[] = [];
+  while (fields.next()) {
+    if (fields.number === 2) offset = fields.sint32();
+    else if (fields.number === 3) counts = fields.doubles();
+  }
+  return { offset, counts };
 }
 
 function readExemplar({ bytes, start, end }: Cursor): { at: number; exemplar: Exemplar } {

@@ -4,11 +4,12 @@
 import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
 import { bucketsFor } from "./accumulate.ts";
-import type { Aliases } from "./aliases.ts";
 import { areEqual, type Before, grow, type Growing } from "./growth.ts";
 import { attributesIn, type Labels } from "./labels.ts";
+import type { MetricHead } from "./metric.ts";
 import { type Naming, unitSuffix } from "./names.ts";
 import {
+  type AliasStream,
   type Budget,
   Distribution,
   type Family,
@@ -26,19 +27,13 @@ import {
   type Target,
   unseen,
 } from "./series.ts";
+import { SharedTexts } from "./shared-texts.ts";
 
 /** Names, help and the labels of one series are no place for documents. */
 const maxNameLength = 1000;
 export const maxLabelsLength = 8192;
 
-export interface MetricHead {
-  readonly name: string;
-  readonly unit: string;
-  readonly description: string;
-  readonly type: FamilyType;
-}
-
-const bare = { buckets: undefined, aliases: undefined, overflow: undefined };
+const bare = { runs: undefined, buckets: undefined, aliases: undefined, overflow: undefined };
 
 export type FamilyHead = Omit<Family, "streams">;
 
@@ -54,7 +49,10 @@ export class Store {
   /** Every name that a family writes samples under. */
   readonly #owners = new Map<string, Family>();
   readonly naming: Naming;
-  aliases: Aliases | undefined;
+  /** Labels and attributes. */
+  readonly texts = new SharedTexts();
+  /** Under which other names a new stream is shown. */
+  aliasesOf: (stream: Stream, metric: string) => AliasStream[] | undefined = () => undefined;
   readonly #labels: Labels;
   readonly #budget: Budget;
 
@@ -127,7 +125,7 @@ export class Store {
     const stream = before ?? this.makeStream(scope, family, metric);
     if (!stream) return this.noRoom;
     scope.streams.remember(key, stream);
-    stream.aliases ??= this.aliases?.of(stream, name);
+    stream.aliases ??= this.aliasesOf(stream, name);
     return stream;
   }
 
@@ -272,7 +270,7 @@ export class Store {
             this.remove(stream, series);
           }
           if (stream.overflow?.sources.size === 0) stream.overflow = undefined;
-          stream.series.forget();
+          if (stream.series.forget()) stream.runs = undefined;
           if (stream.series.isEmpty && !stream.overflow) this.#removeStream(scope, stream);
         }
         scope.streams.forget();
