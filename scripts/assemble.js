@@ -9,7 +9,7 @@ export const modules = {
   // Plans, a request of 1 MiB, and one to read past its end.
   "wire/quick-walk": 18,
   // As collector/output/elasticsearch/quick-record-layout.ts divides it.
-  "output/elasticsearch/quick-record": 35,
+  "output/elasticsearch/quick-record": 163,
   // As collector/output/prometheus/quick-points-layout.ts divides it, and one to read past the end of it.
   "output/prometheus/quick-points": 25,
 };

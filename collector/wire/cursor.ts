@@ -34,6 +34,11 @@ export class Cursor {
     return this;
   }
 
+  /** The next field is the one that begins there. */
+  skipTo(at: number): void {
+    this.#at = at;
+  }
+
   next(): boolean {
     if (this.#at >= this.#limit) return false;
     this.fieldStart = this.#at;

@@ -50,6 +50,23 @@ export class Leaves {
     return true;
   }
 
+  /** Where the present leaf's field begins, tag included. */
+  get fieldStart(): number {
+    return this.#leaves.fieldStart;
+  }
+
+  /** Where the group ends that it stands in. */
+  get groupEnd(): number {
+    return this.#scopes.end;
+  }
+
+  /** For who has read on in the present group: over so many leaves, of which the last one ends there. */
+  skip(count: number, end: number): void {
+    this.index += count;
+    this.start = this.end = end;
+    this.#leaves.skipTo(end);
+  }
+
   #nextGroup(): boolean {
     while (this.#groups.next()) {
       if (this.#groups.number !== 1) continue;

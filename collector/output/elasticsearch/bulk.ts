@@ -11,20 +11,38 @@ import type { Ids } from "./members.ts";
 /** Writes the documents of one signal. */
 export interface Documents {
   readonly json: JsonWriter;
-  /** What is written, and not yet in `json`. */
-  readonly pending?: Pending | undefined;
   /** Of the documents. */
   readonly ids: Ids;
   /** How many documents the leaf becomes that `leaves` stands on. */
   count(leaves: Leaves): number;
-  /** Adds the action and one of its documents; tells the name of the place that it goes to. */
-  write(leaves: Leaves, entry: Piece, part: number): string;
+  /**
+   * Adds the action and one document of the leaf that `leaves` stands on. Where each leaf is one document,
+   * those of the leaves behind it as well, as far as that costs little; `leaves` then stands on the last.
+   */
+  write(leaves: Leaves, entry: Piece, wanted: Wanted): Run;
 }
 
-interface Pending {
-  readonly length: number;
-  moveTo(json: JsonWriter): void;
-  clear(): void;
+export interface Wanted {
+  /** Which of the documents of a leaf that has several. */
+  readonly part: number;
+  /** Of leaves. */
+  readonly most: number;
+  /** Nothing more is added once `json` is as long as that. */
+  readonly enough: number;
+}
+
+/** Documents of consecutive leaves. */
+export interface Run {
+  /** The name of the place that they go to. */
+  readonly destination: string;
+  readonly count: number;
+  /** Where each of them ends. */
+  readonly ends: { readonly [index: number]: number };
+}
+
+/** What was written last, if that is one document. */
+export function alone(destination: string, { length }: JsonWriter): Run {
+  return { destination, count: 1, ends: [length] };
 }
 
 /** Of a document in a delivery. */
@@ -35,9 +53,6 @@ interface Place {
   /** Of its leaf, among those of its batch. */
   readonly index: number;
 }
-
-/** What is kept of the buffer between deliveries. */
-const keptBytes = 16 * 1024 * 1024;
 
 export class Bulk {
   readonly documents: Documents;
@@ -64,24 +79,30 @@ export class Bulk {
   load(remaining: Remaining, bytes: number, records = Infinity): boolean {
     this.clear();
     const { documents } = this;
+    const { json } = documents;
     let lastEntry: Piece | undefined;
     let last: string | undefined;
-    while (this.#length < bytes && this.#records < records && remaining.next()) {
+    while (json.length < bytes && this.#records < records && remaining.next()) {
       const { entry, leaves, part, number } = remaining;
-      const destination = documents.write(leaves, entry, part);
+      const { index } = leaves;
+      const most = Math.min(remaining.consecutive, records - this.#records);
+      const wanted = { part, most, enough: bytes };
+      const { destination, count, ends } = documents.write(leaves, entry, wanted);
       if (destination !== last) this.#destinations.add(destination);
       last = destination;
       if (entry !== lastEntry) this.#entries.push(entry);
       lastEntry = entry;
-      const at = this.#newRow();
-      const rows = this.#rows;
-      rows[at] = this.#entries.length - 1;
-      rows[at + 1] = leaves.index;
-      rows[at + 2] = part;
-      rows[at + 3] = number;
-      rows[at + 4] = this.#length;
+      for (let more = 0; more < count; more++) {
+        const at = this.#newRow();
+        const rows = this.#rows;
+        rows[at] = this.#entries.length - 1;
+        rows[at + 1] = index + more;
+        rows[at + 2] = part;
+        rows[at + 3] = number + more;
+        rows[at + 4] = ends[more]!;
+      }
+      remaining.number += count - 1;
     }
-    documents.pending?.moveTo(documents.json);
     return this.records > 0;
   }
 
@@ -110,17 +131,9 @@ export class Bulk {
   }
 
   clear(): void {
-    const { json, pending } = this.documents;
-    pending?.clear();
-    json.clear(keptBytes);
+    this.documents.json.clear();
     this.#entries.length = this.#records = 0;
     this.#destinations.clear();
-  }
-
-  /** Of all that was written. */
-  get #length(): number {
-    const { json, pending } = this.documents;
-    return json.length + (pending?.length ?? 0);
   }
 
   #newRow(): number {
@@ -154,11 +167,15 @@ export class Progress {
     this.#isPointwise = signal === "metrics";
   }
 
+  /** No document of a higher number is settled. */
+  highestSettled = -1;
+
   isSettled(number: number): boolean {
     return this.#isSettled[number] === 1;
   }
 
   settle(number: number): void {
+    this.highestSettled = Math.max(this.highestSettled, number);
     if (number >= this.#isSettled.length) {
       const grown = new Uint8Array((number + 1) * 2);
       grown.set(this.#isSettled);
@@ -213,6 +230,11 @@ export class Remaining {
     this.#entries = entries;
     this.#progress = progress;
     this.#documents = documents;
+  }
+
+  /** At most so many leaves from the present one on have documents that all remain. */
+  get consecutive(): number {
+    return this.number > this.#progress.highestSettled ? Infinity : 1;
   }
 
   next(): boolean {

@@ -2,13 +2,32 @@
 // nearly everything, is copied as it is.
 
 const startBytes = 64 * 1024;
+/** What is kept of a buffer that has grown. */
+const keptBytes = 16 * 1024 * 1024;
 
 export class JsonWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(startBytes);
+  /** What it was given to begin in. */
+  readonly #home: Buffer | undefined;
+  #bytes: Buffer;
   #length = 0;
+
+  constructor(home?: Buffer) {
+    this.#home = home;
+    this.#bytes = home ?? Buffer.allocUnsafe(startBytes);
+  }
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Whether it still is in the buffer that it was given; when that is full it moves into a larger one. */
+  get isAtHome(): boolean {
+    return this.#bytes === this.#home;
+  }
+
+  /** Somebody else has written up to there, at home. */
+  extend(length: number): void {
+    this.#length = length;
   }
 
   /** Goes back to an earlier length; `slice`s taken before will be written over. */
@@ -17,9 +36,10 @@ export class JsonWriter {
   }
 
   /** Starts again, and gives back what an unusually large content made it take. */
-  clear(keepBytes: number): void {
+  clear(): void {
     this.#length = 0;
-    if (this.#bytes.length > keepBytes) this.#bytes = Buffer.allocUnsafe(startBytes);
+    if (this.#home) this.#bytes = this.#home;
+    else if (this.#bytes.length > keptBytes) this.#bytes = Buffer.allocUnsafe(startBytes);
   }
 
   /** What was written there, shared and not copied. */

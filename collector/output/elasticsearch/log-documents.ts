@@ -7,14 +7,14 @@
 import { Cursor } from "../../wire/cursor.ts";
 import type { Leaves, Range } from "../../wire/leaves.ts";
 import type { Piece } from "../output.ts";
-import type { Documents } from "./bulk.ts";
+import { alone, type Documents, type Run } from "./bulk.ts";
 import type { Destination, Destinations } from "./destinations.ts";
 import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
 import { Instant } from "./instant.ts";
 import { JsonWriter } from "./json-writer.ts";
 import { before, Ids, writeCount, writeId, writeText } from "./members.ts";
-import { QuickRecords } from "./quick-record.ts";
+import { type Limits, QuickRecords } from "./quick-record.ts";
 import { severityName } from "./severity.ts";
 import { ValueWriter } from "./value-writer.ts";
 
@@ -27,10 +27,10 @@ export interface LogDocumentsOptions {
 }
 
 export class LogDocuments implements Documents {
-  readonly json = new JsonWriter();
+  readonly json: JsonWriter;
   readonly ids: Ids;
-  /** The usual records, written the quick way. */
-  readonly pending: QuickRecords | undefined;
+  /** Writes the usual records. */
+  readonly #quick: QuickRecords | undefined;
   readonly #values: ValueWriter;
   readonly #destinations: Destinations;
   readonly #names: Names;
@@ -42,6 +42,8 @@ export class LogDocuments implements Documents {
   #usual: Destination | undefined;
 
   constructor({ destinations, names, logId, isQuick = true }: LogDocumentsOptions) {
+    this.#quick = isQuick ? new QuickRecords(names) : undefined;
+    this.json = this.#quick?.json ?? new JsonWriter();
     const { json } = this;
     this.#names = namesOf(names);
     const values = new ValueWriter(json);
@@ -49,34 +51,36 @@ export class LogDocuments implements Documents {
     this.#destinations = destinations;
     this.ids = new Ids(logId);
     this.#groups = new Groups({ json, values, destinations, names });
-    this.pending = isQuick ? new QuickRecords(names) : undefined;
   }
 
   count(): number {
     return 1;
   }
 
-  write(leaves: Leaves, entry: Piece): string {
+  write(leaves: Leaves, entry: Piece, limits: Limits): Run {
     const isOther = this.#groups.enter(leaves);
-    if (leaves !== this.#leaves) this.pending?.enter(leaves.bytes);
+    if (leaves !== this.#leaves) this.#quick?.enter(leaves.bytes);
     this.#leaves = leaves;
     if (isOther) this.#aim(this.#groups.destination(entry.atMs), entry);
+    const { fieldStart: start, groupEnd: end } = leaves;
     const number = (entry.origin?.index ?? 0) + leaves.index;
-    if (this.pending?.write(leaves, number, this.json)) return this.#usual!.name;
-    return this.#writeThoroughly(leaves, entry);
+    const quick = this.#quick;
+    const count = quick?.write({ start, end, number }, limits) ?? 0;
+    if (!quick || count === 0) return alone(this.#writeThoroughly(leaves, entry), this.json);
+    leaves.skip(count - 1, quick.readTo);
+    return { destination: this.#usual!.name, count, ends: quick.ends };
   }
 
   #aim(destination: Destination, entry: Piece): void {
     this.#usual = destination;
-    if (!this.pending) return;
+    if (!this.#quick) return;
     const json = this.json;
-    this.pending?.moveTo(this.json);
     const start = json.length;
     this.ids.writeAction(json, destination, entry);
     const middle = json.length;
     this.#groups.writeTail(new Map(), destination);
     const near = this.#destinations.near(entry.atMs);
-    this.pending.frame({
+    this.#quick.frame({
       action: json.slice(start, middle),
       tail: json.slice(middle, json.length),
       from: Math.max(near.from, destination.stretch.from),
@@ -86,7 +90,6 @@ export class LogDocuments implements Documents {
   }
 
   #writeThoroughly(leaves: Leaves, entry: Piece): string {
-    this.pending?.moveTo(this.json);
     const json = this.json;
     const record = this.#record;
     this.#readRecord(leaves, entry.atMs);

@@ -4,7 +4,7 @@
 import { Cursor, textOf as textOfBytes } from "../../wire/cursor.ts";
 import type { Leaves, Range } from "../../wire/leaves.ts";
 import type { Piece } from "../output.ts";
-import type { Documents } from "./bulk.ts";
+import { alone, type Documents, type Run, type Wanted } from "./bulk.ts";
 import type { Destinations } from "./destinations.ts";
 import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
@@ -46,7 +46,7 @@ export class MetricDocuments implements Documents {
     return this.#read(leaves).points.length;
   }
 
-  write(leaves: Leaves, entry: Piece, part: number): string {
+  write(leaves: Leaves, entry: Piece, { part }: Wanted): Run {
     const { json } = this;
     const { bytes } = leaves;
     this.#groups.enter(leaves);
@@ -81,7 +81,7 @@ export class MetricDocuments implements Documents {
     }
     this.#writeMetric(bytes, metric, point);
     this.#groups.writeTail(named.fields, destination);
-    return destination.name;
+    return alone(destination.name, json);
   }
 
   #read(leaves: Leaves): Metric {

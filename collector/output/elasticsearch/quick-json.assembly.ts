@@ -1,47 +1,37 @@
-// Pieces of JSON, in AssemblyScript: texts, ids, numbers and times, one behind the other.
+// Pieces of JSON, in AssemblyScript: texts, ids, numbers and times. Each writer is told where to write and
+// tells where it ends; kept in a variable of the module, that place would be stored and loaded for each byte.
 
-import { textsAt } from "./quick-record-layout.ts";
+import { fivesAt, textsAt } from "./quick-record-layout.ts";
 
 /** The number as JavaScript writes it, of which the length is told. */
 declare function writeDouble(value: f64, at: usize): usize;
 
-/** Where the next byte is written. */
-let out: usize = 0;
-
-export function begin(at: usize): void {
-  out = at;
+export function putByte(at: usize, byte: u32): usize {
+  store<u8>(at, byte);
+  return at + 1;
 }
 
-/** Up to where. */
-export function written(): usize {
-  return out;
-}
-
-export function putByte(byte: u32): void {
-  store<u8>(out++, byte);
-}
-
-export function putText(number: usize): void {
-  put(load<u32>(<usize>textsAt + (number << 2)));
+export function putText(at: usize, number: usize): usize {
+  return put(at, load<u32>(<usize>textsAt + (number << 2)));
 }
 
 /** A text with its length before it. */
-export function put(text: usize): void {
+export function put(at: usize, text: usize): usize {
   const size: usize = load<u32>(text);
   const from = text + 4;
-  for (let done: usize = 0; done < size; done += 16) v128.store(out + done, v128.load(from + done));
-  out += size;
+  for (let done: usize = 0; done < size; done += 16) v128.store(at + done, v128.load(from + done));
+  return at + size;
 }
 
 /** Four letters, the first one in the lowest bits. */
-export function writeWord(letters: u32): void {
-  store<u32>(out, letters);
-  out += 4;
+export function writeWord(at: usize, letters: u32): usize {
+  store<u32>(at, letters);
+  return at + 4;
 }
 
 /** The text quoted; sixteen bytes at a time where nothing needs an escape. */
-export function writeText(start: usize, end: usize): void {
-  store<u8>(out++, 0x22);
+export function writeText(at: usize, start: usize, end: usize): usize {
+  let out = putByte(at, 0x22);
   let from = start;
   while (from < end) {
     const letters = v128.load(from);
@@ -53,13 +43,13 @@ export function writeText(start: usize, end: usize): void {
     const plain = min<usize>(end - from, special == 0 ? 16 : ctz(special));
     from += plain;
     out += plain;
-    if (plain < 16 && from < end) writeEscape(load<u8>(from++));
+    if (plain < 16 && from < end) out = writeEscape(out, load<u8>(from++));
   }
-  store<u8>(out++, 0x22);
+  return putByte(out, 0x22);
 }
 
-function writeEscape(letter: u32): void {
-  store<u8>(out++, 0x5c);
+function writeEscape(at: usize, letter: u32): usize {
+  store<u8>(at, 0x5c);
   let short: u32 = 0;
   switch (letter) {
     case 0x22:
@@ -82,38 +72,35 @@ function writeEscape(letter: u32): void {
       short = 0x72;
       break;
   }
-  if (short != 0) {
-    store<u8>(out++, short);
-    return;
-  }
-  writeWord(0x30303075 | ((0x30 + (letter >>> 4)) << 24)); // u000 or u001
+  if (short != 0) return putByte(at + 1, short);
+  const out = writeWord(at + 1, 0x30303075 | ((0x30 + (letter >>> 4)) << 24)); // u000 or u001
   const low = letter & 15;
-  store<u8>(out++, low < 10 ? 0x30 + low : 0x57 + low);
+  return putByte(out, low < 10 ? 0x30 + low : 0x57 + low);
 }
 
 /** An id of zeros is none. */
-export function writeId(name: usize, start: usize, end: usize): void {
+export function writeId(at: usize, name: usize, start: usize, end: usize): usize {
   const size = end - start;
   if (size == 16) {
     const id = v128.load(start);
-    if (!v128.any_true(id)) return;
-    putText(name);
-    writeHex(id);
+    if (!v128.any_true(id)) return at;
+    const out = putText(at, name);
+    writeHex(out, id);
     v128.store(out + 17, secondHalf);
-    out += 33;
-  } else if (size == 8) {
-    if (load<u64>(start) == 0) return;
-    putText(name);
-    writeHex(v128.load(start));
-    out += 17;
-  } else return;
-  store<u8>(out++, 0x22);
+    return putByte(out + 33, 0x22);
+  }
+  if (size == 8) {
+    if (load<u64>(start) == 0) return at;
+    const out = putText(at, name);
+    writeHex(out, v128.load(start));
+    return putByte(out + 17, 0x22);
+  }
+  return at;
 }
-
 let secondHalf: v128 = i64x2.splat(0);
 
 /** A quote, and the digits of the first eight bytes; those of the others are in `secondHalf`. */
-function writeHex(bytes: v128): void {
+function writeHex(at: usize, bytes: v128): void {
   const digits = i8x16(
     0x30,
     0x31,
@@ -134,9 +121,9 @@ function writeHex(bytes: v128): void {
   );
   const high = i8x16.swizzle(digits, i8x16.shr_u(bytes, 4));
   const low = i8x16.swizzle(digits, v128.and(bytes, i8x16.splat(15)));
-  store<u8>(out, 0x22);
+  store<u8>(at, 0x22);
   const first = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  v128.store(out + 1, first);
+  v128.store(at + 1, first);
   secondHalf = i8x16.shuffle(
     high,
     low,
@@ -161,71 +148,137 @@ function writeHex(bytes: v128): void {
 
 // ── numbers and times ────────────────────────────────────────────────────────────────────────────
 
-/** So many digits, with leading zeros; what is written last stands last. */
-function writeDigits(digits: u32, width: usize): void {
-  let rest = digits;
-  for (let at = out + width - 1; at >= out; at--) {
-    const next = rest / 10;
-    store<u8>(at, 0x30 + rest - next * 10);
-    rest = next;
-  }
-  out += width;
+const zeros: u64 = 0x3030_3030_3030_3030;
+
+/** The eight digits of a number, each a byte of its own, the first one in the lowest bits. */
+function eightDigits(number: u32): u64 {
+  const thousands = number / 10_000;
+  let digits = <u64>thousands | ((<u64>(number - thousands * 10_000)) << 32);
+  const hundreds = ((digits * 10_486) >> 20) & 0x0000_007f_0000_007f;
+  digits = hundreds | ((digits - hundreds * 100) << 16);
+  const tens = ((digits * 103) >> 10) & 0x000f_000f_000f_000f;
+  return tens | ((digits - tens * 10) << 8);
 }
 
-export function writeNumber(number: u64): void {
-  if (number < 10) {
-    store<u8>(out++, 0x30 + <u32>number);
-    return;
+export function writeNumber(at: usize, number: u64): usize {
+  if (number < 10) return putByte(at, 0x30 + <u32>number);
+  if (number < 100_000_000) {
+    const digits = eightDigits(<u32>number);
+    const leading = ctz(digits) >> 3;
+    store<u64>(at, (digits | zeros) >> (leading << 3));
+    return at + 8 - <usize>leading;
   }
-  let width: usize = 1;
-  for (let most: u64 = 10; width < 20 && number >= most; most *= 10) width++;
-  if (number <= u32.MAX_VALUE) return writeDigits(<u32>number, width);
-  let rest = number;
-  for (let at = out + width - 1; at >= out; at--) {
-    const next = rest / 10;
-    store<u8>(at, 0x30 + <u32>(rest - next * 10));
-    rest = next;
-  }
-  out += width;
+  const before = number / 100_000_000;
+  const out = writeNumber(at, before);
+  store<u64>(out, eightDigits(<u32>(number - before * 100_000_000)) | zeros);
+  return out + 8;
 }
 
-export function writeInteger(number: i64): void {
-  if (number < 0) store<u8>(out++, 0x2d);
-  writeNumber(number < 0 ? <u64>-number : number);
+export function writeInteger(at: usize, number: i64): usize {
+  return number < 0 ? writeNumber(putByte(at, 0x2d), <u64>-number) : writeNumber(at, number);
 }
+
+/** As JavaScript does: with the fewest digits that stand for this double and no other. */
+export function writeFraction(at: usize, given: f64): usize {
+  const size = abs(given);
+  // What has no point, or an e, is rare.
+  if (!(size < 9_007_199_254_740_992) || (size < 1e-6 && size != 0)) {
+    return at + writeDouble(given, at);
+  }
+  const bits = reinterpret<u64>(given);
+  const out = <i64>bits < 0 ? putByte(at, 0x2d) : at;
+  const whole = <u64>size;
+  if (<f64>whole == size) {
+    const end = writeNumber(out, whole);
+    store<u16>(end, 0x302e);
+    return end + 2;
+  }
+  const places = shorten(bits & 0x000f_ffff_ffff_ffff, <i32>((bits >> 52) & 0x7ff));
+  const end = writeNumber(out, shortest);
+  const before = <i32>(end - out) - places; // digits before the point
+  if (before > 0) {
+    const point = out + before;
+    v128.store(point + 1, v128.load(point));
+    store<u8>(point, 0x2e);
+    return end + 1;
+  }
+  const first = v128.load(out);
+  const last = load<u8>(out, 16);
+  store<u64>(out, 0x3030_3030_3030_2e30); // 0.000000
+  v128.store(out + 2 - before, first);
+  store<u8>(out + 18 - before, last);
+  return end + 2 - before;
+}
+
+/** Of the decimal that was found last. */
+let shortest: u64 = 0;
 
 /**
- * A decimal of up to 15 digits is the only one so short that stands for a double, so the first one found,
- * which has the fewest digits, is the one that JavaScript writes. About one in a thousand needs more.
+ * Of the decimals with the fewest digits that round to the double, the nearest; tells how many of these
+ * stand behind the point. It is Schubfach, by Raffaello Giulietti, for what lies between 1e-6 and 2^53 and
+ * is no whole number: there the powers of ten are small enough for all of this to be exact.
  */
-export function writeFraction(given: f64): void {
-  const size = abs(given);
-  if (!(size < 1e15) || (size < 1e-5 && size != 0)) {
-    out += writeDouble(given, out);
-    return;
+function shorten(fraction: u64, exponent: i32): i32 {
+  const digits: u64 = fraction | 0x0010_0000_0000_0000;
+  const odd = digits & 1;
+  const power = exponent - 1075; // of two, for these digits
+  const isNarrow = fraction == 0; // the next double below is nearer than the one above
+  let places = -((power * 1_262_611 - (isNarrow ? 524_031 : 0)) >> 22);
+  const five = load<u64>(<usize>fivesAt + ((<usize>places) << 3));
+  const low = (digits << 2) * five;
+  const high = timesHigh(digits << 2, five);
+  const shift = <u64>(-power - places);
+  const above = low + (five << 1);
+  const step = isNarrow ? five : five << 1;
+  // Four times the double, and what lies half way to its neighbours, in units of the last place.
+  const value = shifted(high, low, shift);
+  const most = shifted(high + <u64>(above < low), above, shift) - odd;
+  const least = shifted(high - <u64>(low < step), low - step, shift) + odd;
+  const unit = value >> 2;
+  const ten = unit / 10;
+  const isBelow = least <= ten * 40;
+  const isAbove = ten * 40 + 40 <= most;
+  if (isBelow != isAbove) {
+    shortest = ten + <u64>isAbove;
+    return places - 1 - <i32>stripZeros();
   }
-  let scale: f64 = 1;
-  let whole: f64 = size;
-  let places: usize = 0;
-  let power: u64 = 1;
-  while (true) {
-    whole = nearest(size * scale);
-    if (whole / scale == size) break;
-    scale *= 10;
-    power *= 10;
-    places++;
-    if (places > 9 || size * scale >= 1e15) {
-      out += writeDouble(given, out);
-      return;
-    }
+  const isUnit = least <= unit << 2;
+  const isNext = (unit << 2) + 4 <= most;
+  const middle = (unit << 2) + 2;
+  const isNearer = value > middle || (value == middle && (unit & 1) == 1);
+  shortest = unit + <u64>(isUnit != isNext ? isNext : isNearer);
+  return places;
+}
+
+/** The upper half of the product. */
+function timesHigh(one: u64, other: u64): u64 {
+  const low = one & 0xffff_ffff;
+  const high = one >> 32;
+  const otherLow = other & 0xffff_ffff;
+  const otherHigh = other >> 32;
+  const middle = high * otherLow + ((low * otherLow) >> 32);
+  const second = low * otherHigh + (middle & 0xffff_ffff);
+  return high * otherHigh + (middle >> 32) + (second >> 32);
+}
+
+/** Of 128 bits those above `shift`; the last one is set as well if any below is. */
+function shifted(high: u64, low: u64, shift: u64): u64 {
+  const isInexact = (low & (((<u64>1) << shift) - 1)) != 0;
+  return (shift == 0 ? 0 : high << (64 - shift)) | (low >> shift) | <u64>isInexact;
+}
+
+/** How many there were at the end of `shortest`. */
+function stripZeros(): i32 {
+  let count = 0;
+  while (shortest % 10_000 == 0) {
+    shortest /= 10_000;
+    count += 4;
   }
-  if (<i64>reinterpret<u64>(given) < 0) store<u8>(out++, 0x2d);
-  const digits = <u64>whole;
-  const before = digits / power;
-  writeNumber(before);
-  store<u8>(out++, 0x2e);
-  if (places == 0) store<u8>(out++, 0x30);
-  else writeDigits(<u32>(digits - before * power), places);
+  while (shortest % 10 == 0) {
+    shortest /= 10;
+    count++;
+  }
+  return count;
 }
 
 /** The second that was written last, and how. */
@@ -234,25 +287,27 @@ let secondFirst: v128 = i64x2.splat(0);
 let secondLast: u64 = 0;
 
 /** "2026-01-02T03:04:05.123456789Z" */
-export function writeTime(nanos: u64): void {
+export function writeTime(at: usize, nanos: u64): usize {
   const seconds = nanos / 1_000_000_000;
   if (seconds == second) {
-    v128.store(out, secondFirst);
-    store<u64>(out, secondLast, 16);
-    out += 21;
+    v128.store(at, secondFirst);
+    store<u64>(at, secondLast, 16);
   } else {
-    const start = out;
-    writeSecond(seconds);
+    writeSecond(at, seconds);
     second = seconds;
-    secondFirst = v128.load(start);
-    secondLast = load<u64>(start, 16);
+    secondFirst = v128.load(at);
+    secondLast = load<u64>(at, 16);
   }
-  writeDigits(<u32>(nanos - seconds * 1_000_000_000), 9);
-  store<u16>(out, 0x225a);
-  out += 2;
+  const rest = <u32>(nanos - seconds * 1_000_000_000);
+  const first = rest / 100_000_000;
+  store<u8>(at, 0x30 + first, 21);
+  store<u64>(at, eightDigits(rest - first * 100_000_000) | zeros, 22);
+  store<u16>(at, 0x225a, 30);
+  return at + 32;
 }
 
-function writeSecond(seconds: u64): void {
+/** "2026-01-02T03:04:05. */
+function writeSecond(at: usize, seconds: u64): void {
   const day = <u32>(seconds / 86_400);
   const rest = <u32>(seconds - <u64>day * 86_400);
   // Years that begin in March, so that the leap day is the last one; eras of 400 years.
@@ -263,17 +318,24 @@ function writeSecond(seconds: u64): void {
   const ofYear = ofEra - (365 * year + year / 4 - year / 100);
   const march = (5 * ofYear + 2) / 153;
   const month = march < 10 ? march + 3 : march - 9;
-  store<u8>(out++, 0x22);
-  writeDigits(year + era * 400 + (month <= 2 ? 1 : 0), 4);
-  part(0x2d, month);
-  part(0x2d, ofYear - (153 * march + 2) / 5 + 1);
-  part(0x54, rest / 3600);
-  part(0x3a, (rest / 60) % 60);
-  part(0x3a, rest % 60);
-  store<u8>(out++, 0x2e);
+  const years = year + era * 400 + (month <= 2 ? 1 : 0);
+  putByte(at, 0x22);
+  twoDigits(at + 1, years / 100);
+  twoDigits(at + 3, years % 100);
+  part(at + 5, 0x2d, month);
+  part(at + 8, 0x2d, ofYear - (153 * march + 2) / 5 + 1);
+  part(at + 11, 0x54, rest / 3600);
+  part(at + 14, 0x3a, (rest / 60) % 60);
+  part(at + 17, 0x3a, rest % 60);
+  putByte(at + 20, 0x2e);
 }
 
-function part(before: u32, number: u32): void {
-  store<u8>(out++, before);
-  writeDigits(number, 2);
+function part(at: usize, before: u32, number: u32): void {
+  store<u8>(at, before);
+  twoDigits(at + 1, number);
+}
+
+function twoDigits(at: usize, number: u32): void {
+  store<u8>(at, 0x30 + number / 10);
+  store<u8>(at, 0x30 + (number % 10), 1);
 }

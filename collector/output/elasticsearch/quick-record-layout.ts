@@ -2,12 +2,22 @@
 // compiled as TypeScript.
 
 // Where things lie in the memory they share.
+/** What `write` is told and tells, four bytes each: see there. */
+export const mostAt = 16;
+export const enoughAt = 20;
+export const readAt = 24;
 /** Addresses of the texts below, four bytes each. */
 export const textsAt = 64;
+/** Powers of five, eight bytes each, and how many. */
+export const fivesAt = 256;
+export const fives = 24;
 /** The texts, each with its length before it, and the names that are not for the quick writer. */
 export const wordsAt = 512;
 /** The attributes of the record being written: name, value, what tells names apart. */
 export const pairsAt = 8 << 10;
+/** Where documents end, counted from the first one, four bytes each. */
+export const endsAt = 12 << 10;
+export const mostEnds = 1024;
 /** What every document of a group has before its own part, and behind it. */
 export const actionAt = 16 << 10;
 export const tailAt = 32 << 10;
@@ -15,8 +25,15 @@ export const requestAt = 128 << 10;
 export const requestBytes = 1 << 20;
 /** So much may be read behind a text, and written behind a record. */
 export const slackBytes = 256;
+/** Documents: as many as a request may have, and the one that makes it full. */
 export const documentsAt = requestAt + requestBytes + slackBytes;
-export const documentsBytes = 1 << 20;
+export const documentsBytes = 9 << 20;
+export const documentsEnd = documentsAt + documentsBytes;
+
+/** A control character becomes \u0000; nothing grows more. */
+export const mostGrowth = 6;
+/** Names of fields, times and the like. */
+export const mostFixedBytes = 1024;
 
 /** More attributes than that are compared by a Map, which is not there. */
 export const mostPairs = 64;

@@ -9,12 +9,22 @@ import {
   beforeBody,
   behindBody,
   behindId,
+  documentsAt,
+  documentsEnd,
   droppedAttributes,
+  endsAt,
+  enoughAt,
   eventName,
+  fives,
+  fivesAt,
+  mostAt,
+  mostFixedBytes,
+  mostGrowth,
   mostPairs,
   observed,
   pairBytes,
   pairsAt,
+  readAt,
   severityNames,
   severityNumber,
   severityText,
@@ -22,8 +32,8 @@ import {
   tailAt,
   traceId,
 } from "./quick-record-layout.ts";
+import { enter, length, value, varint } from "./quick-fields.assembly.ts";
 import {
-  begin,
   put,
   putByte,
   putText,
@@ -34,18 +44,24 @@ import {
   writeText,
   writeTime,
   writeWord,
-  written,
 } from "./quick-json.assembly.ts";
 
 /** Events of this time go where the action says. */
 let earliest: u64 = 0;
 let latest: u64 = 0;
+/** What of a document does not depend on the length of its record, at most. */
+let fixed: usize = 0;
 /** Names of attributes that are not for us: how many, where, and a bit for each length that occurs. */
 let reservedCount: usize = 0;
 let reservedAt: usize = 0;
 let reservedLengths: u64 = 0;
 
 export function prepare(at: usize, count: usize): void {
+  let five: u64 = 1;
+  for (let power: usize = 0; power < <usize>fives; power++) {
+    store<u64>(<usize>fivesAt + (power << 3), five);
+    five *= 5;
+  }
   reservedAt = at;
   reservedCount = count;
   for (let index: usize = 0; index < count; index++) {
@@ -53,54 +69,86 @@ export function prepare(at: usize, count: usize): void {
   }
 }
 
-/** Seconds, the last one included. */
+/** For what is framed by action and tail. Seconds, the last one included. */
 export function aim(from: f64, to: f64): void {
+  fixed = <usize>load<u32>(actionAt) + <usize>load<u32>(tailAt) + mostFixedBytes;
   earliest = from <= 0 ? 0 : <u64>from * 1_000_000_000;
   latest = to >= 9_223_372_036 ? 0x7fff_ffff_ffff_ffff : <u64>to * 1_000_000_000 + 999_999_999;
 }
 
-/** Where the document ends that it has written from `at` on; 0 if it is for the thorough writer. */
-export function write(start: usize, end: usize, number: u32, at: usize): usize {
+/**
+ * Writes documents of the log records between the two, which are fields of their group, from `at` on. Ends
+ * before the first one that is for the thorough writer, and behind the one with which it has `most` or has
+ * come to `enough`. Tells how many there are; where each of them ends, and how far it has read, lies in the
+ * memory.
+ */
+export function write(start: usize, end: usize, number: u32, at: usize): u32 {
+  const enough: usize = load<u32>(enoughAt);
+  const most = load<u32>(mostAt);
+  let from = start;
+  let out = at;
+  let count: u32 = 0;
+  while (from < end && count < most && out < enough) {
+    const tag: u32 = load<u8>(from);
+    if (tag >= 0x80 || (tag & 7) != 2) break;
+    const record = enter(from + 1);
+    const recordEnd = record + length;
+    if (record == 0) break;
+    if (tag == 0x12) {
+      if (out + fixed + length * <usize>mostGrowth > <usize>documentsEnd) break;
+      const written = writeRecord(record, recordEnd, number + count, out);
+      if (written == 0) break;
+      out = written;
+      store<u32>(<usize>endsAt + (count << 2), out - documentsAt);
+      count++;
+      store<u32>(readAt, recordEnd);
+    }
+    from = recordEnd;
+  }
+  return count;
+}
+
+/** Where its document ends; 0 if it is for the thorough writer. */
+function writeRecord(start: usize, end: usize, number: u32, at: usize): usize {
   if (!read(start, end)) return 0;
-  begin(at);
-  put(actionAt);
-  writeNumber(number);
-  putText(behindId);
-  writeTime(time != 0 ? time : seen);
+  let out = put(at, actionAt);
+  out = writeNumber(out, number);
+  out = putText(out, behindId);
+  out = writeTime(out, time != 0 ? time : seen);
   if (seen != 0) {
-    putText(observed);
-    writeTime(seen);
+    out = putText(out, observed);
+    out = writeTime(out, seen);
   }
   if (level != 0) {
-    putText(severityNumber);
-    writeInteger(level);
+    out = putText(out, severityNumber);
+    out = writeInteger(out, level);
   }
   if (levelTextEnd > levelText) {
-    putText(severityText);
-    writeText(levelText, levelTextEnd);
-  } else if (level >= 1 && level <= 24) putText(severityNames + level - 1);
-  writeId(traceId, trace, traceEnd);
-  writeId(spanId, span, spanEnd);
+    out = putText(out, severityText);
+    out = writeText(out, levelText, levelTextEnd);
+  } else if (level >= 1 && level <= 24) out = putText(out, severityNames + level - 1);
+  out = writeId(out, traceId, trace, traceEnd);
+  out = writeId(out, spanId, span, spanEnd);
   if (eventEnd > event) {
-    putText(eventName);
-    writeText(event, eventEnd);
+    out = putText(out, eventName);
+    out = writeText(out, event, eventEnd);
   }
   if (bodyEnd > body) {
     if (!readValue(body, bodyEnd) || kind != 0x0a) return 0;
-    putText(beforeBody);
-    writeText(valueStart, valueEnd);
-    putText(behindBody);
+    out = putText(out, beforeBody);
+    out = writeText(out, valueStart, valueEnd);
+    out = putText(out, behindBody);
   }
   if (pairsEnd > <usize>pairsAt) {
-    putText(attributes);
-    if (!writeAttributes()) return 0;
+    out = putText(out, attributes);
+    out = writeAttributes(out);
+    if (out == 0) return 0;
   }
   if (dropped > 0) {
-    putText(droppedAttributes);
-    writeNumber(dropped);
+    out = putText(out, droppedAttributes);
+    out = writeNumber(out, dropped);
   }
-  put(tailAt);
-  return written();
+  return put(out, tailAt);
 }
 
 // The record that is being written: what is not there is 0, of texts both ends.
@@ -193,34 +241,6 @@ function known(nanos: u64): u64 {
 
 // ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
-/** Of the value that `enter` stands before. */
-let length: usize = 0;
-let value: u64 = 0;
-
-/** Reads a length of up to three bytes; 0 if it is longer. */
-function enter(from: usize): usize {
-  let at = from;
-  length = load<u8>(at++);
-  if (length < 0x80) return at;
-  const second: usize = load<u8>(at++);
-  length = (length & 0x7f) | ((second & 0x7f) << 7);
-  if (second < 0x80) return at;
-  const third: usize = load<u8>(at++);
-  length |= third << 14;
-  return third < 0x80 ? at : 0;
-}
-
-function varint(from: usize): usize {
-  let at = from;
-  let byte: u64 = load<u8>(at++);
-  value = byte & 0x7f;
-  for (let shift: u64 = 7; byte >= 0x80 && shift < 70; shift += 7) {
-    byte = load<u8>(at++);
-    value |= (byte & 0x7f) << shift;
-  }
-  return at;
-}
-
 // A pair is: name u32 │ its end u32 │ value u32 │ its end u32 │ a mark u64, equal for equal names
 
 /** Keeps one KeyValue: 0a │ length │ name │ 12 │ length │ value */
@@ -292,7 +312,10 @@ function readValue(start: usize, end: usize): bool {
 
 // ── writing ──────────────────────────────────────────────────────────────────────────────────────
 
-function writeAttributes(): bool {
+// Where it ends; 0 if something in it is for the thorough writer.
+
+function writeAttributes(at: usize): usize {
+  let out = at;
   for (let pair: usize = pairsAt; pair < pairsEnd; pair += pairBytes) {
     const name: usize = load<u32>(pair);
     const nameEnd: usize = load<u32>(pair, 4);
@@ -302,59 +325,54 @@ function writeAttributes(): bool {
       const other: usize = load<u32>(later);
       const otherEnd: usize = load<u32>(later, 4);
       const size = nameEnd - name;
-      if (otherEnd - other == size && isEqual(name, other, size)) return false;
+      if (otherEnd - other == size && isEqual(name, other, size)) return 0;
     }
-    putByte(pair == pairsAt ? 0x7b : 0x2c);
-    writeText(name, nameEnd);
-    putByte(0x3a);
-    if (!readValue(load<u32>(pair, 8), load<u32>(pair, 12))) return false;
-    if (kind == 0x2a ? !writeList(valueStart, valueEnd) : !writeScalar()) return false;
+    out = putByte(out, pair == pairsAt ? 0x7b : 0x2c);
+    out = writeText(out, name, nameEnd);
+    out = putByte(out, 0x3a);
+    if (!readValue(load<u32>(pair, 8), load<u32>(pair, 12))) return 0;
+    out = kind == 0x2a ? writeList(out, valueStart, valueEnd) : writeScalar(out);
+    if (out == 0) return 0;
   }
-  putByte(0x7d);
-  return true;
+  return putByte(out, 0x7d);
 }
 
-function writeScalar(): bool {
+function writeScalar(at: usize): usize {
   switch (kind) {
     case 0x0a:
-      writeText(valueStart, valueEnd);
-      break;
+      return writeText(at, valueStart, valueEnd);
     case 0x10:
-      writeWord(<i32>value != 0 ? 0x65757274 : 0x736c6166); // true, fals
-      if (<i32>value == 0) putByte(0x65);
-      break;
+      if (<i32>value != 0) return writeWord(at, 0x65757274); // true
+      return putByte(writeWord(at, 0x736c6166), 0x65); // false
     case 0x18:
-      writeInteger(value);
-      break;
+      return writeInteger(at, value);
     case 0x21:
-      writeFraction(load<f64>(valueStart));
-      break;
+      return writeFraction(at, load<f64>(valueStart));
     case 0:
-      writeWord(0x6c6c756e); // null
-      break;
+      return writeWord(at, 0x6c6c756e); // null
     default:
-      return false;
+      return 0;
   }
-  return true;
 }
 
 /** Of scalars that are all of one kind. */
-function writeList(start: usize, end: usize): bool {
+function writeList(at: usize, start: usize, end: usize): usize {
+  let out = at;
   let before: u32 = 0x5b;
   let common: u32 = 0;
   for (let from = start; from < end;) {
-    if (load<u8>(from) != 0x0a) return false;
+    if (load<u8>(from) != 0x0a) return 0;
     from = enter(from + 1);
     const itemEnd = from + length;
-    if (from == 0 || itemEnd > end || !readValue(from, itemEnd)) return false;
+    if (from == 0 || itemEnd > end || !readValue(from, itemEnd)) return 0;
     if (common == 0) common = kind;
-    if (kind == 0 || kind != common) return false;
-    putByte(before);
+    if (kind == 0 || kind != common) return 0;
+    out = putByte(out, before);
     before = 0x2c;
-    if (!writeScalar()) return false;
+    out = writeScalar(out);
+    if (out == 0) return 0;
     from = itemEnd;
   }
-  if (before == 0x5b) putByte(before);
-  putByte(0x5d);
-  return true;
+  if (before == 0x5b) out = putByte(out, before);
+  return putByte(out, 0x5d);
 }

@@ -2,9 +2,8 @@
 // accept — nested values, names that stand twice, whatever is rare — it leaves to log-documents.ts, which
 // writes the same bytes of what both accept.
 
-import type { Range } from "../../wire/leaves.ts";
 import type { FieldNames } from "./field-names.ts";
-import { type JsonWriter, textOfDouble } from "./json-writer.ts";
+import { JsonWriter, textOfDouble } from "./json-writer.ts";
 import { before } from "./members.ts";
 import { binary } from "./quick-record.binary.ts";
 import * as layout from "./quick-record-layout.ts";
@@ -21,28 +20,47 @@ export interface Frame {
   readonly to: number;
 }
 
+/** Records that stand one behind the other. */
+export interface Records {
+  /** Where the first one's field begins. */
+  readonly start: number;
+  /** Where the group ends. */
+  readonly end: number;
+  /** Of the first one in its batch. */
+  readonly number: number;
+}
+
+/** Less of them are written, where something is in the way. */
+export interface Limits {
+  readonly most: number;
+  /** Documents are added as long as there are less bytes than that. */
+  readonly enough: number;
+}
+
 export class QuickRecords {
+  /** All documents, those of the thorough writer too. */
+  readonly json: JsonWriter;
+  /** Where each of those ends that were written last; good until the next ones are. */
+  readonly ends: Uint32Array;
   readonly #memory: Buffer;
   readonly #exports: Exports;
+  /** What `write` is told and tells. */
+  readonly #words: Uint32Array;
   #hasRequest = false;
   #hasFrame = false;
-  /** Of action and tail, and of all that is the same in every document. */
-  #frameBytes = 0;
-  /** Where the next document begins. */
-  #end = layout.documentsAt;
 
   constructor(names: FieldNames) {
     const imports = { "quick-json.assembly": { writeDouble: this.#writeDouble } };
     module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
     // What a module has is known to its compiler only.
     this.#exports = new WebAssembly.Instance(module, imports).exports as Exports;
-    this.#memory = Buffer.from(this.#exports.memory.buffer);
+    const { buffer } = this.#exports.memory;
+    this.#memory = Buffer.from(buffer);
+    this.#words = new Uint32Array(buffer, 0, layout.textsAt / 4);
+    this.ends = new Uint32Array(buffer, layout.endsAt, layout.mostEnds);
+    const { documentsAt, documentsEnd } = layout;
+    this.json = new JsonWriter(this.#memory.subarray(documentsAt, documentsEnd));
     this.#prepare(names);
-  }
-
-  /** Of what is written and not yet taken. */
-  get length(): number {
-    return this.#end - layout.documentsAt;
   }
 
   /** The request that the records stand in. */
@@ -60,35 +78,27 @@ export class QuickRecords {
     if (!this.#hasFrame) return;
     this.#put(actionAt, action);
     this.#put(tailAt, tail);
-    this.#frameBytes = action.length + tail.length + mostFixedBytes;
     this.#exports.aim(from, to);
   }
 
-  /** Adds the record's document; false if it is not for us. */
-  write({ start, end }: Readonly<Range>, number: number, json: JsonWriter): boolean {
-    if (!this.#hasRequest || !this.#hasFrame) return false;
-    const most = this.#frameBytes + (end - start) * mostGrowth;
-    if (most > layout.documentsBytes) return false;
-    if (this.length + most > layout.documentsBytes) this.moveTo(json);
-    const { requestAt } = layout;
-    const written = this.#exports.write(requestAt + start, requestAt + end, number, this.#end);
-    if (written === 0) return false;
-    this.#end = written;
-    return true;
+  /** Adds the documents of the first ones that are for us: how many, which may be none. */
+  write({ start, end, number }: Records, { most, enough }: Limits): number {
+    if (!this.#hasRequest || !this.#hasFrame || !this.json.isAtHome) return 0;
+    const { requestAt, documentsAt, documentsBytes, mostEnds, mostAt, enoughAt } = layout;
+    this.#words[mostAt / 4] = Math.min(most, mostEnds);
+    this.#words[enoughAt / 4] = documentsAt + Math.min(enough, documentsBytes);
+    const at = documentsAt + this.json.length;
+    const count = this.#exports.write(requestAt + start, requestAt + end, number, at);
+    if (count > 0) this.json.extend(this.ends[count - 1]!);
+    return count;
   }
 
-  /** Hands over what is written. */
-  moveTo(json: JsonWriter): void {
-    if (this.length === 0) return;
-    json.raw(this.#memory.subarray(layout.documentsAt, this.#end));
-    this.clear();
+  /** Where in the request the last of those ends that were written. */
+  get readTo(): number {
+    return this.#words[layout.readAt / 4]! - layout.requestAt;
   }
 
-  clear(): void {
-    this.#end = layout.documentsAt;
-  }
-
-  /** For those that take more than 15 digits. */
+  /** For the very large and the very small. */
   readonly #writeDouble = (value: number, at: number): number => {
     return this.#memory.write(textOfDouble(value), at, "latin1");
   };
@@ -123,11 +133,6 @@ export class QuickRecords {
 
 /** Attributes that say where a record goes. */
 const reservedByAll = ["data_stream.dataset", "data_stream.namespace", "data_stream.type"];
-
-/** A control character becomes \u0000; nothing grows more. */
-const mostGrowth = 6;
-/** Names of fields, times and the like. */
-const mostFixedBytes = 1024;
 
 /** By the numbers that the layout gives them. */
 function textsFor(names: FieldNames): readonly string[] {

@@ -4,7 +4,7 @@
 import { Cursor } from "../../wire/cursor.ts";
 import type { Leaves, Range } from "../../wire/leaves.ts";
 import type { Piece } from "../output.ts";
-import type { Documents } from "./bulk.ts";
+import { alone, type Documents, type Run, type Wanted } from "./bulk.ts";
 import type { Destinations } from "./destinations.ts";
 import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
@@ -52,7 +52,7 @@ export class SpanDocuments implements Documents {
     return count;
   }
 
-  write(leaves: Leaves, entry: Piece, part: number): string {
+  write(leaves: Leaves, entry: Piece, { part }: Wanted): Run {
     this.#groups.enter(leaves);
     if (leaves !== this.#leaves || leaves.index !== this.#index) {
       this.#span.read(this.#cursor.over(leaves.start, leaves.end, leaves.bytes));
@@ -60,8 +60,11 @@ export class SpanDocuments implements Documents {
       this.#index = leaves.index;
     }
     const id = this.ids.of(entry, leaves.index, part);
-    if (part > 0) return this.#writeEvent(this.#span.events[part - 1]!, leaves.bytes, entry, id);
-    return this.#writeSpan(leaves.bytes, entry, id);
+    const destination =
+      part === 0
+        ? this.#writeSpan(leaves.bytes, entry, id)
+        : this.#writeEvent(this.#span.events[part - 1]!, leaves.bytes, entry, id);
+    return alone(destination, this.json);
   }
 
   #writeSpan(bytes: Uint8Array, { atMs }: Piece, id: string): string {

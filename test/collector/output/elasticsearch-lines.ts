@@ -1,6 +1,11 @@
 // What the Elasticsearch output writes of a request, for the tests of its documents.
 
-import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
+import {
+  Bulk,
+  type Documents,
+  Progress,
+  Remaining,
+} from "../../../collector/output/elasticsearch/bulk.ts";
 import { destinationsOf } from "../../../collector/output/elasticsearch/destinations.ts";
 import { documentsOf } from "../../../collector/output/elasticsearch/documents.ts";
 import { fieldNames } from "../../../collector/output/elasticsearch/field-names.ts";
@@ -40,24 +45,27 @@ export function request(...given: (LogRecord | Group)[]): Request {
 }
 
 export function textOf(request: Request, given: Given = {}): string {
-  const { isQuick = true, signal = "logs", ...more } = given;
+  const { signal = "logs" } = given;
   const bytes = encodeRequest(signal, request);
   const items = 10_000;
   const batch = { signal, bytes, items } as const;
   const entries = [{ position: 40, batch, atMs: came }];
   const delivery = { signal, entries, items, bytes: bytes.length } as const;
-  const parsed = settings.parse({ url: "http://localhost:9200", signals: [signal], ...more });
-  const documents = isQuick
-    ? documentsOf(signal, parsed, "log-1")
-    : new LogDocuments({
-        destinations: destinationsOf(parsed, signal),
-        names: fieldNames[parsed.fields],
-        logId: "log-1",
-        isQuick,
-      });
+  const documents = documentsFor(given);
   const bulk = new Bulk(documents);
   bulk.load(new Remaining(delivery, new Progress(delivery), documents), Number.MAX_SAFE_INTEGER);
   return Buffer.from(bulk.body(0, bulk.records)).toString();
+}
+
+export function documentsFor({ isQuick = true, signal = "logs", ...more }: Given): Documents {
+  const parsed = settings.parse({ url: "http://localhost:9200", signals: [signal], ...more });
+  if (isQuick) return documentsOf(signal, parsed, "log-1");
+  return new LogDocuments({
+    destinations: destinationsOf(parsed, signal),
+    names: fieldNames[parsed.fields],
+    logId: "log-1",
+    isQuick,
+  });
 }
 
 export interface Line {

@@ -4,8 +4,6 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
-import { documentsOf } from "../../../collector/output/elasticsearch/documents.ts";
-import { settings as parseSettings } from "../../../collector/output/elasticsearch/settings.ts";
 import { deliveryOf as wholeOf } from "../../../collector/output/delivery.ts";
 import { QuickRecords } from "../../../collector/output/elasticsearch/quick-record.ts";
 import { anyMessage, fuzz } from "../../support/otlp-arbitrary.ts";
@@ -16,7 +14,7 @@ import {
   type LogRecord,
   sampleRequest,
 } from "../../support/otlp.ts";
-import { came, nano, request, textOf } from "./elasticsearch-lines.ts";
+import { came, documentsFor, nano, request, textOf } from "./elasticsearch-lines.ts";
 
 type Given = Parameters<typeof textOf>[1];
 const settings: Given[] = [{}, { fields: "ecs" }, { index: "logs-%Y.%m.%d-%H" }];
@@ -33,7 +31,8 @@ function expectSame(...records: Parameters<typeof request>): void {
 function quickly(count: number, work: () => void): void {
   const calls = vi.spyOn(QuickRecords.prototype, "write");
   work();
-  expect(calls.mock.results.filter(({ value }) => value === true)).toHaveLength(count);
+  const written = calls.mock.results.map(({ value }) => value as number);
+  expect(written.reduce((sum, records) => sum + records, 0)).toBe(count);
   calls.mockRestore();
 }
 
@@ -79,27 +78,74 @@ describe("what is usual is written the quick way", () => {
   });
 });
 
+test("requests of any size end behind the same records, whoever writes them", () => {
+  const rare = usual({ attributes: [{ key: "map", value: { kvlistValue: { values: [] } } }] });
+  const records = [
+    ...Array<LogRecord>(30).fill(usual()),
+    rare,
+    ...Array<LogRecord>(30).fill(usual()),
+  ];
+  const batches = [0, 1, 2].map(() => encodeRequest("logs", request(...records)));
+  const entries = batches.map((bytes, index) => {
+    return {
+      position: 40 + index,
+      atMs: came,
+      batch: { signal: "logs", bytes, items: 61 } as const,
+    };
+  });
+  const delivery = wholeOf("logs", entries);
+  for (const limits of [[1], [700], [5000], [1e9], [1e9, 1], [1e9, 7], [5000, 7], [1e9, 61]]) {
+    const [quick, thorough] = [true, false].map((isQuick) => {
+      const documents = documentsFor({ isQuick });
+      const bulk = new Bulk(documents);
+      const progress = new Progress(delivery);
+      const remaining = new Remaining(delivery, progress, documents);
+      const requests: object[] = [];
+      while (bulk.load(remaining, limits[0]!, limits[1])) {
+        const of = Array.from({ length: bulk.records }, (_, record) => record);
+        for (const record of of) if (record % 3 !== 1) progress.settle(bulk.number(record));
+        const text = Buffer.from(bulk.body(0, bulk.records)).toString();
+        const each = of.map((record) => Buffer.from(bulk.body(record, record + 1)).toString());
+        requests.push({
+          text,
+          each,
+          places: of.map((record) => [bulk.place(record), bulk.id(record)]),
+        });
+      }
+      const again = new Remaining(delivery, progress, documents);
+      while (bulk.load(again, limits[0]!, limits[1])) {
+        requests.push({ text: Buffer.from(bulk.body(0, bulk.records)).toString() });
+      }
+      return requests;
+    });
+    expect(quick).toEqual(thorough);
+  }
+});
+
 test("what was written before a failure is in no later request", () => {
-  const parsed = parseSettings.parse({ url: "http://localhost:9200" });
-  const documents = documentsOf("logs", parsed, "log-1");
+  const documents = documentsFor({});
   const bulk = new Bulk(documents);
-  const load = (bytes: Uint8Array): string => {
-    const batch = { signal: "logs", bytes, items: 2 } as const;
-    const delivery = wholeOf("logs", [{ position: 40, atMs: came, batch }]);
+  const load = (...requests: Uint8Array[]): string => {
+    const entries = requests.map((bytes, index) => {
+      const batch = { signal: "logs", bytes, items: 1 } as const;
+      return { position: 40 + index, atMs: came, batch };
+    });
+    const delivery = wholeOf("logs", entries);
     bulk.load(new Remaining(delivery, new Progress(delivery), documents), 1e6);
     return Buffer.from(bulk.body(0, bulk.records)).toString();
   };
-  const whole = encodeRequest("logs", request(usual(), usual({ body: anyValue("second") })));
-  const expected = load(whole);
-  quickly(2, () => void load(whole));
+  const first = encodeRequest("logs", request(usual()));
+  const second = encodeRequest("logs", request(usual({ body: anyValue("second") })));
+  const expected = load(first, second);
+  quickly(2, () => void load(first, second));
   const write = documents.write.bind(documents);
-  const failing = vi.spyOn(documents, "write").mockImplementation((leaves, entry, part) => {
-    if (leaves.index === 1) throw new Error("midway");
-    return write(leaves, entry, part);
+  const failing = vi.spyOn(documents, "write").mockImplementation((leaves, entry, wanted) => {
+    if (entry.position === 41) throw new Error("midway");
+    return write(leaves, entry, wanted);
   });
-  expect(() => load(whole)).toThrow("midway");
+  expect(() => load(first, second)).toThrow("midway");
   failing.mockRestore();
-  expect(load(whole)).toBe(expected);
+  expect(load(first, second)).toBe(expected);
 });
 
 describe("the two write the same", () => {
@@ -136,7 +182,21 @@ describe("the two write the same", () => {
     const short = fc.sample(fc.tuple(fc.integer(), fc.nat(14)), { numRuns: 500, seed: 2 });
     const shorter = short.map(([digits, places]) => digits / 10 ** places);
     const near = shorter.map((value) => value + Number.EPSILON * value);
-    const records = [...some, ...odd, ...random, ...shorter, ...near].map((doubleValue) =>
+    const powers = Array.from({ length: 80 }, (_, power) => 2 ** (power - 25)).flatMap((value) => [
+      value,
+      value * (1 + Number.EPSILON),
+      value * (1 - Number.EPSILON / 2),
+    ]);
+    const tens = Array.from({ length: 25 }, (_, power) => 10 ** (power - 8));
+    const edges = tens.flatMap((value) => [
+      value,
+      value * 1.5,
+      value - value / 2 ** 53,
+      value * 0.3,
+    ]);
+    const sums = short.map(([digits, places]) => (digits % 1e4) / 100 + 10 ** -places);
+    const all = [...some, ...odd, ...random, ...shorter, ...near, ...powers, ...edges, ...sums];
+    const records = all.map((doubleValue) =>
       usual({ attributes: [{ key: "double", value: { doubleValue } }] }),
     );
     expectSame(...records);
