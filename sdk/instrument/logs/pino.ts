@@ -87,7 +87,8 @@ class Bridge {
   /** Each is named where it is used: a property that is looked up by any of them takes V8 ten times as long. */
   readonly #symbols: Symbols;
   readonly #errorSerializer: unknown;
-  readonly #bindings = new Map<string, Fields>();
+  /** Undefined where there is nothing but where it runs, as with most loggers. */
+  readonly #bindings = new Map<string, Fields | undefined>();
 
   constructor({ symbols = {}, stdSerializers }: Pino, logger: Logger) {
     this.#logger = logger;
@@ -157,7 +158,7 @@ class Bridge {
     const errorKey = this.#errorKey(logger);
     const serialize = this.#errorSerializer as ((error: unknown) => unknown) | undefined;
     for (const key in fields) {
-      if (!Object.hasOwn(fields, key)) continue;
+      if (!Object.hasOwn(fields, key) || key === "__proto__") continue;
       let value = fields[key];
       if ((key === errorKey || key === "err") && serialize) value = serialize(value);
       const stringifier = stringifiers[key] ?? wildcard;
@@ -171,7 +172,8 @@ class Bridge {
     }
     const nested = textOf(logger[symbols.nestedKeySym]);
     const under = nested !== undefined && Object.keys(own).length > 0 ? { [nested]: own } : own;
-    const all: Fields = { ...this.#bindingsOf(logger), ...under };
+    const bindings = this.#bindingsOf(logger);
+    const all: Fields = bindings === undefined ? under : { ...bindings, ...under };
     const stringifier = stringifiers[this.#messageKey(logger)] ?? wildcard;
     const isChanged = stringifier !== undefined && message !== undefined;
     const body: unknown = isChanged ? JSON.parse(stringifier(message) ?? "null") : message;
@@ -179,13 +181,13 @@ class Bridge {
   }
 
   /** `,"pid":1,"part":"items"`, as the logger and its parents have it; without where it runs. */
-  #bindingsOf(logger: PinoLogger): Fields {
+  #bindingsOf(logger: PinoLogger): Fields | undefined {
     const text = logger[this.#symbols.chindingsSym];
-    if (typeof text !== "string" || text === "") return {};
-    const known = this.#bindings.get(text);
-    if (known) return known;
+    if (typeof text !== "string" || text === "") return undefined;
+    if (this.#bindings.has(text)) return this.#bindings.get(text);
     const all = JSON.parse(`{${text.slice(1)}}`) as Fields; // pino has written it
-    const { pid: _, hostname: _1, ...bindings } = all;
+    const { pid: _, hostname: _1, ...others } = all;
+    const bindings = Object.keys(others).length > 0 ? others : undefined;
     if (this.#bindings.size >= mostBindings) this.#bindings.clear();
     this.#bindings.set(text, bindings);
     return bindings;
