@@ -221,6 +221,7 @@ export class Encoder {
       this.#keyText(tag, field, redaction ? redaction.text(value) : value);
       return;
     }
+    if (typeof value === "number" && this.#shortKeyUint(tag, field, value)) return;
     const start = this.begin(tag);
     this.#short(field);
     const inner = this.begin(0x12);
@@ -253,6 +254,28 @@ export class Encoder {
     bytes[at++] = 0x12;
     bytes[at++] = length + 2;
     return this.#asciiAt(at, 0x0a, text);
+  }
+
+  /** Whole numbers that are not negative, as statuses and ports. False, with nothing written, for others. */
+  #shortKeyUint(tag: number, field: Uint8Array, value: number): boolean {
+    const { length } = field;
+    const isSmall = value >= 0 && value < 0x20_0000 && Math.floor(value) === value;
+    if (!isSmall || length >= 0x70) return false;
+    this.reserve(length + 9);
+    const { bytes } = this;
+    let { at } = this;
+    const digits = value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
+    bytes[at++] = tag;
+    bytes[at++] = length + 3 + digits;
+    for (let index = 0; index < length; index++) bytes[at++] = field[index]!;
+    bytes[at++] = 0x12;
+    bytes[at++] = 1 + digits;
+    bytes[at++] = 0x18;
+    if (digits > 1) bytes[at++] = (value & 0x7f) | 0x80;
+    if (digits > 2) bytes[at++] = ((value >>> 7) & 0x7f) | 0x80;
+    bytes[at++] = value >>> (7 * (digits - 1));
+    this.at = at;
+    return true;
   }
 
   /** By hand, which for a few bytes is faster than Node. */

@@ -5,7 +5,7 @@ import { clientDurations } from "../metrics/durations.ts";
 import { load } from "../packages.ts";
 import { contextsInUse } from "../trace/context.ts";
 import { parentOf } from "../trace/span.ts";
-import { Attributes } from "../trace/values.ts";
+import { Attributes, CommonFields, cut, mostCharacters } from "../trace/values.ts";
 import { fail, isSuppressed, knownMethod, spanName, SpanScope } from "./http-scope.ts";
 import { rememberRedirect, resendCount } from "./resends.ts";
 import { spanStarter } from "./spans.ts";
@@ -117,15 +117,39 @@ export function callStarter(): (target: Target) => ClientCall | undefined {
     if (isSuppressed(caller)) return undefined;
     const { method, host, port, url } = target;
     const known = knownMethod(method);
-    const attributes = new Attributes();
-    attributes.add("http.request.method", known);
-    attributes.add("server.address", host);
+    const attributes = new Attributes(commonOf(known, host, port));
     attributes.add("url.full", url); // its secrets are taken out where spans leave, whoever made them
-    if (port !== undefined) attributes.add("server.port", port);
     if (known !== method) attributes.add("http.request.method_original", method);
     const resends = resendCount(caller, url);
     if (resends > 0) attributes.add("http.request.resend_count", resends);
     const span = startSpan(spanName(known), attributes, caller);
     return new ClientCall(span, caller, target, resends);
   };
+}
+
+/** What the calls of a host have in common: most apps call a few services again and again. */
+const commons = new Map<string, Common[]>();
+const mostHosts = 100;
+const longestHost = 255;
+const mostOfHost = 10;
+
+interface Common {
+  readonly method: string;
+  readonly port: number | undefined;
+  readonly fields: CommonFields;
+}
+
+function commonOf(method: string, host: string, port: number | undefined): CommonFields {
+  const ofHost = commons.get(host);
+  for (const common of ofHost ?? []) {
+    if (common.method === method && common.port === port) return common.fields;
+  }
+  const fields = new CommonFields();
+  fields.entries.push("http.request.method", method, "server.address", cut(host, mostCharacters));
+  if (port !== undefined) fields.entries.push("server.port", port);
+  if (ofHost === undefined) {
+    if (commons.size < mostHosts && host.length <= longestHost)
+      commons.set(host, [{ method, port, fields }]);
+  } else if (ofHost.length < mostOfHost) ofHost.push({ method, port, fields });
+  return fields;
 }

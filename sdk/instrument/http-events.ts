@@ -50,11 +50,13 @@ function hear(
   try {
     const hearer = source[hearerKey]!;
     hearer.hear(event, source, detail);
+    // Asked first, because it is what most events come in, and counting takes longer.
+    if (contextsInUse().active() === hearer.context) return undefined;
     const listeners = source.listenerCount(event);
     if (listeners === 0 || (listeners === 1 && event === "end" && isNodesAlone(source))) {
       return undefined;
     }
-    return contextsInUse().active() === hearer.context ? undefined : hearer.context;
+    return hearer.context;
   } catch (error) {
     tell(`tracing HTTP failed: ${messageOf(error)}`);
     return undefined;

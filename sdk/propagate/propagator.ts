@@ -6,7 +6,7 @@ import { load, loadOwn } from "../packages.ts";
 import type { PropagatorName, Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import { rootContext } from "../trace/context.ts";
-import { W3CBaggagePropagator, W3CTraceContextPropagator } from "./w3c.ts";
+import { TraceContextPropagator, W3CBaggagePropagator } from "./w3c.ts";
 
 export function makePropagator({ propagators }: Pick<Settings, "propagators">): TextMapPropagator {
   return new GuardedPropagators([...new Set(propagators)].map(propagatorOf));
@@ -15,7 +15,7 @@ export function makePropagator({ propagators }: Pick<Settings, "propagators">): 
 function propagatorOf(name: PropagatorName): TextMapPropagator {
   switch (name) {
     case "tracecontext":
-      return new W3CTraceContextPropagator();
+      return new TraceContextPropagator();
     case "baggage":
       return new W3CBaggagePropagator();
     case "b3":

@@ -20,24 +20,25 @@ interface PinoLogger {
   [symbol: symbol]: unknown;
 }
 
-type SymbolName =
-  | "asJsonSym"
-  | "chindingsSym"
-  | "endSym"
-  | "errorKeySym"
-  | "formattersSym"
-  | "messageKeySym"
-  | "nestedKeySym"
-  | "serializersSym"
-  | "streamSym"
-  | "stringifiersSym"
-  | "stringifySafeSym"
-  | "stringifySym"
-  | "wildcardFirstSym";
+const symbolNames = [
+  "chindingsSym",
+  "endSym",
+  "errorKeySym",
+  "formattersSym",
+  "messageKeySym",
+  "nestedKeySym",
+  "serializersSym",
+  "streamSym",
+  "stringifiersSym",
+  "stringifySafeSym",
+  "stringifySym",
+  "wildcardFirstSym",
+] as const;
+type Symbols = Readonly<Record<(typeof symbolNames)[number], symbol>>;
 
 interface Pino {
   (options: object, stream: { write(): void }): PinoLogger;
-  readonly symbols?: Readonly<Partial<Record<SymbolName, symbol>>>;
+  readonly symbols?: Readonly<Partial<Symbols & { asJsonSym: symbol }>>;
   readonly stdSerializers?: Readonly<Record<string, unknown>>;
 }
 
@@ -83,18 +84,22 @@ const mostBindings = 1000;
 
 class Bridge {
   readonly #logger: Logger;
-  readonly #symbols: Readonly<Partial<Record<SymbolName, symbol>>>;
+  /** Each is named where it is used: a property that is looked up by any of them takes V8 ten times as long. */
+  readonly #symbols: Symbols;
   readonly #errorSerializer: unknown;
-  readonly #bindings = new Map<string, Fields>();
+  /** Undefined where there is nothing but where it runs, as with most loggers. */
+  readonly #bindings = new Map<string, Fields | undefined>();
 
   constructor({ symbols = {}, stdSerializers }: Pino, logger: Logger) {
     this.#logger = logger;
-    this.#symbols = symbols;
+    // Under one that this version does not have nothing is found.
+    const all = symbolNames.map((name) => [name, symbols[name] ?? Symbol(name)]);
+    this.#symbols = Object.fromEntries(all) as Symbols; // all of its names
     this.#errorSerializer = stdSerializers?.["err"];
   }
 
   endOf(logger: PinoLogger): string {
-    return this.#name(logger, "endSym") ?? "}\n";
+    return textOf(logger[this.#symbols.endSym]) ?? "}\n";
   }
 
   emit(logger: PinoLogger, call: Call): void {
@@ -114,19 +119,9 @@ class Bridge {
     this.#logger.emit(record);
   }
 
-  #of(logger: PinoLogger, name: SymbolName): unknown {
-    const symbol = this.#symbols[name];
-    return symbol === undefined ? undefined : logger[symbol];
-  }
-
-  #name(logger: PinoLogger, name: SymbolName): string | undefined {
-    const value = this.#of(logger, name);
-    return typeof value === "string" && value !== "" ? value : undefined;
-  }
-
   /** A transport in a thread of its own that sends to OpenTelemetry itself. */
   #hasOwnTransport(logger: PinoLogger): boolean {
-    const stream = this.#of(logger, "streamSym") as
+    const stream = logger[this.#symbols.streamSym] as
       | { worker?: { threadName?: string } }
       | undefined;
     return stream?.worker?.threadName?.includes("opentelemetry") === true;
@@ -134,9 +129,10 @@ class Bridge {
 
   /** Nothing of the app's own takes part in how the fields are written. */
   #isPlain(logger: PinoLogger, fields: Fields): boolean {
-    const formatters = this.#of(logger, "formattersSym") as { log?: unknown } | undefined;
+    const { formattersSym, serializersSym } = this.#symbols;
+    const formatters = logger[formattersSym] as { log?: unknown } | undefined;
     if (formatters?.log) return false;
-    const serializers = (this.#of(logger, "serializersSym") ?? {}) as Fields;
+    const serializers = (logger[serializersSym] ?? {}) as Fields;
     if (serializers["err"] !== this.#errorSerializer) return false;
     if (serializers[this.#messageKey(logger)]) return false;
     for (const key in fields) {
@@ -146,39 +142,38 @@ class Bridge {
   }
 
   #messageKey(logger: PinoLogger): string {
-    return this.#name(logger, "messageKeySym") ?? "msg";
+    return textOf(logger[this.#symbols.messageKeySym]) ?? "msg";
   }
 
   #errorKey(logger: PinoLogger): string {
-    return this.#name(logger, "errorKeySym") ?? "err";
+    return textOf(logger[this.#symbols.errorKeySym]) ?? "err";
   }
 
   #read(logger: PinoLogger, { fields = {}, message }: Call): Parts {
-    const stringifiers = (this.#of(logger, "stringifiersSym") ?? {}) as Record<
-      PropertyKey,
-      Stringify
-    >;
-    const wildcard = stringifiers[this.#symbols.wildcardFirstSym ?? ""];
-    const stringify = this.#of(logger, "stringifySym") as Stringify;
+    const symbols = this.#symbols;
+    const stringifiers = (logger[symbols.stringifiersSym] ?? {}) as Record<PropertyKey, Stringify>;
+    const wildcard = stringifiers[symbols.wildcardFirstSym];
+    const stringify = logger[symbols.stringifySym] as Stringify;
     const own: Fields = {};
     const errorKey = this.#errorKey(logger);
     const serialize = this.#errorSerializer as ((error: unknown) => unknown) | undefined;
     for (const key in fields) {
-      if (!Object.hasOwn(fields, key)) continue;
+      if (!Object.hasOwn(fields, key) || key === "__proto__") continue;
       let value = fields[key];
       if ((key === errorKey || key === "err") && serialize) value = serialize(value);
       const stringifier = stringifiers[key] ?? wildcard;
       if (stringifier || (typeof value === "object" && value !== null)) {
-        const text = (stringifier ?? stringify)(value, this.#of(logger, "stringifySafeSym"));
+        const text = (stringifier ?? stringify)(value, logger[symbols.stringifySafeSym]);
         value = text === undefined ? undefined : JSON.parse(text);
       }
       if (value === undefined || typeof value === "function") continue;
       if (typeof value === "bigint" || typeof value === "symbol") value = String(value);
       own[key] = value;
     }
-    const nested = this.#name(logger, "nestedKeySym");
+    const nested = textOf(logger[symbols.nestedKeySym]);
     const under = nested !== undefined && Object.keys(own).length > 0 ? { [nested]: own } : own;
-    const all: Fields = { ...this.#bindingsOf(logger), ...under };
+    const bindings = this.#bindingsOf(logger);
+    const all: Fields = bindings === undefined ? under : { ...bindings, ...under };
     const stringifier = stringifiers[this.#messageKey(logger)] ?? wildcard;
     const isChanged = stringifier !== undefined && message !== undefined;
     const body: unknown = isChanged ? JSON.parse(stringifier(message) ?? "null") : message;
@@ -186,13 +181,13 @@ class Bridge {
   }
 
   /** `,"pid":1,"part":"items"`, as the logger and its parents have it; without where it runs. */
-  #bindingsOf(logger: PinoLogger): Fields {
-    const text = this.#of(logger, "chindingsSym");
-    if (typeof text !== "string" || text === "") return {};
-    const known = this.#bindings.get(text);
-    if (known) return known;
+  #bindingsOf(logger: PinoLogger): Fields | undefined {
+    const text = logger[this.#symbols.chindingsSym];
+    if (typeof text !== "string" || text === "") return undefined;
+    if (this.#bindings.has(text)) return this.#bindings.get(text);
     const all = JSON.parse(`{${text.slice(1)}}`) as Fields; // pino has written it
-    const { pid: _, hostname: _1, ...bindings } = all;
+    const { pid: _, hostname: _1, ...others } = all;
+    const bindings = Object.keys(others).length > 0 ? others : undefined;
     if (this.#bindings.size >= mostBindings) this.#bindings.clear();
     this.#bindings.set(text, bindings);
     return bindings;
@@ -216,7 +211,7 @@ class Bridge {
       attributes = others;
       if (body === undefined) body = text;
     }
-    const nestedKey = this.#name(logger, "nestedKeySym");
+    const nestedKey = textOf(logger[this.#symbols.nestedKeySym]);
     const nested = nestedKey === undefined ? undefined : attributes[nestedKey];
     const holder = (nested ?? attributes) as Fields; // pino puts an object there
     const error = holder[errorKey];
@@ -228,6 +223,10 @@ class Bridge {
     }
     return { body, attributes, exception };
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 interface Parts {

@@ -6,13 +6,15 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { Context } from "@opentelemetry/api";
-import { suppressTracing, W3CTraceContextPropagator } from "@opentelemetry/core";
+import { suppressTracing, TraceState, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { B3InjectEncoding, B3Propagator } from "@opentelemetry/propagator-b3";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { propagatorNames } from "../../../sdk/settings.ts";
+import { propagatorNames, readSettings } from "../../../sdk/settings.ts";
 import type { PropagatorName } from "../../../sdk/settings.ts";
 import { makePropagator } from "../../../sdk/propagate/propagator.ts";
+import { spanLimitsOf } from "../../../sdk/trace/limits.ts";
+import { Span } from "../../../sdk/trace/span.ts";
 
 type Headers = Record<string, string | string[]>;
 
@@ -199,6 +201,31 @@ describe("those that OpenTelemetry has are OpenTelemetry's", () => {
     expect(spanOf(extract(headers, name))).toEqual(spanOf(read));
   });
 });
+
+test.each([undefined, new TraceState("a=1,b=2")])(
+  "of a span of ours the same headers are written as of another's with its ids, with the state %o",
+  (traceState) => {
+    const theirs = new W3CTraceContextPropagator();
+    const parent = { traceId, spanId, traceFlags: 1, ...(traceState ? { traceState } : {}) };
+    for (const isDropped of [false, true]) {
+      const span = new Span(recorder, "ours", { kind: 0 }, parent);
+      if (isDropped) span.drop();
+      const headers: Record<string, string> = {};
+      const context = trace.setSpanContext(ROOT_CONTEXT, span.spanContext());
+      theirs.inject(context, headers, defaultTextMapSetter);
+      expect(Object.keys(headers)).toHaveLength(traceState ? 2 : 1);
+      const own = trace.setSpan(ROOT_CONTEXT, span);
+      expect(inject(own, "tracecontext")).toEqual(headers);
+      expect(inject(suppressTracing(own), "tracecontext")).toEqual({});
+    }
+  },
+);
+
+const recorder = {
+  limits: spanLimitsOf(readSettings({}).settings.limits),
+  scope: { name: "", version: undefined, schemaUrl: undefined },
+  take() {},
+};
 
 test("of two formats both are written, and the later one read wins", () => {
   const headers = inject(contextOf(1), "tracecontext", "jaeger", "tracecontext");
