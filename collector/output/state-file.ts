@@ -145,8 +145,9 @@ async function recordAt(
 }
 
 /**
- * Records as they go to a file, through one piece of memory that is used again and again: many small ones
- * cost one call, and a large one no memory of its own, which V8 would soon collect all its heap for.
+ * Records as they go to a file, small ones through one piece of memory that is used again and again, so that
+ * many cost one call; large ones from where they lie. None has memory of its own, which V8 would soon collect
+ * all its heap for.
  */
 class Writing {
   /** What has reached the file. */
@@ -174,6 +175,11 @@ class Writing {
   }
 
   async #put(bytes: Uint8Array): Promise<void> {
+    if (bytes.length >= this.#buffer.length / 4) {
+      await this.flush();
+      await this.#write(bytes);
+      return;
+    }
     let from = 0;
     while (from < bytes.length) {
       if (this.#length === this.#buffer.length) await this.flush();
@@ -185,10 +191,15 @@ class Writing {
   }
 
   async flush(): Promise<void> {
-    const length = this.#length;
+    const written = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
+    if (written.length > 0) await this.#write(written);
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    const { length } = bytes;
     const at = this.#at + this.sizeBytes;
-    const { bytesWritten } = await this.#handle.write(this.#buffer, 0, length, at);
+    const { bytesWritten } = await this.#handle.write(bytes, 0, length, at);
     this.sizeBytes += bytesWritten;
     if (bytesWritten === length) return;
     const message = `only ${bytesWritten} of ${length} bytes could be written`;
