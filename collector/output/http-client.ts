@@ -10,6 +10,8 @@ import {
   request as httpRequest,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { NetConnectOpts, Socket } from "node:net";
+import { LentReads } from "../sockets/lent-reads.ts";
 import { packageVersion } from "../version.ts";
 import type { Reason } from "./output.ts";
 import { retryAfterMs } from "./retry-after.ts";
@@ -58,7 +60,7 @@ export class HttpClient {
     this.#options = options;
     const { isTls, maxConnections: maxSockets } = options;
     const limits = { keepAlive: true, noDelay: true, maxSockets };
-    this.#agent = isTls ? new HttpsAgent(limits) : new HttpAgent(limits);
+    this.#agent = isTls ? new HttpsAgent(limits) : new LentAgent(limits);
     this.#request = isTls ? httpsRequest : httpRequest;
   }
 
@@ -100,6 +102,15 @@ export class HttpClient {
     // A server may answer before it has read everything; it is not sent the rest.
     if (!sent.writableFinished) sent.destroy();
     return exchange;
+  }
+}
+
+/** Node's parser reads what has come at once, and copies what it hands on of a body. */
+class LentAgent extends HttpAgent {
+  readonly #reads = new LentReads();
+
+  override createConnection(options: NetConnectOpts): Socket {
+    return this.#reads.connect(options);
   }
 }
 

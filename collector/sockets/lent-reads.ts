@@ -1,4 +1,4 @@
-// Reads all connections of a server into one piece of memory, which is lent to whoever takes what has
+// Reads all connections of a server, or of a client, into one piece of memory, which is lent to whoever takes what has
 // come. Node otherwise makes a new ArrayBuffer of 64 KiB for every read, which costs as much as all else
 // that is done with a request of 45 kB, and 60 MiB of garbage at a time: they count against a small limit
 // of V8's, so that the whole heap is collected again and again. Measured with a server that only reads:
@@ -7,37 +7,51 @@
 // Node offers that to clients (`onread` of net.connect), but not to servers, so the connection is taken
 // over from the socket that the server made. Where Node does not let us do so, it stays as it is.
 
-import { Socket, type SocketConstructorOpts } from "node:net";
+import {
+  connect,
+  type NetConnectOpts,
+  type OnReadOpts,
+  Socket,
+  type SocketConstructorOpts,
+} from "node:net";
 
 const lentBytes = 64 << 10;
 
-/**
- * To be called at once when a connection has come; the socket that was given must not be used after.
- * What the new one emits as "data" is to be read, or copied, before the listener returns.
- */
+/** What its sockets emit as "data" is to be read, or copied, before the listener returns. */
 export class LentReads {
   readonly #buffer = Buffer.allocUnsafeSlow(lentBytes);
 
+  /** Not for TLS. */
+  connect(options: NetConnectOpts): Socket {
+    if (!isOneReadAtATime) return connect(options);
+    const socket: Socket = connect({ ...options, onread: this.#into(() => socket) });
+    return socket;
+  }
+
+  /** To be called at once when a connection has come; the socket that was given must not be used after. */
   take(given: Socket): Socket {
     const handle = handleOf(given);
     if (!handle) return given;
-    let socket: Socket | undefined;
     const options = {
       handle: handle as SocketConstructorOpts["handle"], // its type knows of one kind of handle only
 
       allowHalfOpen: given.allowHalfOpen,
-      onread: {
-        buffer: this.#buffer,
-        callback: (count: number, buffer: Uint8Array) => {
-          // The buffer that comes back is ours, in the only form that we gave it.
-          socket?.emit("data", (buffer as Buffer).subarray(0, count));
-          return true;
-        },
-      },
+      onread: this.#into(() => socket),
     };
     leave(given);
-    socket = new Socket(options);
+    const socket = new Socket(options);
     return socket;
+  }
+
+  #into(socket: () => Socket): OnReadOpts {
+    return {
+      buffer: this.#buffer,
+      callback: (count, buffer) => {
+        // The buffer that comes back is ours, in the only form that we gave it.
+        socket().emit("data", (buffer as Buffer).subarray(0, count));
+        return true;
+      },
+    };
   }
 }
 
@@ -45,9 +59,12 @@ interface Inner {
   _handle: { readonly useUserBuffer?: unknown } | null;
 }
 
-/** Undefined for TLS, whose bytes come otherwise, and on Windows, where reads may be under way at once. */
+/** On Windows several may be under way at once. */
+const isOneReadAtATime = process.platform !== "win32";
+
+/** Undefined for TLS, whose bytes come otherwise. */
 function handleOf(socket: Socket): unknown {
-  if ("encrypted" in socket || process.platform === "win32") return undefined;
+  if ("encrypted" in socket || !isOneReadAtATime) return undefined;
   const { _handle: handle } = socket as unknown as Inner; // checked for what we need of it
   return typeof handle?.useUserBuffer === "function" ? handle : undefined;
 }

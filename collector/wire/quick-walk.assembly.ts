@@ -119,7 +119,7 @@ function isDescribed(start: usize, isGroup: bool): bool {
   return before == start;
 }
 
-/** The two usual forms in one go, as in validate.ts: 0a │ length │ key │ 12 │ length │ value */
+/** The usual forms in one go: 0a │ length │ key │ 12 │ length │ a text or a number */
 function isAttribute(start: usize, end: usize, depth: i32): bool {
   const keyLength: usize = load<u8>(start, 1);
   const key = start + 2;
@@ -137,7 +137,9 @@ function isAttribute(start: usize, end: usize, depth: i32): bool {
     const first: u32 = load<u16>(value);
     const isTextAlone = first == (0x0a | ((length - 2) << 8));
     if (isTextAlone) return isText(key, keyEnd) && isText(value + 2, end);
-    const isNumber = (first & 0xff) == 0x18 && varintEnd(value + 1) == end;
+    const tag = first & 0xff;
+    const isNumber =
+      ((tag == 0x18 || tag == 0x10) && varintEnd(value + 1) == end) || (tag == 0x21 && length == 9);
     if (isNumber) return isText(key, keyEnd);
   }
   return isMessage(planOfAttribute, start, end, depth + 1);

@@ -47,6 +47,31 @@ test("every connection is read into the same memory, and each gets its own bytes
   expect(memory.size).toBe(1);
 });
 
+test("so are those that a client opens", async () => {
+  const memory = new Set<ArrayBufferLike>();
+  server = createServer((socket) => socket.end(String(socket.remotePort! % 10).repeat(200_000)));
+  const port = await listenLocally(server);
+  const reads = new LentReads();
+  const sockets = Array.from({ length: 10 }, () => reads.connect({ port, host: "127.0.0.1" }));
+  clients.push(...sockets);
+  const received = await Promise.all(
+    sockets.map(async (socket) => {
+      let text = "";
+      socket.on("data", (lent: Buffer) => {
+        memory.add(lent.buffer);
+        text += lent.toString();
+        lent.fill(0);
+      });
+      await once(socket, "connect");
+      const digit = String(socket.localPort! % 10);
+      await once(socket, "end");
+      return text === digit.repeat(200_000);
+    }),
+  );
+  expect(received).toEqual(sockets.map(() => true));
+  expect(memory.size).toBe(1);
+});
+
 test("it can be answered, paused and gone on with", async () => {
   let taken: Socket | undefined;
   let bytes = 0;
