@@ -1,16 +1,19 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { compileCache } from "./test/support/compile-cache.ts";
 import { countReporter } from "./test/support/count-reporter.ts";
-import { FaultsFirst } from "./test/support/faults-first.ts";
+import { LongestFirst } from "./test/support/longest-first.ts";
+
+Object.assign(process.env, compileCache); // for the workers
 
 export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["test/**/*.test.ts"],
     reporters: ["default", countReporter],
-    // Most of what takes long waits for processes: two at a time, also where there are but two cores.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
-    sequence: { sequencer: FaultsFirst },
+    // Most of what takes long waits: for a process, or for time to pass. So one more than there are cores.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
     // Generous, since nothing is measured by them: a machine that is shared may be ten times as slow.
     testTimeout: 120_000,
     hookTimeout: 300_000,
