@@ -1,8 +1,8 @@
-// Reads all connections of a server, or of a client, into one piece of memory, which is lent to whoever takes what has
-// come. Node otherwise makes a new ArrayBuffer of 64 KiB for every read, which costs as much as all else
-// that is done with a request of 45 kB, and 60 MiB of garbage at a time: they count against a small limit
-// of V8's, so that the whole heap is collected again and again. Measured with a server that only reads:
-// 25 µs of CPU and 125 MiB resident without it, 12 µs and 59 MiB with it.
+// Reads all connections of a server, or of a client, into one piece of memory, which is lent to whoever
+// takes what has come. Node otherwise makes a new ArrayBuffer of 64 KiB for every read, which costs as much
+// as all else that is done with a request of 45 kB, and 60 MiB of garbage at a time: they count against a
+// small limit of V8's, so that the whole heap is collected again and again. Measured with a server that
+// only reads: 25 µs of CPU and 125 MiB resident without it, 12 µs and 59 MiB with it.
 //
 // Node offers that to clients (`onread` of net.connect), but not to servers, so the connection is taken
 // over from the socket that the server made. Where Node does not let us do so, it stays as it is.

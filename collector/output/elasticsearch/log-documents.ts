@@ -95,9 +95,7 @@ export class LogDocuments implements Documents {
     this.#readRecord(leaves, entry.atMs);
     this.#groups.complete(record);
     const destination = this.#destinations.of(record, entry.atMs);
-    this.ids.writeAction(json, destination, entry);
-    json.uint((entry.origin?.index ?? 0) + leaves.index);
-    json.ascii('"}}\n{"@timestamp":');
+    this.ids.write(json, destination, { entry, index: leaves.index, part: 0 });
     record.timestamp.write(json);
     this.#writeFields(leaves.bytes);
     this.#groups.writeTail(record.fields, destination);

@@ -42,6 +42,9 @@ export function writeCount(json: JsonWriter, name: string, count: number): void 
 /** `<log id>-<position>-<index>`, and `-<part>` behind it for all but the first document of a leaf. */
 export class Ids {
   readonly #logId: string;
+  /** The last one, and how the ids of its documents begin. */
+  #entry: Piece | undefined;
+  #beginning: Uint8Array = new Uint8Array();
 
   constructor(logId: string) {
     this.#logId = logId;
@@ -54,15 +57,28 @@ export class Ids {
 
   /** Up to the number of the leaf in its batch. */
   writeAction(json: JsonWriter, { action }: Destination, entry: Piece): void {
+    if (entry !== this.#entry) {
+      this.#beginning = Buffer.from(JSON.stringify(`${this.#batch(entry)}-`).slice(0, -1));
+      this.#entry = entry;
+    }
     json.raw(action);
-    json.raw(Buffer.from(JSON.stringify(`${this.#batch(entry)}-`).slice(0, -1)));
+    json.raw(this.#beginning);
   }
 
   /** The action whole, and the beginning of the document. */
-  write(json: JsonWriter, action: Uint8Array, id: string): void {
-    json.raw(action);
-    json.raw(Buffer.from(JSON.stringify(id)));
-    json.ascii('}}\n{"@timestamp":');
+  write(
+    json: JsonWriter,
+    destination: Destination,
+    {
+      entry,
+      index,
+      part,
+    }: { readonly entry: Piece; readonly index: number; readonly part: number },
+  ): void {
+    this.writeAction(json, destination, entry);
+    json.uint((entry.origin?.index ?? 0) + index);
+    if (part > 0) json.ascii(`-${part}`);
+    json.ascii('"}}\n{"@timestamp":');
   }
 
   /** Of a letter that comes from another log, or another place in this one, the place it came from. */

@@ -68,7 +68,7 @@ export class MetricDocuments implements Documents {
       { ...named, time, observed: time },
       entry.atMs,
     );
-    this.ids.write(json, destination.action, this.ids.of(entry, leaves.index, part));
+    this.ids.write(json, destination, { entry, index: leaves.index, part });
     came.set(entry.atMs);
     (time.isKnown ? time : came).write(json);
     if (start.isKnown) {
@@ -112,14 +112,9 @@ export class MetricDocuments implements Documents {
     if (kind === "sum") json.ascii(`,"monotonic":${metric.isMonotonic}`);
     for (const [name, value] of all) json.ascii(`,"${name}":${value}`);
     json.ascii("}");
-    const metricName = nameOf(bytes, metric.name);
-    let separator = ',"metrics":{';
-    for (const [name, value] of all) {
-      const whole = JSON.stringify(isNumber ? metricName : `${metricName}.${name}`);
-      json.raw(Buffer.from(`${separator}${whole}:${value}`));
-      separator = ",";
-    }
-    if (separator === ",") json.ascii("}");
+    const name = JSON.stringify(nameOf(bytes, metric.name)).slice(0, -1);
+    const members = all.map(([part, value]) => `${name}${isNumber ? "" : `.${part}`}":${value}`);
+    if (members.length > 0) json.raw(Buffer.from(`,"metrics":{${members.join(",")}}`));
     if (rest !== undefined) json.ascii(`,"distribution":${rest}`);
   }
 }

@@ -1,4 +1,4 @@
-// The documents of usual log records, in WebAssembly: that takes a tenth of the time. What it does not
+// The documents of usual log records, in WebAssembly: that takes a sixth of the time. What it does not
 // accept — nested values, names that stand twice, whatever is rare — it leaves to log-documents.ts, which
 // writes the same bytes of what both accept.
 

@@ -24,6 +24,7 @@ export class SpanDocuments implements Documents {
   readonly json = new JsonWriter();
   readonly ids: Ids;
   readonly #options: SpanDocumentsOptions;
+  readonly #words: Words;
   readonly #values: ValueWriter;
   readonly #groups: Groups;
   readonly #cursor = new Cursor(new Uint8Array());
@@ -39,37 +40,41 @@ export class SpanDocuments implements Documents {
     const { spans: destinations, names } = options;
     const values = new ValueWriter(json);
     this.#options = options;
+    this.#words = wordsOf(names);
     this.#values = values;
     this.#groups = new Groups({ json, values, destinations, names });
     this.ids = new Ids(options.logId);
   }
 
   /** The span and its events. */
-  count({ start, end, bytes }: Leaves): number {
-    const cursor = this.#cursor.over(start, end, bytes);
-    let count = 1;
-    while (cursor.next()) if (cursor.number === 11) count++;
-    return count;
+  count(leaves: Leaves): number {
+    return 1 + this.#read(leaves).events.length;
   }
 
   write(leaves: Leaves, entry: Piece, { part }: Wanted): Run {
     this.#groups.enter(leaves);
+    const event = this.#read(leaves).events[part - 1];
+    const place = { entry, index: leaves.index, part };
+    const destination = event
+      ? this.#writeEvent(event, leaves.bytes, place)
+      : this.#writeSpan(leaves.bytes, place);
+    return alone(destination, this.json);
+  }
+
+  #read(leaves: Leaves): Span {
     if (leaves !== this.#leaves || leaves.index !== this.#index) {
       this.#span.read(this.#cursor.over(leaves.start, leaves.end, leaves.bytes));
       this.#leaves = leaves;
       this.#index = leaves.index;
     }
-    const id = this.ids.of(entry, leaves.index, part);
-    const destination =
-      part === 0
-        ? this.#writeSpan(leaves.bytes, entry, id)
-        : this.#writeEvent(this.#span.events[part - 1]!, leaves.bytes, entry, id);
-    return alone(destination, this.json);
+    return this.#span;
   }
 
-  #writeSpan(bytes: Uint8Array, { atMs }: Piece, id: string): string {
+  #writeSpan(bytes: Uint8Array, place: Place): string {
+    const { atMs } = place.entry;
     const { json } = this;
-    const { names, spans } = this.#options;
+    const { spans } = this.#options;
+    const words = this.#words;
     const span = this.#span;
     const named: Named = { dataset: undefined, namespace: undefined, fields: new Map() };
     this.#values.over(bytes);
@@ -77,19 +82,18 @@ export class SpanDocuments implements Documents {
     this.#groups.complete(named);
     const { time, observed } = span;
     const destination = spans.of({ ...named, time, observed }, atMs);
-    this.ids.write(json, destination.action, id);
+    this.ids.write(json, destination, place);
     span.timestamp(atMs).write(json);
-    writeId(json, before(names.traceId), bytes, span.traceId);
-    writeId(json, before(names.spanId), bytes, span.spanId);
-    writeText(json, before(names.span.state), bytes, span.state);
-    writeId(json, before(names.span.parentId), bytes, span.parentId);
+    writeId(json, words.traceId, bytes, span.traceId);
+    writeId(json, words.spanId, bytes, span.spanId);
+    writeText(json, words.state, bytes, span.state);
+    writeId(json, words.parentId, bytes, span.parentId);
     const isEntry = span.kind === 2 || span.kind === 5 || !isId(bytes, span.parentId);
-    const { name, transactionName } = names.span;
-    writeText(json, before(isEntry ? transactionName : name), bytes, span.name);
-    json.ascii(`${before(names.span.kind)}"${kinds[span.kind] ?? kinds[0]}"`);
+    writeText(json, isEntry ? words.transactionName : words.name, bytes, span.name);
+    json.ascii(`${words.kind}"${kinds[span.kind] ?? kinds[0]}"`);
     const duration = this.#writeDuration();
-    if (names.span.status === undefined) this.#writeCommon(bytes, isEntry, duration);
-    else this.#writeStatus(bytes, before(names.span.status));
+    if (words.status === undefined) this.#writeCommon(bytes, isEntry, duration);
+    else this.#writeStatus(bytes, words.status);
     if (!this.#values.isEmpty) {
       json.ascii(',"attributes":');
       this.#values.attributes();
@@ -108,7 +112,7 @@ export class SpanDocuments implements Documents {
     if (!time.isKnown || !observed.isKnown) return undefined;
     const seconds = BigInt(observed.seconds - time.seconds);
     const duration = seconds * 1_000_000_000n + BigInt(observed.nanos - time.nanos);
-    this.json.ascii(`${before(this.#options.names.span.duration)}${duration}`);
+    this.json.ascii(`${this.#words.duration}${duration}`);
     return duration;
   }
 
@@ -168,9 +172,11 @@ export class SpanDocuments implements Documents {
     json.ascii("}");
   }
 
-  #writeEvent(range: Range, bytes: Uint8Array, { atMs }: Piece, id: string): string {
+  #writeEvent(range: Range, bytes: Uint8Array, place: Place): string {
+    const { atMs } = place.entry;
     const { json } = this;
-    const { names, events } = this.#options;
+    const { events } = this.#options;
+    const words = this.#words;
     const span = this.#span;
     const event = this.#event;
     event.clear();
@@ -185,11 +191,11 @@ export class SpanDocuments implements Documents {
     this.#groups.complete(event);
     const { time, dataset, namespace } = event;
     const destination = events.of({ dataset, namespace, time, observed: span.time }, atMs);
-    this.ids.write(json, destination.action, id);
+    this.ids.write(json, destination, place);
     (time.isKnown ? time : span.timestamp(atMs)).write(json);
-    writeId(json, before(names.traceId), bytes, span.traceId);
-    writeId(json, before(names.spanId), bytes, span.spanId);
-    writeText(json, before(names.eventName), bytes, event.name);
+    writeId(json, words.traceId, bytes, span.traceId);
+    writeId(json, words.spanId, bytes, span.spanId);
+    writeText(json, words.eventName, bytes, event.name);
     if (!this.#values.isEmpty) {
       json.ascii(',"attributes":');
       this.#values.attributes();
@@ -198,6 +204,31 @@ export class SpanDocuments implements Documents {
     this.#groups.writeTail(event.fields, destination);
     return destination.name;
   }
+}
+
+/** A document of which leaf it is. */
+interface Place {
+  readonly entry: Piece;
+  readonly index: number;
+  readonly part: number;
+}
+
+type Words = ReturnType<typeof wordsOf>;
+
+/** Names of fields, ready to be written: `,"trace_id":` */
+function wordsOf({ traceId, spanId, eventName, span }: FieldNames) {
+  return {
+    traceId: before(traceId),
+    spanId: before(spanId),
+    eventName: before(eventName),
+    parentId: before(span.parentId),
+    state: before(span.state),
+    name: before(span.name),
+    transactionName: before(span.transactionName),
+    kind: before(span.kind),
+    duration: before(span.duration),
+    status: span.status === undefined ? undefined : before(span.status),
+  };
 }
 
 const kinds = ["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"] as const;
@@ -210,6 +241,7 @@ class Span {
   readonly time = new Instant();
   readonly observed = new Instant();
   readonly #came = new Instant();
+  readonly #status = new Cursor(new Uint8Array());
   readonly traceId = empty();
   readonly spanId = empty();
   readonly parentId = empty();
@@ -293,7 +325,7 @@ class Span {
   }
 
   #takeStatus({ start, end, bytes }: Cursor): void {
-    const status = new Cursor(bytes, start, end);
+    const status = this.#status.over(start, end, bytes);
     while (status.next()) {
       if (status.number === 2) set(this.message, status);
       else if (status.number === 3) this.code = status.int32();
