@@ -1,5 +1,6 @@
 // The files that take longest before all others, longest first, so that none of them runs on alone in the end. Without
-// the times of an earlier run Vitest goes by the size of the files, and the longest are small.
+// the times of an earlier run Vitest goes by the size of the files, and the longest are small. Those that share a worker
+// come last, one after the other: between them another file would cost the worker.
 
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -45,7 +46,8 @@ export class LongestFirst extends BaseSequencer {
   }
 }
 
-function rankOf({ moduleId }: TestSpecification): number {
+function rankOf({ moduleId, project }: TestSpecification): number {
+  if (!project.config.isolate) return longest.length + 1;
   const rank = longest.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
   return rank < 0 ? longest.length : rank;
 }

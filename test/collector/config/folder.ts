@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { onTestFinished } from "vitest";
 import { loadConfig, type Loaded } from "../../../collector/config/config.ts";
 import { ConfigError } from "../../../collector/config/problem.ts";
 
@@ -17,12 +17,10 @@ export interface Given {
   readonly file?: string;
 }
 
-/** Holds the folders of a test file, and goes with them when it is done. */
-const parent = mkdtempSync(join(tmpdir(), "sonde-config-"));
-afterAll(() => rmSync(parent, { recursive: true, force: true }));
-
+/** Goes with the test. */
 export function folderWith({ yaml, files = {} }: Given): string {
-  const folder = mkdtempSync(join(parent, "given-"));
+  const folder = mkdtempSync(join(tmpdir(), "sonde-config-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   if (yaml !== undefined) writeFileSync(join(folder, "sonde.yaml"), yaml);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;
