@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { compileCache } from "./test/support/compile-cache.ts";
 import { countReporter } from "./test/support/count-reporter.ts";
 import { LongestFirst } from "./test/support/longest-first.ts";
@@ -27,7 +27,14 @@ export default defineConfig({
   test: {
     projects: [
       { extends: true, test: { name: "together", include: small, isolate: false } },
-      { extends: true, test: { name: "apart", include: ["test/**/*.test.ts"], exclude: small } },
+      {
+        extends: true,
+        test: {
+          name: "apart",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...small],
+        },
+      },
     ],
     reporters: ["default", countReporter],
     // Most of what takes long waits: for a process, or for time to pass. So one more than there are cores.
