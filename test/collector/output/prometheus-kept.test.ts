@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StateFile } from "../../../collector/output/state-file.ts";
 import type { Request } from "../../support/otlp.ts";
 import {
   Bench,
@@ -211,6 +212,20 @@ describe("a file that cannot be used", () => {
     const second = await first.again();
     expect(second.bench.text()).toBe("");
     expect(home.said).toEqual([expect.stringContaining("has 1 points where 2 were taken")]);
+  });
+
+  it("as it is of another version is told of", async () => {
+    const first = await new Life().start();
+    await first.deliver(added(3, 10));
+    const file = new StateFile(home.path);
+    const records: string[] = [];
+    await file.load((record) => records.push(record.toString("latin1")) > 0);
+    const changed = records.map((record) => record.replace('"version":2', '"version":1'));
+    await file.replace(changed.map((record) => [Buffer.from(record, "latin1")]));
+    await file.close();
+    const second = await first.again();
+    expect(second.bench.text()).toBe("");
+    expect(home.said).toEqual([expect.stringContaining("is of version 1, which is not known")]);
   });
 
   it("as names are made otherwise now is told of", async () => {
