@@ -189,6 +189,7 @@ export class PointReader {
       this.#read(this.#metric.points.start, this.#metric.points.end);
       if (!this.known || !this.point.isTogether) return undefined;
       const one = asExpected(this.point.attributes);
+      if (one.length > mostExpectedBytes) return undefined; // of empty values, which are no labels
       if (length + one.length > mostExpectedBytes) end();
       length += one.length;
       series.push(this.known);

@@ -100,7 +100,9 @@ export class QuickPoints {
     point.bounds = bounds;
     const { counts } = point;
     const length = bounds.length + 1;
-    for (let at = 0; at < length; at++) counts[at] = this.#numberOf(index, layout.counts + at);
+    const view = this.#view;
+    let from = layout.recordsAt + index * this.#recordBytes + layout.counts * 8;
+    for (let at = 0; at < length; at++, from += 8) counts[at] = view.getFloat64(from, true);
     if (counts.length !== length) counts.length = length;
   }
 

@@ -27,6 +27,7 @@ const sliceBytes = 65_536;
 
 const types = ["counter", "gauge", "histogram", "summary", "untyped"] as const;
 
+/** Each piece is good until the next is asked for. */
 export function* snapshot(store: Store): Generator<Uint8Array> {
   const writer = new Writer(2 * sliceBytes);
   for (const target of store.targets.values()) {
@@ -38,12 +39,14 @@ export function* snapshot(store: Store): Generator<Uint8Array> {
         let buckets: Buckets | undefined;
         for (const series of heldIn(stream)) {
           buckets = writeSeries(writer, series, buckets);
-          if (writer.length >= sliceBytes) yield writer.finish();
+          if (writer.length < sliceBytes) continue;
+          yield writer.view();
+          writer.backTo(0);
         }
       }
     }
   }
-  if (writer.length > 0) yield writer.finish();
+  if (writer.length > 0) yield writer.view();
 }
 
 function writeTexts(writer: Writer, field: number, texts: readonly string[]): void {

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StateFile } from "../../../collector/output/state-file.ts";
 import type { Request } from "../../support/otlp.ts";
 import {
   Bench,
@@ -213,6 +214,20 @@ describe("a file that cannot be used", () => {
     expect(home.said).toEqual([expect.stringContaining("has 1 points where 2 were taken")]);
   });
 
+  it("as it is of another version is told of", async () => {
+    const first = await new Life().start();
+    await first.deliver(added(3, 10));
+    const file = new StateFile(home.path);
+    const records: string[] = [];
+    await file.load((record) => records.push(record.toString("latin1")) > 0);
+    const changed = records.map((record) => record.replace('"version":2', '"version":1'));
+    await file.replace(changed.map((record) => [Buffer.from(record, "latin1")]));
+    await file.close();
+    const second = await first.again();
+    expect(second.bench.text()).toBe("");
+    expect(home.said).toEqual([expect.stringContaining("is of version 1, which is not known")]);
+  });
+
   it("as names are made otherwise now is told of", async () => {
     const first = await new Life().start();
     await first.deliver(added(3, 10));
@@ -228,8 +243,8 @@ describe("the file", () => {
     const large = request(
       Array.from({ length: 2000 }, (_, n) => gauge("g", n, { with: { n, text: "x".repeat(500) } })),
     );
-    for (let round = 0; round < 40; round++) await life.deliver(large);
-    expect(readFileSync(home.path).length).toBeLessThan(36 << 20);
+    for (let round = 0; round < 80; round++) await life.deliver(large);
+    expect(readFileSync(home.path).length).toBeLessThan(68 << 20);
     expect((await life.again()).bench.text()).toBe(life.bench.text());
   });
 

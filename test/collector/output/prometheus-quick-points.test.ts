@@ -183,6 +183,16 @@ describe("in the order that is known", () => {
   });
 });
 
+test("attributes that are longer than the memory for them harm nobody", () => {
+  const empty = { key: "x".repeat(250_000), value: { stringValue: "" } };
+  const usual = usualSums.with(1, { ...usualSums[1]!, attributes: [empty] });
+  const reading = new Reading(sums(usual));
+  const bytes = encodeRequest("metrics", sums(usual));
+  expect(reading.read(bytes)).toEqual(reading.readOneByOne(bytes));
+  expect(reading.read(bytes)).toEqual(reading.readOneByOne(bytes));
+  expect(quickly(() => void reading.read(bytes))).toBe(0);
+});
+
 describe("nothing is read as something else", () => {
   test.each(kinds)("of $kind, whatever byte there is", ({ usual }) => {
     const reading = new Reading(usual);
