@@ -18,6 +18,8 @@ export interface Machine {
   readonly node: string;
   readonly load: Child;
   readonly loadUrl: string;
+  /** The folder of express 4. */
+  readonly express: string;
   readonly signal: AbortSignal;
 }
 
@@ -115,8 +117,9 @@ export async function measureEnd(ending: Ending, agent: Agent, machine: Machine)
 
 const endLimitMs = 8_000;
 
-function environment({ env }: Agent, { loadUrl }: Machine): Record<string, string> {
+function environment({ env }: Agent, { loadUrl, express }: Machine): Record<string, string> {
   return cleanEnv({
+    BENCH_EXPRESS: express,
     BENCH_STOCK: loadUrl,
     NODE_ENV: "production",
     OTEL_SERVICE_NAME: "bench",

@@ -1,5 +1,5 @@
 // What a small service does for a request: a route of express, a call to another service, a line of log.
-const express = require(process.env.BENCH_EXPRESS || "express4");
+const express = require(process.env.BENCH_EXPRESS);
 const http = require("node:http");
 const pino = require("pino");
 
