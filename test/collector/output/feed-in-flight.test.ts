@@ -171,11 +171,11 @@ test("what was delivered behind a gap comes again after a crash, and is counted 
 test("at whatever moment it is killed, the cursor and its books agree", async () => {
   const outcomes: Outcome[] = [delivered, delivered, delivered, busy, bad(10)];
   /** So many answers are left until the next kill: on a slow machine all would be over before a few. */
-  let answers = 0;
+  const left = { answers: 0 };
   const answer: Answer = async (delivery) => {
     await sleep(Math.random() * 4);
-    while (answers === 0) await sleep(1);
-    answers--;
+    while (left.answers === 0) await sleep(1);
+    left.answers--;
     const outcome = outcomes[Math.floor(Math.random() * outcomes.length)]!;
     return outcome.kind === "rejected" ? bad(delivery.items) : outcome;
   };
@@ -195,7 +195,7 @@ test("at whatever moment it is killed, the cursor and its books agree", async ()
     expect(books + reader.waiting.items.traces).toBe(found.appended.traces);
     places.add(reader.waiting.batches);
     await found.close();
-    answers = 5;
+    left.answers = 5;
     await sleep(3);
   }
   expect(places.size).toBeGreaterThan(5);
