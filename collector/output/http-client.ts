@@ -4,13 +4,14 @@
 
 import {
   Agent as HttpAgent,
+  type AgentOptions,
   type ClientRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
   request as httpRequest,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { NetConnectOpts, Socket } from "node:net";
+import type { NetConnectOpts } from "node:net";
 import { LentReads } from "../sockets/lent-reads.ts";
 import { packageVersion } from "../version.ts";
 import type { Reason } from "./output.ts";
@@ -60,7 +61,7 @@ export class HttpClient {
     this.#options = options;
     const { isTls, maxConnections: maxSockets } = options;
     const limits = { keepAlive: true, noDelay: true, maxSockets };
-    this.#agent = isTls ? new HttpsAgent(limits) : new LentAgent(limits);
+    this.#agent = isTls ? new HttpsAgent(limits) : lentAgent(limits);
     this.#request = isTls ? httpsRequest : httpRequest;
   }
 
@@ -106,12 +107,11 @@ export class HttpClient {
 }
 
 /** Node's parser reads what has come at once, and copies what it hands on of a body. */
-class LentAgent extends HttpAgent {
-  readonly #reads = new LentReads();
-
-  override createConnection(options: NetConnectOpts): Socket {
-    return this.#reads.connect(options);
-  }
+function lentAgent(options: AgentOptions): HttpAgent {
+  const agent = new HttpAgent(options);
+  const reads = new LentReads();
+  agent.createConnection = (to) => reads.connect(to as NetConnectOpts); // with the host and the port
+  return agent;
 }
 
 /** The signal that the work is given is aborted when the time is over, or `abort` is. */
