@@ -1,6 +1,7 @@
 // The walk of validate.ts over what is usual, in WebAssembly: it takes less than half of the time. What it
 // does not accept — rare forms, large requests, whatever is wrong — it leaves to the other one.
 
+import { Assembled, type Assembly } from "./assembled.ts";
 import type { Signal } from "./batch.ts";
 import { actionsOfUnknown, type Plan, planOf, planOfAttribute } from "./plan.ts";
 import { binary } from "./quick-walk.binary.ts";
@@ -27,19 +28,12 @@ interface Walk {
 }
 
 /** See quick-walk.assembly.ts. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+interface Exports extends Assembly {
   prepare(planOfAttribute: number, actionsOfUnknown: number): void;
   count(plan: number, start: number, end: number): number;
 }
 
 let walk: Walk | undefined;
-
-/** What Node has of it, but its types do not. */
-declare const WebAssembly: {
-  readonly Module: new (binary: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
 
 // The memory: actions of unknown fields and plans │ the request │ what may be read behind it
 const actionsAt = 8; // not 0, which stands for nothing
@@ -47,9 +41,7 @@ const plansAt = 16;
 const requestAt = 64 << 10;
 
 function load(): Walk {
-  const module = new WebAssembly.Module(Buffer.from(binary, "base64"));
-  // What a module has is known to its compiler only.
-  const exports = new WebAssembly.Instance(module).exports as Exports;
+  const exports = new Assembled<Exports>(binary).instance();
   const memory = new Uint8Array(exports.memory.buffer);
   const written = new Plans(exports.memory.buffer);
   memory.set(actionsOfUnknown, actionsAt);

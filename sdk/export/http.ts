@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { messageOf } from "../tell.ts";
 import { answerOf, mostText } from "./answer.ts";
 import { markOwn } from "./own.ts";
-import { isPlain, PlainHttp } from "./plain-http.ts";
+import { isPlain, isReset, PlainHttp } from "./plain-http.ts";
 import type { Headers } from "./plain-http.ts";
 import type { Answer, Transport, Unsent } from "./sender.ts";
 
@@ -94,10 +94,6 @@ class NodeHttp {
 function compress(body: Uint8Array): Promise<Uint8Array> {
   const { gzip } = process.getBuiltinModule("node:zlib");
   return promisify(gzip)(body);
-}
-
-function isReset(error: NodeJS.ErrnoException): boolean {
-  return error.code === "ECONNRESET" || error.code === "EPIPE";
 }
 
 /** Listeners instead of a loop over its chunks, which costs a tenth of the whole request more. */

@@ -74,6 +74,11 @@ export class PlainHttp {
   }
 }
 
+/** As a connection that was idle ends when the server has closed it just now. */
+export function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ECONNRESET" || error.code === "EPIPE";
+}
+
 function linesOf(headers: Headers): string {
   return Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -183,13 +188,12 @@ class Line {
     const reader = this.#reader;
     if (reader === undefined) return;
     this.#reader = undefined;
-    const isReset =
-      this.#error === undefined || /^(ECONNRESET|EPIPE)$/.test(this.#error.code ?? "");
     // Of an answer that is not whole the status is enough where all is well.
     if (reader.end() || (reader.status >= 200 && reader.status < 300)) {
       this.#resolve(answerOf(reader));
-    } else if (isReset && this.#uses > 1) this.#resolve("closed before");
-    else {
+    } else if (this.#uses > 1 && (this.#error === undefined || isReset(this.#error))) {
+      this.#resolve("closed before");
+    } else {
       const detail = this.#error === undefined ? hungUp : messageOf(this.#error);
       this.#resolve({ kind: "failed", detail });
     }

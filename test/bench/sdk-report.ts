@@ -29,13 +29,10 @@ export function report(series: readonly Series[]): string {
 
 function requestTable(app: AppName, series: readonly Series[], base: Series): string {
   const turns = ({ heats }: Series) => heats[app].flatMap(({ micros }) => micros);
-  const latencies = ({ heats }: Series) => heats[app].flatMap(({ p99Ms }) => p99Ms);
-  const p99 = (how: How) => (one: Series) =>
-    spread(compared(latencies(one), latencies(base), how), how.digits);
-  const column = (read: (heat: Heat) => number, how: How) => (one: Series) =>
-    spread(compared(one.heats[app].map(read), base.heats[app].map(read), how), how.digits);
-  const micros = (how: How) => (one: Series) =>
-    spread(compared(turns(one), turns(base), how), how.digits);
+  const column = (read: (heat: Heat) => number | readonly number[], how: How) => (one: Series) =>
+    spread(compared(one.heats[app].flatMap(read), base.heats[app].flatMap(read), how), how.digits);
+  const micros = (how: How) => column((heat) => heat.micros, how);
+  const p99 = (how: How) => column((heat) => heat.p99Ms, how);
   const columns: Readonly<Record<string, (one: Series) => string>> = {
     "CPU µs a request": micros(itself),
     ratio: micros(ratio),

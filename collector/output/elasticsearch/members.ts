@@ -39,6 +39,13 @@ export function writeCount(json: JsonWriter, name: string, count: number): void 
   json.uint(count);
 }
 
+/** A document of which leaf it is, and which of those of a leaf that has several. */
+export interface Place {
+  readonly entry: Piece;
+  readonly index: number;
+  readonly part: number;
+}
+
 /** `<log id>-<position>-<index>`, and `-<part>` behind it for all but the first document of a leaf. */
 export class Ids {
   readonly #logId: string;
@@ -66,15 +73,7 @@ export class Ids {
   }
 
   /** The action whole, and the beginning of the document. */
-  write(
-    json: JsonWriter,
-    destination: Destination,
-    {
-      entry,
-      index,
-      part,
-    }: { readonly entry: Piece; readonly index: number; readonly part: number },
-  ): void {
+  write(json: JsonWriter, destination: Destination, { entry, index, part }: Place): void {
     this.writeAction(json, destination, entry);
     json.uint((entry.origin?.index ?? 0) + index);
     if (part > 0) json.ascii(`-${part}`);

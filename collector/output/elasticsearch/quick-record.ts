@@ -2,6 +2,7 @@
 // accept — nested values, names that stand twice, whatever is rare — it leaves to log-documents.ts, which
 // writes the same bytes of what both accept.
 
+import { Assembled, type Assembly } from "../../wire/assembled.ts";
 import type { FieldNames } from "./field-names.ts";
 import { JsonWriter, textOfDouble } from "./json-writer.ts";
 import { before } from "./members.ts";
@@ -51,9 +52,7 @@ export class QuickRecords {
 
   constructor(names: FieldNames) {
     const imports = { "quick-json.assembly": { writeDouble: this.#writeDouble } };
-    module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
-    // What a module has is known to its compiler only.
-    this.#exports = new WebAssembly.Instance(module, imports).exports as Exports;
+    this.#exports = assembled.instance(imports);
     const { buffer } = this.#exports.memory;
     this.#memory = Buffer.from(buffer);
     this.#words = new Uint32Array(buffer, 0, layout.textsAt / 4);
@@ -157,17 +156,10 @@ function textsFor(names: FieldNames): readonly string[] {
 }
 
 /** See quick-record.assembly.ts. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+interface Exports extends Assembly {
   prepare(reservedAt: number, count: number): void;
   aim(from: number, to: number): void;
   write(start: number, end: number, number: number, at: number): number;
 }
 
-let module: object | undefined;
-
-/** What Node has of it, but its types do not. */
-declare const WebAssembly: {
-  readonly Module: new (binary: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
+const assembled = new Assembled<Exports>(binary);

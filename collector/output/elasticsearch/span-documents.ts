@@ -10,7 +10,7 @@ import type { FieldNames } from "./field-names.ts";
 import { Groups, type Named } from "./groups.ts";
 import { Instant } from "./instant.ts";
 import { JsonWriter } from "./json-writer.ts";
-import { before, Ids, isId, writeCount, writeId, writeText } from "./members.ts";
+import { before, Ids, isId, type Place, writeCount, writeId, writeText } from "./members.ts";
 import { ValueWriter } from "./value-writer.ts";
 
 export interface SpanDocumentsOptions {
@@ -204,13 +204,6 @@ export class SpanDocuments implements Documents {
     this.#groups.writeTail(event.fields, destination);
     return destination.name;
   }
-}
-
-/** A document of which leaf it is. */
-interface Place {
-  readonly entry: Piece;
-  readonly index: number;
-  readonly part: number;
 }
 
 type Words = ReturnType<typeof wordsOf>;

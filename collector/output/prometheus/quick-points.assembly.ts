@@ -16,6 +16,10 @@ import {
 
 /** Attributes of the next point; behind those that were read. */
 let expected: usize = 0;
+/** Of the present point, and whether its attributes are those. */
+let start: u64 = 0;
+let now: u64 = 0;
+let isKnown = false;
 
 export function reached(): usize {
   return expected;
@@ -53,11 +57,15 @@ export function read(
     }
     const behind = point + length;
     if (behind > end) break;
+    start = now = 0;
+    isKnown = load<u32>(expected) == 0;
     const isRead =
       boundCount > 0
         ? readHistogram(point, behind, record, boundCount)
         : readNumber(point, behind, record);
-    if (!isRead) break;
+    if (!isRead || !isKnown) break;
+    store<f64>(record + (began << 3), <f64>start);
+    store<f64>(record + (time << 3), <f64>now);
     store<f64>(record + (pointStart << 3), <f64>point);
     store<f64>(record + (pointEnd << 3), <f64>behind);
     expected += 4 + load<u32>(expected);
@@ -70,24 +78,11 @@ export function read(
 
 function readNumber(begin: usize, end: usize, record: usize): bool {
   let at = begin;
-  let start: u64 = 0;
-  let now: u64 = 0;
   let given: f64 = 0;
   let hasValue = false;
-  let isKnown = isEmpty();
   while (at < end) {
     const tag: u32 = load<u8>(at++);
-    if (tag == 0x3a) {
-      if (isKnown || !isExpected(at - 1, end)) return false;
-      isKnown = true;
-      at += load<u32>(expected) - 1;
-    } else if (tag == 0x11) {
-      start = load<u64>(at);
-      at += 8;
-    } else if (tag == 0x19) {
-      now = load<u64>(at);
-      at += 8;
-    } else if (tag == 0x21) {
+    if (tag == 0x21) {
       given = load<f64>(at);
       hasValue = true;
       at += 8;
@@ -95,40 +90,25 @@ function readNumber(begin: usize, end: usize, record: usize): bool {
       given = <f64>load<i64>(at);
       hasValue = true;
       at += 8;
-    } else if (tag == 0x40) {
-      if (load<u8>(at++) != 0) return false;
-    } else return false;
+    } else {
+      at = tag == 0x3a ? behindAttributes(at, end) : behindOther(tag, at, 0x40);
+      if (at == 0) return false;
+    }
   }
-  if (at != end || !hasValue || !isKnown) return false;
-  store<f64>(record + (began << 3), <f64>start);
-  store<f64>(record + (time << 3), <f64>now);
   store<f64>(record + (value << 3), given);
-  return true;
+  return at == end && hasValue;
 }
 
 function readHistogram(begin: usize, end: usize, record: usize, boundCount: u32): bool {
   let at = begin;
-  let start: u64 = 0;
-  let now: u64 = 0;
   let count: u64 = 0;
   let total: u64 = 0;
   let given: f64 = NaN;
   let hasCounts = false;
   let hasBounds = false;
-  let isKnown = isEmpty();
   while (at < end) {
     const tag: u32 = load<u8>(at++);
-    if (tag == 0x4a) {
-      if (isKnown || !isExpected(at - 1, end)) return false;
-      isKnown = true;
-      at += load<u32>(expected) - 1;
-    } else if (tag == 0x11) {
-      start = load<u64>(at);
-      at += 8;
-    } else if (tag == 0x19) {
-      now = load<u64>(at);
-      at += 8;
-    } else if (tag == 0x21) {
+    if (tag == 0x21) {
       count = load<u64>(at);
       at += 8;
     } else if (tag == 0x29) {
@@ -154,16 +134,14 @@ function readHistogram(begin: usize, end: usize, record: usize, boundCount: u32)
       hasBounds = true;
       if (!isSame(at, boundsAt, boundCount << 3)) return false;
       at += boundCount << 3;
-    } else if (tag == 0x50) {
-      if (load<u8>(at++) != 0) return false;
     } else if (tag == 0x59 || tag == 0x61) {
       at += 8; // least and most
-    } else return false;
+    } else {
+      at = tag == 0x4a ? behindAttributes(at, end) : behindOther(tag, at, 0x50);
+      if (at == 0) return false;
+    }
   }
-  if (at != end || !isKnown || !hasCounts || !hasBounds) return false;
-  if (total != count || total > mostExact) return false;
-  store<f64>(record + (began << 3), <f64>start);
-  store<f64>(record + (time << 3), <f64>now);
+  if (at != end || !hasCounts || !hasBounds || total != count || total > mostExact) return false;
   store<f64>(record + (value << 3), <f64>count);
   store<f64>(record + (sum << 3), given);
   return true;
@@ -172,17 +150,27 @@ function readHistogram(begin: usize, end: usize, record: usize, boundCount: u32)
 /** What a double holds exactly. */
 const mostExact: u64 = 0x20_0000_0000_0000;
 
+/** Where all attributes end if they are those of the next point; otherwise 0. */
+function behindAttributes(at: usize, end: usize): usize {
+  if (isKnown || !isExpected(at - 1, end)) return 0;
+  isKnown = true;
+  return at - 1 + load<u32>(expected);
+}
+
+/** What numbers and histograms have alike, but for the number of the flags; 0 for all else. */
+function behindOther(tag: u32, at: usize, flags: u32): usize {
+  if (tag == 0x11) start = load<u64>(at);
+  else if (tag == 0x19) now = load<u64>(at);
+  else return tag == flags && load<u8>(at) == 0 ? at + 1 : 0;
+  return at + 8;
+}
+
 /** Behind a length that is the expected one; otherwise 0. */
 function behindLength(at: usize, length: u32): usize {
   const first: u32 = load<u8>(at);
   if (first < 0x80) return first == length ? at + 1 : 0;
   const second: u32 = load<u8>(at, 1);
   return second < 0x80 && ((first & 0x7f) | (second << 7)) == length ? at + 2 : 0;
-}
-
-/** That the point has no attributes. */
-function isEmpty(): bool {
-  return load<u32>(expected) == 0;
 }
 
 /** Whether the attributes from there on are those of the next point. */

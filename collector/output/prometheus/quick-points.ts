@@ -2,6 +2,7 @@
 // accept — other attributes, other bounds, exemplars, whatever is rare — it leaves to point.ts, which says the
 // same of what both accept.
 
+import { Assembled, type Assembly } from "../../wire/assembled.ts";
 import type { Point } from "./point.ts";
 import { binary } from "./quick-points.binary.ts";
 import * as layout from "./quick-points-layout.ts";
@@ -43,9 +44,7 @@ export class QuickPoints {
   #recordBytes = 0;
 
   constructor() {
-    module ??= new WebAssembly.Module(Buffer.from(binary, "base64"));
-    // What a module has is known to its compiler only.
-    this.#exports = new WebAssembly.Instance(module).exports as Exports;
+    this.#exports = assembled.instance();
     const { buffer } = this.#exports.memory;
     this.#memory = Buffer.from(buffer);
     this.#view = new DataView(buffer);
@@ -135,8 +134,7 @@ const nothing = new Uint8Array(0);
 const mostPointBytes = 16_384 + 3;
 
 /** See quick-points.assembly.ts. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
+interface Exports extends Assembly {
   read(
     boundCount: number,
     start: number,
@@ -148,10 +146,4 @@ interface Exports {
   reached(): number;
 }
 
-let module: object | undefined;
-
-/** What Node has of it, but its types do not. */
-declare const WebAssembly: {
-  readonly Module: new (binary: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
+const assembled = new Assembled<Exports>(binary);

@@ -1,6 +1,5 @@
 // The quick writer of log records held against the thorough one: both make the same bytes.
 
-import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Bulk, Progress, Remaining } from "../../../collector/output/elasticsearch/bulk.ts";
@@ -236,12 +235,4 @@ describe("the two write the same", () => {
       fuzz(60),
     );
   });
-});
-
-test("the binary is what the compiler makes of its source", async () => {
-  const { assemble, binaryOf } = (await import(
-    new URL("../../../scripts/assemble.js", import.meta.url).href
-  )) as { assemble: (module: string) => Promise<string>; binaryOf: (module: string) => URL };
-  const name = "output/elasticsearch/quick-record";
-  expect(await assemble(name)).toBe(readFileSync(binaryOf(name), "utf8"));
 });

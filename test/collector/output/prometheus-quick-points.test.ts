@@ -1,6 +1,5 @@
 // Points that are read many at once, held against those that are read one by one.
 
-import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Labels } from "../../../collector/output/prometheus/labels.ts";
@@ -322,12 +321,4 @@ describe("when the order changes", () => {
       fuzz(150),
     );
   });
-});
-
-test("the binary is what the compiler makes of its source", async () => {
-  const { assemble, binaryOf } = (await import(
-    new URL("../../../scripts/assemble.js", import.meta.url).href
-  )) as { assemble: (module: string) => Promise<string>; binaryOf: (module: string) => URL };
-  const name = "output/prometheus/quick-points";
-  expect(await assemble(name)).toBe(readFileSync(binaryOf(name), "utf8"));
 });

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
@@ -92,12 +91,4 @@ describe("it takes nothing that the thorough walk does not", () => {
       { numRuns: 20_000 },
     );
   });
-});
-
-test("the binary is what the compiler makes of its source", async () => {
-  const { assemble, binaryOf } = (await import(
-    new URL("../../../scripts/assemble.js", import.meta.url).href
-  )) as { assemble: (module: string) => Promise<string>; binaryOf: (module: string) => URL };
-  const name = "wire/quick-walk";
-  expect(await assemble(name)).toBe(readFileSync(binaryOf(name), "utf8"));
 });
