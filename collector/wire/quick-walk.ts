@@ -5,14 +5,12 @@ import { Assembled, type Assembly } from "./assembled.ts";
 import type { Signal } from "./batch.ts";
 import { actionsOfUnknown, type Plan, planOf, planOfAttribute } from "./plan.ts";
 import { binary } from "./quick-walk.binary.ts";
+import { modelBytes, modelsAt, mostRequestBytes, requestAt } from "./quick-walk-layout.ts";
 import { requests } from "./schema.ts";
-
-/** What is larger is rare, and would keep its memory for good. */
-export const mostQuickBytes = 1 << 20;
 
 /** How many items the request has if it is sound; undefined where that is not known. */
 export function quickCount(signal: Signal, bytes: Uint8Array): number | undefined {
-  if (bytes.length > mostQuickBytes) return undefined;
+  if (bytes.length > mostRequestBytes) return undefined;
   walk ??= load();
   const { memory, exports, plans } = walk;
   memory.set(bytes, requestAt);
@@ -35,10 +33,8 @@ interface Exports extends Assembly {
 
 let walk: Walk | undefined;
 
-// The memory: actions of unknown fields and plans │ the request │ what may be read behind it
 const actionsAt = 8; // not 0, which stands for nothing
 const plansAt = 16;
-const requestAt = 64 << 10;
 
 function load(): Walk {
   const exports = new Assembled<Exports>(binary).instance();
@@ -56,6 +52,7 @@ class Plans {
   readonly #view: DataView;
   readonly #places = new Map<Plan, number>();
   #free = plansAt;
+  #freeForModel = modelsAt;
 
   constructor(memory: ArrayBuffer) {
     this.#view = new DataView(memory);
@@ -70,7 +67,10 @@ class Plans {
     const view = this.#view;
     const childrenAt = at + 8 + actions.length;
     this.#free = childrenAt + 4 * children.length;
-    view.setUint32(at, isItem ? 1 : 0, true);
+    if (isItem) {
+      view.setUint32(at, this.#freeForModel, true);
+      this.#freeForModel += modelBytes;
+    }
     view.setUint32(at + 4, actions.length, true);
     actions.forEach((action, tag) => view.setUint8(at + 8 + tag, action));
     children.forEach((child, number) => {

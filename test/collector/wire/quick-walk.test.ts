@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Signal, signals } from "../../../collector/wire/batch.ts";
-import { mostQuickBytes, quickCount } from "../../../collector/wire/quick-walk.ts";
+import { quickCount } from "../../../collector/wire/quick-walk.ts";
+import { mostRequestBytes } from "../../../collector/wire/quick-walk-layout.ts";
 import { validateThoroughly } from "../../../collector/wire/validate.ts";
 import { encodeRequest, sampleBatch } from "../../support/otlp.ts";
 
@@ -34,11 +35,11 @@ describe("what is usual is counted", () => {
 
   test("up to a mebibyte, and nothing above", () => {
     const most = withText(
-      "x".repeat(mostQuickBytes - withText("x".repeat(1 << 19)).length + (1 << 19)),
+      "x".repeat(mostRequestBytes - withText("x".repeat(1 << 19)).length + (1 << 19)),
     );
-    expect(most.length).toBe(mostQuickBytes);
+    expect(most.length).toBe(mostRequestBytes);
     expect(quickCount("traces", most)).toBe(1);
-    expect(quickCount("traces", withText("x".repeat(mostQuickBytes)))).toBeUndefined();
+    expect(quickCount("traces", withText("x".repeat(mostRequestBytes)))).toBeUndefined();
   });
 });
 
@@ -57,8 +58,16 @@ describe("it takes nothing that the thorough walk does not", () => {
   });
 
   test("any byte may be any other", () => {
-    for (const signal of signals) {
-      const bytes = Buffer.from(sampleBatch(signal, { items: 2 }).bytes);
+    const samples = signals.map(
+      (signal) => [signal, sampleBatch(signal, { items: 2 }).bytes] as const,
+    );
+    const attributes = [{ key: "a", value: { intValue: "-1" } }]; // ten bytes
+    const span = { resourceSpans: [{ scopeSpans: [{ spans: [{ attributes }] }] }] };
+    for (const [signal, request] of [
+      ...samples,
+      ["traces", encodeRequest("traces", span)] as const,
+    ]) {
+      const bytes = Buffer.from(request);
       for (let at = 0; at < bytes.length; at++) {
         const before = bytes[at]!;
         for (let value = 0; value < 256; value++) {
@@ -86,6 +95,56 @@ describe("it takes nothing that the thorough walk does not", () => {
           const bytes = Buffer.concat(parts);
           const items = quickCount(signal, bytes);
           return items === undefined || items === thoroughCount(signal, bytes);
+        },
+      ),
+      { numRuns: 20_000 },
+    );
+  });
+
+  test("an item that is nearly like the one before is walked where it is not", () => {
+    // Each field of the second span may be there or not, be short or long, and be damaged anywhere.
+    const text = fc.constantFrom("", "x", "a name", "x".repeat(130), "é");
+    const span = fc.record(
+      {
+        traceId: fc.constantFrom("0".repeat(32), ""),
+        spanId: fc.constant("1".repeat(16)),
+        parentSpanId: fc.constant("2".repeat(16)),
+        name: text,
+        kind: fc.constantFrom(1, 3),
+        startTimeUnixNano: fc.constantFrom("1", "1790000000000000000"),
+        attributes: fc.array(
+          fc.record({
+            key: text,
+            value: fc.oneof(
+              fc.record({ stringValue: text }),
+              fc.record({ intValue: fc.constantFrom("1", "300", "-1") }),
+              fc.record({ doubleValue: fc.constant(0.5) }),
+              fc.record({
+                arrayValue: fc.record({
+                  values: fc.array(fc.record({ stringValue: text }), { maxLength: 2 }),
+                }),
+              }),
+            ),
+          }),
+          { maxLength: 4 },
+        ),
+        droppedAttributesCount: fc.constantFrom(1, 1_000_000),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(span, { minLength: 2, maxLength: 4 }),
+        fc.nat(),
+        fc.nat(255),
+        (spans, place, value) => {
+          const bytes = Buffer.from(
+            encodeRequest("traces", { resourceSpans: [{ scopeSpans: [{ spans }] }] }),
+          );
+          if (quickCount("traces", bytes) !== spans.length) return false;
+          bytes[place % bytes.length] = value;
+          const items = quickCount("traces", bytes);
+          return items === undefined || items === thoroughCount("traces", bytes);
         },
       ),
       { numRuns: 20_000 },
