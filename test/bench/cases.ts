@@ -29,7 +29,7 @@ export interface Case {
 const forward = { kind: "forward", signal: "traces", inFlight: 64 } as const;
 const http = { ...forward, protocol: "http", connections: 64 } as const;
 const grpc = { ...forward, protocol: "grpc", connections: 4 } as const;
-const by100 = { spansPerRequest: 100, spans: 1_000_000, warmUpSpans: 500_000 };
+const by100 = { spansPerRequest: 100, spans: 1_000_000, warmUpSpans: 2_000_000 };
 const by1 = { spansPerRequest: 1, spans: 100_000, warmUpSpans: 50_000 };
 /** 10 MB. */
 const bySize = { spansPerRequest: 22_500, spans: 1_125_000, warmUpSpans: 225_000 };
