@@ -33,7 +33,7 @@ export const metricsCases: readonly MetricsCase[] = [
     made: "sums",
     senders: 100,
     rounds: 20,
-    warmUpRounds: 5,
+    warmUpRounds: 30,
     ...unusual,
   },
   // To Prometheus a histogram of eleven buckets is fourteen series.
@@ -43,7 +43,7 @@ export const metricsCases: readonly MetricsCase[] = [
     made: "histograms",
     senders: 10,
     rounds: 100,
-    warmUpRounds: 25,
+    warmUpRounds: 300,
     ...unusual,
   },
   {
