@@ -4,10 +4,16 @@ import { z } from "zod";
 import { path, secret } from "../config/fields.ts";
 import { readMaterial, type TlsSettings } from "./tls-files.ts";
 
+const framing =
+  /^(?:connection|content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
 // What HTTP and gRPC both carry: gRPC takes names that end in -bin for binary.
 const headerName = z
   .string()
-  .regex(/^[\w.-]+(?<!-bin)$/, "is not the name of a header; use letters, digits, _ . and -");
+  .regex(/^[\w.-]+(?<!-bin)$/, "is not the name of a header; use letters, digits, _ . and -")
+  .refine(
+    (name) => !framing.test(name),
+    "is not for you to say: it is how the collector sends a request; leave it out",
+  );
 const headerValue = z
   .string()
   .regex(/^[\x20-\x7e]*$/, "is not the value of a header; use printable ASCII");

@@ -2,21 +2,15 @@
 // a value; how long it may take and how much of it is read are bounded. Once there is a value, nothing of
 // the request is on its way any more: the memory of its body may be used again.
 
-import {
-  Agent as HttpAgent,
-  type AgentOptions,
-  type ClientRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as httpRequest,
-} from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import type { NetConnectOpts } from "node:net";
-import { LentReads } from "../sockets/lent-reads.ts";
 import { packageVersion } from "../version.ts";
+import { AnswerError, type Answered, type HttpRequest, type Way } from "./http-exchange.ts";
 import type { Reason } from "./output.ts";
+import { PlainHttp } from "./plain-http.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { TlsFiles } from "./tls-files.ts";
+import { TlsHttp } from "./tls-http.ts";
+
+export type { HttpRequest } from "./http-exchange.ts";
 
 export interface HttpClientOptions {
   readonly isTls: boolean;
@@ -28,17 +22,10 @@ export interface HttpClientOptions {
   readonly tls?: TlsFiles | undefined;
 }
 
-export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT";
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: readonly Uint8Array[];
-}
-
 export interface Answer {
   readonly kind: "answer";
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: Answered["headers"];
   readonly body: Buffer;
   /** Why there is no more of the body; undefined where it is whole. */
   readonly cutBy: NoAnswer | undefined;
@@ -54,64 +41,57 @@ export interface NoAnswer {
 
 export class HttpClient {
   readonly #options: HttpClientOptions;
-  readonly #agent: HttpAgent;
-  readonly #request: typeof httpRequest;
+  readonly #way: Way;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
-    const { isTls, maxConnections: maxSockets } = options;
-    const limits = { keepAlive: true, noDelay: true, maxSockets };
-    this.#agent = isTls ? new HttpsAgent(limits) : lentAgent(limits);
-    this.#request = isTls ? httpsRequest : httpRequest;
+    this.#way = options.isTls ? new TlsHttp(options) : new PlainHttp(options);
   }
 
   async send(request: HttpRequest, abort: AbortSignal): Promise<Answer | NoAnswer> {
     const { timeoutMs } = this.#options;
+    const whole = { ...request, headers: headersOf(request) };
     return await within({ timeoutMs, abort }, async (signal) => {
-      let exchange = await this.#exchange(request, signal);
+      let exchange = await this.#way.exchange(whole, signal);
       if (exchange.kind === "stale") {
-        dropIdle(this.#agent);
-        exchange = await this.#exchange(request, signal);
+        this.#way.dropIdle();
+        exchange = await this.#way.exchange(whole, signal);
       }
-      const { kind } = exchange;
-      if (kind === "answer" && exchange.cutBy === undefined) return exchange;
-      const over = abort.aborted ? stopped : signal.aborted ? late(timeoutMs) : undefined;
-      if (kind === "answer") return { ...exchange, cutBy: over ?? exchange.cutBy };
+      const over = this.#overBy(signal, abort);
+      if (exchange.kind === "answered") return this.#answerOf(exchange, over);
       return over ?? noneFor(exchange.error);
     });
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#way.close();
   }
 
-  async #exchange(request: HttpRequest, signal: AbortSignal): Promise<Exchange> {
-    const { url, method, headers, body } = request;
-    const length = body.reduce((sum, part) => sum + part.length, 0);
-    const sent = this.#request(url, {
-      ...this.#options.tls?.current(),
-      method,
-      agent: this.#agent,
-      signal,
-      headers: {
-        "user-agent": `sonde/${packageVersion()}`,
-        ...headers,
-        ...(length > 0 || method !== "GET" ? { "content-length": length } : {}),
-      },
-    });
-    const exchange = await answered(sent, body, this.#options.longestAnswerBytes);
-    // A server may answer before it has read everything; it is not sent the rest.
-    if (!sent.writableFinished) sent.destroy();
-    return exchange;
+  /** The reason that comes before that of the connection. */
+  #overBy(signal: AbortSignal, abort: AbortSignal): NoAnswer | undefined {
+    if (abort.aborted) return stopped;
+    return signal.aborted ? late(this.#options.timeoutMs) : undefined;
+  }
+
+  #answerOf({ status, headers, body, cut }: Answered, over: NoAnswer | undefined): Answer {
+    const { longestAnswerBytes: most } = this.#options;
+    const reasons = {
+      "too long": none("bad_answer", `the answer is too large, at most ${most} bytes are read`),
+      "broken off": none("unreachable", "the answer broke off"),
+    };
+    const cutBy = cut && (over ?? reasons[cut]);
+    const afterMs = retryAfterMs(headers["retry-after"]);
+    return { kind: "answer", status, headers, body, cutBy, afterMs };
   }
 }
 
-/** Node's parser reads what has come at once, and copies what it hands on of a body. */
-function lentAgent(options: AgentOptions): HttpAgent {
-  const agent = new HttpAgent(options);
-  const reads = new LentReads();
-  agent.createConnection = (to) => reads.connect(to as NetConnectOpts); // with the host and the port
-  return agent;
+function headersOf({ method, headers, body }: HttpRequest): Record<string, string> {
+  const length = body.reduce((sum, part) => sum + part.length, 0);
+  return {
+    "user-agent": `sonde/${packageVersion()}`,
+    ...headers,
+    ...(length > 0 || method !== "GET" ? { "content-length": String(length) } : {}),
+  };
 }
 
 /** The signal that the work is given is aborted when the time is over, or `abort` is. */
@@ -132,70 +112,12 @@ async function within<Value>(
   }
 }
 
-type Exchange =
-  | Answer
-  /** The server closed a connection that had been idle, just when we took it up again. */
-  | { readonly kind: "stale"; readonly error: Error }
-  | { readonly kind: "failed"; readonly error: Error };
-
-function answered(
-  request: ClientRequest,
-  body: readonly Uint8Array[],
-  longestBytes: number,
-): Promise<Exchange> {
-  return new Promise((resolve) => {
-    let isAnswered = false;
-    request.on("error", (error: NodeJS.ErrnoException) => {
-      if (isAnswered) return;
-      const isStale = request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(error.code ?? "");
-      resolve({ kind: isStale ? "stale" : "failed", error });
-    });
-    request.on("close", () => {
-      const error = new Error("the connection was closed without an answer");
-      if (!isAnswered) resolve({ kind: "failed", error });
-    });
-    request.on("response", (response) => {
-      isAnswered = true;
-      resolve(readAnswer(response, longestBytes));
-    });
-    for (const part of body) request.write(part);
-    request.end();
-  });
-}
-
-async function readAnswer(response: IncomingMessage, longestBytes: number): Promise<Answer> {
-  const { statusCode: status = 0, headers } = response;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let cutBy: NoAnswer | undefined;
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size <= longestBytes) continue;
-      cutBy = none("bad_answer", `the answer is too large, at most ${longestBytes} bytes are read`);
-      break; // leaving the loop destroys the response
-    }
-  } catch {
-    cutBy = none("unreachable", "the answer broke off");
-  }
-  const body = Buffer.concat(chunks).subarray(0, longestBytes);
-  const afterMs = retryAfterMs(headers["retry-after"]);
-  return { kind: "answer", status, headers, body, cutBy, afterMs };
-}
-
-/** The others that have been idle are likely to be closed, too. */
-function dropIdle(agent: HttpAgent): void {
-  for (const sockets of Object.values(agent.freeSockets)) {
-    for (const socket of sockets ?? []) socket.destroy();
-  }
-}
-
 function noneFor(error: NodeJS.ErrnoException): NoAnswer {
   // Several addresses tried: Node gives an AggregateError without a message of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : error;
   const detail = first?.message || error.code || "connection failed";
-  return none(error.code?.startsWith("HPE_") ? "bad_answer" : "unreachable", detail);
+  const isForeign = error instanceof AnswerError || error.code?.startsWith("HPE_");
+  return none(isForeign ? "bad_answer" : "unreachable", detail);
 }
 
 function none(reason: Reason, detail: string): NoAnswer {

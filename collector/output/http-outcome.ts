@@ -34,7 +34,7 @@ export function outcomeOfRefusal(answer: Answer, items: number): Outcome {
       // A redirect is not followed: it could lead headers with credentials to another host.
       return retry(
         "bad_answer",
-        `HTTP ${status} to ${headers.location ?? "nowhere"}`.slice(0, 500),
+        `HTTP ${status} to ${headers["location"] ?? "nowhere"}`.slice(0, 500),
       );
   }
 }

@@ -3,8 +3,9 @@
 // was a fifth of all that we added to a request of a bare server, and as much to one of express with a call.
 
 import type { Socket, TcpNetConnectOpts } from "node:net";
+import { HttpAnswerReader } from "../../collector/wire/http-answer.ts";
 import { messageOf } from "../tell.ts";
-import { AnswerReader, answerOf } from "./answer.ts";
+import { answerOf, mostText } from "./answer.ts";
 import type { Answer } from "./sender.ts";
 
 // Not imported, as node:http is not: and taken before anything is instrumented.
@@ -105,7 +106,7 @@ const hungUp = "socket hang up"; // as node:http says it
 class Line {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
-  #reader: AnswerReader | undefined;
+  #reader: HttpAnswerReader | undefined;
   #resolve: (said: Said) => void = () => {};
   #uses = 0;
   #staleAtMs = Infinity;
@@ -142,7 +143,7 @@ class Line {
   post({ head, body, handOver }: Message): Promise<Said> {
     const socket = this.#socket;
     return new Promise((resolve) => {
-      this.#reader = new AnswerReader();
+      this.#reader = new HttpAnswerReader(mostText);
       this.#resolve = resolve;
       this.#uses++;
       socket.setTimeout(this.#timeoutMs);
@@ -174,14 +175,14 @@ class Line {
     if (reader.isDone) this.#settle(reader);
   }
 
-  #settle(reader: AnswerReader): void {
+  #settle(reader: HttpAnswerReader): void {
     const socket = this.#socket;
     this.#reader = undefined;
     // One that answers before it has read all is not going to read the rest.
     if (!reader.isKept || socket.writableLength > 0) this.close();
     else socket.setTimeout(0);
     this.#staleAtMs = performance.now() + reader.keptMs - marginMs;
-    this.#resolve(answerOf(reader));
+    this.#resolve(answerIn(reader));
   }
 
   #end(): void {
@@ -190,7 +191,7 @@ class Line {
     this.#reader = undefined;
     // Of an answer that is not whole the status is enough where all is well.
     if (reader.end() || (reader.status >= 200 && reader.status < 300)) {
-      this.#resolve(answerOf(reader));
+      this.#resolve(answerIn(reader));
     } else if (this.#uses > 1 && (this.#error === undefined || isReset(this.#error))) {
       this.#resolve("closed before");
     } else {
@@ -198,4 +199,9 @@ class Line {
       this.#resolve({ kind: "failed", detail });
     }
   }
+}
+
+function answerIn({ status, message, headers, body }: HttpAnswerReader): Answer {
+  const retryAfter = headers.get("retry-after");
+  return answerOf({ status, message, retryAfter, text: body.toString("latin1") });
 }

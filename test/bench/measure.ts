@@ -150,6 +150,7 @@ class Stage implements AsyncDisposable {
       await this.#ask<SinkListening>({
         kind: "listen",
         protocol,
+        isForDocuments: this.#subject.isForDocuments ?? false,
         signal,
         spans: spans + warmUpSpans,
       })

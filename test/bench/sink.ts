@@ -9,13 +9,16 @@ import { validate } from "../../collector/wire/validate.ts";
 import { listenLocally } from "../support/listen.ts";
 import type { Counted, Protocol } from "./cases.ts";
 import { answer } from "./child.ts";
-import { numberOffsets, numbersInDocuments } from "./spans.ts";
+import { bulkServer } from "./sink-bulk.ts";
+import { numberOffsets } from "./spans.ts";
 
 export type SinkQuestion =
   /** The second time at the same port, with all that has come still known. */
   | {
       readonly kind: "listen";
       readonly protocol: Protocol;
+      /** Instead of OTLP, requests to Elasticsearch. */
+      readonly isForDocuments: boolean;
       readonly signal: Counted;
       readonly spans: number;
     }
@@ -48,10 +51,11 @@ answer(async (question: SinkQuestion): Promise<SinkListening | SinkCount | objec
     await close();
     return {};
   }
-  const { protocol, spans } = question;
+  const { protocol, spans, isForDocuments } = question;
   ({ signal } = question);
   if (seen.length === 0) seen = new Uint8Array(spans);
-  await listen(protocol === "http" ? httpServer() : grpcServer());
+  const otlpServer = protocol === "http" ? httpServer : grpcServer;
+  await listen(isForDocuments ? bulkServer(tick) : otlpServer());
   return { url: `${protocol}://127.0.0.1:${port}` };
 });
 
@@ -68,16 +72,6 @@ function count(request: Buffer): void {
   for (const offset of numberOffsets(request, signal)) tick(request.readUInt32BE(offset));
 }
 
-/** As an Elasticsearch that takes everything; gives its answer. */
-function countDocuments(body: Buffer): string {
-  const before = delivered + duplicates;
-  for (const number of numbersInDocuments(body)) tick(number);
-  const items = delivered + duplicates - before;
-  return `{"items":[${Array.from({ length: items }, () => created).join()}]}`;
-}
-
-const created = '{"create":{"status":201}}';
-
 function tick(number: number): void {
   if (number >= seen.length) throw new Error(`the sink was sent span ${number}, never made`);
   if (seen[number] === 0) delivered++;
@@ -91,11 +85,6 @@ function httpServer(): Server {
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const body = Buffer.concat(chunks);
-      if (request.url?.startsWith("/_")) {
-        const isBulk = request.url.startsWith("/_bulk");
-        response.end(isBulk ? countDocuments(body) : "{}");
-        return;
-      }
       count(body);
       response.writeHead(200, { "content-type": "application/x-protobuf", "content-length": 0 });
       response.end();

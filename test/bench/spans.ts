@@ -6,15 +6,21 @@ import { Leaves } from "../../collector/wire/leaves.ts";
 import { sampleBatch } from "../support/otlp.ts";
 import type { Counted } from "./cases.ts";
 
-/** The same in the documents that Elasticsearch is sent, each number as eight digits. */
-export function* numbersInDocuments(body: Buffer): Generator<number> {
+/** The same in the documents that Elasticsearch is sent, each number as eight digits; and where they end. */
+export function* numbersInDocuments(
+  body: Buffer,
+): Generator<{ readonly number: number; readonly behind: number }> {
   for (let at = body.indexOf(inDocument); at >= 0; at = body.indexOf(inDocument, at)) {
-    at += inDocument.length;
-    yield Number.parseInt(body.toString("latin1", at, at + 8), 16);
+    const from = at + inDocument.length;
+    at += behindNumber;
+    if (at > body.length) return;
+    yield { number: Number.parseInt(body.toString("latin1", from, at), 16), behind: at };
   }
 }
 
 const inDocument = `"span_id":"${Buffer.from("SPAN").toString("hex")}`;
+/** From the beginning of what is looked for. */
+export const behindNumber = inDocument.length + 8;
 
 const spanIdFields: Readonly<Record<Counted, number>> = { traces: 2, logs: 10 };
 /** What every span id begins with, after the field's tag and its length of 8. */

@@ -10,6 +10,8 @@ export interface Subject {
   readonly share: number;
   /** Whether what it has acknowledged is on disk, so that it may be killed. */
   readonly isDurable: boolean;
+  /** What it sends is for Elasticsearch. */
+  readonly isForDocuments?: boolean;
   start(options: StartOptions): Promise<Running>;
 }
 
@@ -40,7 +42,9 @@ export function sonde(program: string, nodeArgs: readonly string[] = []): Subjec
 /** Ours, with the output to Elasticsearch in place of OTLP. */
 export function sondeToElasticsearch(program: string, nodeArgs: readonly string[] = []): Subject {
   const destination = "SONDE_ELASTICSEARCH_URL";
-  return sondeSubject({ name: "sonde, elasticsearch", args: [...nodeArgs, program], destination });
+  const args = [...nodeArgs, program];
+  const subject = sondeSubject({ name: "sonde, elasticsearch", args, destination });
+  return { ...subject, isForDocuments: true };
 }
 
 /**

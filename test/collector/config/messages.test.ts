@@ -108,6 +108,10 @@ describe("a mistake in the file", () => {
       "    headers:\n      a b: c",
       '6 outputs.o.headers."a b": "a b" is not the name of a header; use letters, digits, _ . and -',
     ],
+    [
+      "    headers:\n      Transfer-Encoding: chunked",
+      '6 outputs.o.headers.Transfer-Encoding: "Transfer-Encoding" is not for you to say: it is how the collector sends a request; leave it out',
+    ],
     ["    headers:\n      a: 1", "6 outputs.o.headers.a: *** is not text; put it in quotes"],
   ])("names the innermost line: %j", async (lines, words) => {
     const yaml = `outputs:\n  o:\n    type: otlp\n    endpoint: http://h\n${lines}`;

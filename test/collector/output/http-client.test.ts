@@ -1,9 +1,10 @@
 // Its answers; what else may go wrong stands in test/contract/faults.ts, for every output that uses it.
 
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import { HttpClient } from "../../../collector/output/http-client.ts";
 import { listenLocally } from "../../support/listen.ts";
+import { until } from "../../support/until.ts";
 
 let server: Server;
 let client: HttpClient;
@@ -13,9 +14,27 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+const never = new AbortController().signal;
+
+/** A server, a client that has at most `maxConnections` to it, and its address. */
+async function start(maxConnections: number, listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  const port = await listenLocally(server);
+  const limits = { timeoutMs: 10_000, longestAnswerBytes: 1_000_000 };
+  client = new HttpClient({ isTls: false, maxConnections, ...limits });
+  return `127.0.0.1:${port}`;
+}
+
+const post = (address: string): Parameters<HttpClient["send"]>[0] => ({
+  method: "POST",
+  url: new URL(address),
+  headers: {},
+  body: [Buffer.from("x")],
+});
+
 test("answers that come at the same time in many pieces are each whole, and stay so", async () => {
   const bytes = 300_000;
-  server = createServer((request, response) => {
+  const address = await start(4, (request, response) => {
     request.resume().on("end", () => {
       response.writeHead(200, { "content-length": bytes });
       const piece = (left: number): void => {
@@ -26,17 +45,65 @@ test("answers that come at the same time in many pieces are each whole, and stay
       piece(bytes);
     });
   });
-  const port = await listenLocally(server);
-  const limits = { timeoutMs: 10_000, longestAnswerBytes: 1_000_000 };
-  client = new HttpClient({ isTls: false, maxConnections: 4, ...limits });
   const letters = Array.from("abcdefghijkl");
-  const never = new AbortController().signal;
   const answers = await Promise.all(
-    letters.map((letter) => {
-      const url = new URL(`http://127.0.0.1:${port}/${letter}`);
-      return client.send({ method: "POST", url, headers: {}, body: [Buffer.from("x")] }, never);
-    }),
+    letters.map((letter) => client.send(post(`http://${address}/${letter}`), never)),
   );
   const bodies = answers.map((answer) => (answer.kind === "answer" ? String(answer.body) : answer));
   expect(bodies).toEqual(letters.map((letter) => letter.repeat(bytes)));
+});
+
+test("a request says who it is for and from whom, and what it was told to", async () => {
+  let came: IncomingMessage | undefined;
+  const address = await start(1, (request, response) => {
+    came = request;
+    request.resume().on("end", () => response.end());
+  });
+  await client.send({ ...post(`http://u%20s:p@${address}/a%20b?c=%64`), method: "PUT" }, never);
+  expect([came?.method, came?.url]).toEqual(["PUT", "/a%20b?c=%64"]);
+  expect(came?.headers).toEqual({
+    host: address,
+    connection: "keep-alive",
+    "user-agent": expect.stringMatching(/^sonde\/\d/),
+    authorization: `Basic ${Buffer.from("u s:p").toString("base64")}`,
+    "content-length": "1",
+  });
+  const headers = { Host: "elsewhere", Authorization: "Bearer t" };
+  await client.send({ ...post(`http://u:p@${address}/`), headers }, never);
+  expect(came?.headers).toMatchObject({ host: "elsewhere", authorization: "Bearer t" });
+  const split = { ...post(`http://${address}/`), headers: { x: "a\r\nb: c" } };
+  await expect(client.send(split, never)).rejects.toThrow(/x/);
+});
+
+test("who waits for a connection gets the next one, or gives up", async () => {
+  const waiting: (() => void)[] = [];
+  const address = await start(1, (request, response) => {
+    request.resume().on("end", () => waiting.push(() => response.end()));
+  });
+  const first = client.send(post(`http://${address}/1`), never);
+  const stop = new AbortController();
+  const second = client.send(post(`http://${address}/2`), stop.signal);
+  const third = client.send(post(`http://${address}/3`), never);
+  await until("the first one has come", () => waiting.length === 1);
+  stop.abort();
+  expect(await second).toMatchObject({ kind: "none", reason: "unreachable" });
+  waiting[0]!();
+  expect(await first).toMatchObject({ status: 200 });
+  await until("the third one has come", () => waiting.length === 2);
+  waiting[1]!();
+  expect(await third).toMatchObject({ status: 200 });
+});
+
+test("a connection is not used any more when the server is about to close it", async () => {
+  const ports = new Set<number | undefined>();
+  let seconds = 1;
+  const address = await start(1, (request, response) => {
+    ports.add(request.socket.remotePort);
+    response.setHeader("keep-alive", `timeout=${seconds}`);
+    request.resume().on("end", () => response.end());
+  });
+  await client.send(post(`http://${address}/`), never);
+  seconds = 60;
+  for (let more = 0; more < 3; more++) await client.send(post(`http://${address}/`), never);
+  expect(ports.size).toBe(2);
 });

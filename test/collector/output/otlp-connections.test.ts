@@ -138,7 +138,7 @@ test.each([
   [
     "a switch of protocol",
     "HTTP/1.1 101 ok\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
-    "unreachable",
+    "bad_answer",
   ],
   ["a closed connection", "", "unreachable"],
 ])("%s for an answer: retry, %s", async (_what, text, reason) => {

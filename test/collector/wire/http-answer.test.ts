@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
-import { AnswerReader, mostText } from "../../../sdk/export/answer.ts";
+import { HttpAnswerReader } from "../../../collector/wire/http-answer.ts";
 
-function read(answer: string, size = answer.length): AnswerReader {
-  const reader = new AnswerReader();
+const mostKept = 200;
+
+function read(answer: string, size = answer.length): HttpAnswerReader {
+  const reader = new HttpAnswerReader(mostKept);
   const bytes = Buffer.from(answer, "latin1");
   for (let at = 0; at < bytes.length; at += size) reader.take(bytes.subarray(at, at + size));
   return reader;
@@ -18,8 +20,8 @@ const answers: Readonly<Record<string, string>> = {
 for (const [name, answer] of Object.entries(answers)) {
   test(`an answer ${name} is read, in whatever pieces it comes`, () => {
     for (let size = 1; size <= answer.length; size++) {
-      const { status, message, text, isDone, isKept } = read(answer, size);
-      expect({ status, message, text, isDone, isKept }).toEqual({
+      const { status, message, body, isDone, isKept } = read(answer, size);
+      expect({ status, message, text: String(body), isDone, isKept }).toEqual({
         status: 200,
         message: "OK",
         text: "hello",
@@ -36,7 +38,7 @@ test("without a length the answer lasts until the connection is closed", () => {
   expect([reader.isDone, reader.isKept]).toEqual([false, false]);
   reader.take(Buffer.from("lo"));
   expect(reader.end()).toBe(true);
-  expect(reader.text).toBe("hello");
+  expect(String(reader.body)).toBe("hello");
   expect(read(`${head}content-length: 5\r\n\r\nhell`).end()).toBe(false);
 });
 
@@ -56,13 +58,15 @@ test("the connection is kept unless the server says otherwise, or more comes tha
 
 test("of a long body the beginning is kept", () => {
   const reader = read(`${head}content-length: 100000\r\n\r\n${"x".repeat(100_000)}`, 1000);
-  expect([reader.isDone, reader.text]).toEqual([true, "x".repeat(mostText)]);
+  expect([reader.isDone, String(reader.body)]).toEqual([true, "x".repeat(mostKept)]);
+  expect([reader.isCut, read(`${head}content-length: 2\r\n\r\nhi`).isCut]).toEqual([true, false]);
 });
 
 test("what is no answer of HTTP/1.1 is an error that says so", () => {
   const long = "x".repeat(20_000);
   for (const [answer, why] of [
-    ["SSH-2.0-OpenSSH_9.9\r\n\r\n", /HTTP\/1\.1/],
+    ["SSH-2.0-OpenSSH_9.9\r\n", /HTTP\/1\.1/],
+    ["HTTP/2 200 OK\r\n\r\n", /HTTP\/1\.1/],
     ["HTTP/1.1 101 Switching Protocols\r\n\r\n", /another protocol/],
     [`${head}content-length: 5, 6\r\n\r\n`, /no length/],
     [`${head}content-length: -1\r\n\r\n`, /no length/],
@@ -85,7 +89,7 @@ test("whatever comes, it is read to its end or refused with an error", () => {
     );
     try {
       const reader = read(picked.join(""), 1 + Math.floor(Math.random() * 20));
-      expect(reader.text.length).toBeLessThanOrEqual(2 * mostText);
+      expect(reader.body.length).toBeLessThanOrEqual(mostKept);
     } catch (error) {
       expect((error as Error).message, picked.join("")).toMatch(/^its? /);
     }
