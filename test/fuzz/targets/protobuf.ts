@@ -30,6 +30,8 @@ function walk(signal: Signal, input: Uint8Array): boolean {
     quick === undefined || (isTakenAsGiven && quick === items),
     () => `quickly ${quick} items`,
   );
+  // Now held against its own items, whatever was walked before.
+  demand(quickCount(signal, input) === quick, () => `quickly ${quick} items, but not again`);
   if (result.kind === "invalid") return false;
   const { bytes } = result.batch;
   const again = bytes === input ? result : validateThoroughly(signal, bytes);
