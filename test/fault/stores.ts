@@ -81,6 +81,7 @@ const mostItems = 500;
 
 function lokiAt({ url }: Peer): Store {
   interface Result {
+    readonly stream?: Readonly<Record<string, string>>;
     readonly values?: readonly (readonly [string, string])[];
     readonly value?: readonly [number, string];
   }
@@ -104,11 +105,20 @@ function lokiAt({ url }: Peer): Store {
       for (;;) {
         const query = { query: selector, start: String(start), end, direction: "forward" };
         const result = await ask("query_range", { ...query, limit: String(mostLines) });
-        const values = result.flatMap((series) => series.values ?? []);
-        const inOrder = values.toSorted(([one], [other]) => Number(BigInt(one) - BigInt(other)));
-        for (const [, line] of inOrder) yield line;
+        const entries = result.flatMap(({ stream, values = [] }) =>
+          values.map(([time, line]) => ({ time, line, labels: labelsIn(stream) })),
+        );
+        const inOrder = entries.toSorted((one, other) =>
+          Number(BigInt(one.time) - BigInt(other.time)),
+        );
+        const read = new Set<string>();
+        for (const { time, line, labels } of inOrder) {
+          const entry = JSON.stringify([time, line, labels]);
+          if (!read.has(entry)) yield line;
+          read.add(entry);
+        }
         if (inOrder.length < mostLines) return;
-        start = BigInt(inOrder.at(-1)![0]) + 1n;
+        start = BigInt(inOrder.at(-1)!.time) + 1n;
       }
     },
     count: async () => {
@@ -117,4 +127,15 @@ function lokiAt({ url }: Peer): Store {
       return Number(sum?.value?.[1] ?? 0);
     },
   };
+}
+
+/**
+ * Without the one that Loki adds by itself once a stream is fast: what it was sent before and is sent again
+ * after a lost answer is then in two streams (docs/outputs.md).
+ */
+function labelsIn(stream: Readonly<Record<string, string>> = {}): readonly string[] {
+  const { __stream_shard__: _, ...given } = stream;
+  return Object.entries(given)
+    .map(([name, value]) => `${name}=${value}`)
+    .toSorted();
 }
