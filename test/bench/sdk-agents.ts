@@ -2,6 +2,7 @@
 // started as its documentation says.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onDemand } from "../support/on-demand.ts";
@@ -69,21 +70,12 @@ export function others(): readonly Agent[] {
     return [
       {
         name: `${name} ${version}`,
-        options: ["--require", resolveIn(modules, what, file)],
+        options: ["--require", createRequire(join(modules, "agent.js")).resolve(`${what}/${file}`)],
         env: { DD_TRACE_STARTUP_LOGS: "false" },
         installed: { packages: sizes.length, bytes: sum(sizes) },
       },
     ];
   });
-}
-
-function resolveIn(modules: string, name: string, file: string): string {
-  const { exports } = readJson(join(modules, name, "package.json")) as {
-    exports?: Readonly<Record<string, unknown>>;
-  };
-  const target = exports?.[`./${file}`];
-  const inner = typeof target === "object" ? (target as { require?: unknown })?.require : target;
-  return join(modules, name, typeof inner === "string" ? inner : `${file}.js`);
 }
 
 // ── sizes ────────────────────────────────────────────────────────────────────────────────────────
