@@ -7,6 +7,7 @@
 //                                       └──────┴───────┴───────────┴──
 //   <folder>/jaeger.cursor              where the reader "jaeger" stands, with its memo
 //   <folder>/lock                       one process per folder
+//   <folder>/….segment.spare            was passed by all, and becomes the next segment
 //   <folder>/reserve                    room for what a full disk needs to become less full
 //
 //   head, frame   ┌───────┬─────┬──────────────────────────────┬──────────────────────────────┬─────────
@@ -22,17 +23,19 @@
 //   segment ends where the next one's base says, and because after a failed fdatasync nothing more goes
 //   into that file: the kernel may have dropped the pages and would call the next sync a success.
 // - Every open begins a new segment, so a torn tail is never written over and never extended.
+// - A segment's file becomes another one's only once it is out of the log for good, and only if all that
+//   it ever held was acknowledged: its frames have positions below the new one's base, and are none there.
 // - A frame that cannot be read is stepped over and counted as lost to each reader; the totals in the
 //   next sound frame say exactly how many items it held. The process goes on.
 // - What was made, renamed or deleted is synced in its folder before anything relies on it.
-// - Segments are deleted when every reader that is open has committed past them, after the cursors that
+// - Segments are let go of when every reader that is open has committed past them, after the cursors that
 //   say so are synced.
 // - At the limit a reader that holds the oldest segment back is moved past it, if another has passed it
 //   (limit.ts); its cursor says so, with what it missed, before the segment is deleted. Nobody is moved
 //   while all are behind: then, and with `refuse`, nothing more is taken.
 // - A full disk refuses appends and nothing else: what is delivered can still be let go of (reserve.ts).
 
-import { type FileHandle, readdir } from "node:fs/promises";
+import { type FileHandle, readdir, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate as immediate } from "node:timers/promises";
@@ -49,7 +52,7 @@ import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
 import { explain, makeFolder } from "./lasting.ts";
 import { addTo, encodeFrameHead, headBytes, type Segment, type Totals } from "./segment.ts";
-import { Segments } from "./segments.ts";
+import { isSpare, Segments } from "./segments.ts";
 import { Tail } from "./tail.ts";
 
 export interface DiskLogOptions {
@@ -128,6 +131,7 @@ export class DiskLog implements Log, Readable {
     try {
       const names = await readdir(options.folder);
       recovered = await recover(options.folder, names, options.incidents);
+      for (const name of names.filter(isSpare)) await rm(join(options.folder, name));
       const id = recovered.id ?? randomBytes(8).toString("hex");
       const log = new DiskLog({ ...recovered, id, options, lock, reserve });
       await log.#startSegment();
@@ -214,7 +218,7 @@ export class DiskLog implements Log, Readable {
     const late = (error: Error): void => this.incidents.logNotClosed(error.message);
     await this.#deleting;
     for (const reader of this.#readers.values()) await reader.close().catch(late);
-    for (const segment of this.segments) await segment.handle.close().catch(late);
+    await this.#segments.close(late);
     await this.#lock.release().catch(late);
   }
 

@@ -6,6 +6,7 @@ import type { FileHandle } from "node:fs/promises";
 import { Memory, type Piece } from "../memory/memory.ts";
 import {
   decodeFrameHead,
+  endMarkOf,
   findFrameHead,
   type FrameHead,
   headBytes,
@@ -27,6 +28,7 @@ export interface Scanned {
   readonly handle: FileHandle;
   /** What its frames begin with. */
   readonly magic: number;
+  readonly base: number;
   /** How far the file may be read; grows while it is written to. */
   readonly end: number;
 }
@@ -54,7 +56,8 @@ export class FrameScan {
     this.#segment = segment;
     this.#memory = memory;
     this.#at = headBytes;
-    this.#searched = { bytes: nothing, end: 0, magic: segment.magic };
+    const { magic, base } = segment;
+    this.#searched = { bytes: nothing, end: 0, magic, base };
   }
 
   /** The next frame if it is in the piece, sound and the one wanted: without a promise for each. */
@@ -104,6 +107,15 @@ export class FrameScan {
       // No head, or one that says more than there is: cut off, or damaged.
       if (!(await this.#findHead())) return undefined;
     }
+  }
+
+  /** Whether what stands there is only what the file held before it became this segment. */
+  async isMarked(at: number): Promise<boolean> {
+    const { handle, magic } = this.#segment;
+    const mark = endMarkOf(magic);
+    const bytes = Buffer.alloc(mark.length);
+    await handle.read(bytes, 0, bytes.length, at);
+    return bytes.equals(mark);
   }
 
   #note(head: FrameHead): void {

@@ -1,7 +1,7 @@
 // What is in a log's folder, for whoever wants to look at it: nothing is locked and nothing is changed,
 // so it may be done while a collector writes there. Everything is read through, damage is searched for.
 
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { access, type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { noItems, type PerSignal } from "../wire/batch.ts";
 import { loadChecksum } from "./checksum.ts";
@@ -93,6 +93,9 @@ async function tryToInspect(folder: string): Promise<Inspection | undefined> {
     }
     id = opened.logId ?? id;
     await survey.add(opened);
+    // What was passed meanwhile may have been overwritten while it was read.
+    isGone = !(await opened.isThere());
+    if (isGone) survey = new Survey(cursors, usedBy !== undefined);
   }
   if (isGone) return undefined;
   survey.finish();
@@ -152,6 +155,8 @@ interface OpenedSegment {
   readonly before: Totals | undefined;
   readonly size: number;
   readonly scan: FrameScan;
+  /** Whether it is still a part of the log. */
+  isThere(): Promise<boolean>;
 }
 
 /** Undefined in place of one that every reader has passed since the folder was listed. */
@@ -170,13 +175,18 @@ async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | und
       const { head, magic } = await readSegmentHead(handle, path);
       const base = baseOf(file) ?? 0;
       const nextBase = baseOf(files[index + 1] ?? "");
-      const scan = new FrameScan({ handle, magic, end: size });
-      yield { file, base, nextBase, logId: head?.logId, before: head?.before, size, scan };
+      const scan = new FrameScan({ handle, magic, base, end: size });
+      const { logId, before } = head ?? {};
+      const isThere = (): Promise<boolean> => access(path).then(yes, no);
+      yield { file, base, nextBase, logId, before, size, scan, isThere };
     } finally {
       await handle.close();
     }
   }
 }
+
+const yes = (): boolean => true;
+const no = (): boolean => false;
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   return await open(path, "r").catch((error: NodeJS.ErrnoException) => {
@@ -248,7 +258,8 @@ class Survey {
       firstAtMs,
       lastAtMs,
     });
-    this.#lastEnd = { file, offset: end, bytes: size - end };
+    const isWhole = end === size || (await opened.scan.isMarked(end));
+    this.#lastEnd = { file, offset: end, bytes: isWhole ? 0 : size - end };
   }
 
   finish(): void {

@@ -1,6 +1,6 @@
 // A file that was made, renamed or deleted is so for good only when its folder is synced too.
 
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
 export async function syncFolder(folder: string): Promise<void> {
@@ -38,6 +38,22 @@ export async function createFile(path: string, head: Uint8Array): Promise<FileHa
   try {
     await handle.write(head);
     await handle.datasync();
+    await syncFolder(dirname(path));
+    return handle;
+  } catch (error) {
+    await handle.close();
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** The same with a file that is there and wanted no more: what stands behind `head` in it stays. */
+export async function reuseFile(old: string, path: string, head: Uint8Array): Promise<FileHandle> {
+  const handle = await open(old, "r+");
+  try {
+    await handle.write(head);
+    await handle.datasync();
+    await rename(old, path); // not before it can be told from what it was
     await syncFolder(dirname(path));
     return handle;
   } catch (error) {

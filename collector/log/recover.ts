@@ -95,7 +95,7 @@ async function openSegment(folder: string, file: string, incidents: Incidents): 
     let before = head?.before;
     if (!before) {
       // The first sound frame tells what the head should have told.
-      const first = await new FrameScan({ handle, magic, end: size }).next();
+      const first = await new FrameScan({ handle, magic, base, end: size }).next();
       before = first?.head.before;
       if (size > 0) incidents.logDamaged(file, "its head is damaged");
     }
@@ -130,7 +130,7 @@ async function findEnd(
     segment.after = after(frame.head);
     end = frame.end;
   }
-  if (end < size) {
+  if (end < size && !(await scan.isMarked(end))) {
     const detail = `its last ${size - end} bytes are no whole frame: torn by a crash, or damaged`;
     incidents.logDamaged(segment.file, detail);
   }

@@ -20,6 +20,11 @@
 // and one of them could hold what looks like a frame, for the day on which the head before it is damaged.
 // In format 1 it was "fram" for every log, and up to format 2 all checksums were crc32; such segments can be
 // read still.
+//
+// The file may have been another segment before: what that one has left is overwritten, not cut off, since
+// blocks that the disk has and pages that the system holds cost half of what new ones do. Its frames have
+// positions below this one's base, so they are none here; and behind the last frame stands a mark of eight
+// bytes, "ends" and the log's magic, as long as the file goes on. Where neither stands, something was torn.
 
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
@@ -27,7 +32,7 @@ import { type Batch, noItems, type PerSignal, type Signal, signals } from "../wi
 import { type Checksum, checksumOf, checksums } from "./checksum.ts";
 
 export const headBytes = 72;
-export const formatVersion = 3;
+export const formatVersion = 4;
 
 /** What a log has taken up to some point. */
 export interface Totals {
@@ -168,11 +173,13 @@ export interface Searched {
   /** How far they are filled. */
   readonly end: number;
   readonly magic: number;
+  /** Of the segment: what has a position below is of another one that was in this file before. */
+  readonly base: number;
 }
 
 /** Undefined where no sound head stands. */
 export function decodeFrameHead(
-  { bytes, end, magic }: Searched,
+  { bytes, end, magic, base }: Searched,
   at: number,
 ): FrameHead | undefined {
   if (at + headBytes > end || bytes.readUInt32LE(at) !== magic) return undefined;
@@ -181,9 +188,10 @@ export function decodeFrameHead(
   const kind = bytes.readUInt32LE(at + 24);
   const signal = signals[kind & 0xff];
   const checksum = checksums[kind >>> 8];
-  if (!signal || !checksum) return undefined;
+  const position = readUint64(bytes, at + 16);
+  if (!signal || !checksum || position < base) return undefined;
   return {
-    position: readUint64(bytes, at + 16),
+    position,
     signal,
     items: bytes.readUInt32LE(at + 28),
     payloadBytes: bytes.readUInt32LE(at + 8),
@@ -203,6 +211,13 @@ export function findFrameHead(searched: Searched, from: number): number {
     if (decodeFrameHead(searched, at)) return at;
   }
   return -1;
+}
+
+/** What stands behind the last frame where the file goes on with what it held before. */
+export function endMarkOf(magic: number): Buffer {
+  const mark = Buffer.from("ends0000");
+  mark.writeUInt32LE(magic, 4);
+  return mark;
 }
 
 export function isSound(head: FrameHead, payload: Uint8Array): boolean {

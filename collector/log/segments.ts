@@ -1,11 +1,19 @@
 // The files that the disk log consists of: the last is written to until it is full or not to be trusted,
-// then a new one is begun; the oldest are deleted.
+// then a new one is begun; the oldest are let go of. One of these is kept, to be written over: a log that is
+// delivered as it comes goes round in two files then, for half of what writing new ones costs.
 
-import { type FileHandle, rm } from "node:fs/promises";
+import { type FileHandle, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createFile, syncFolder } from "./lasting.ts";
+import { createFile, reuseFile, syncFolder } from "./lasting.ts";
 import type { Position } from "./log.ts";
-import { encodeSegmentHead, fileNameOf, frameMagicOf, headBytes, type Segment } from "./segment.ts";
+import {
+  encodeSegmentHead,
+  endMarkOf,
+  fileNameOf,
+  frameMagicOf,
+  headBytes,
+  type Segment,
+} from "./segment.ts";
 import { writeAll } from "./write-all.ts";
 
 export interface SegmentsOptions {
@@ -13,6 +21,8 @@ export interface SegmentsOptions {
   readonly logId: string;
   /** Of one, about. */
   readonly segmentBytes: number;
+  /** Of all together. */
+  readonly maxBytes: number;
   readonly nowMs: () => number;
 }
 
@@ -21,6 +31,11 @@ export class Segments {
   readonly all: Segment[];
   readonly #options: SegmentsOptions;
   #isSealed = true;
+  /** Those that were begun here, and went well until they were full. */
+  readonly #full = new WeakSet<Segment>();
+  #spare: Spare | undefined;
+  /** How far the last one's file holds what it held before. */
+  #oldUpTo = 0;
 
   constructor(found: Segment[], options: SegmentsOptions) {
     this.all = found;
@@ -62,25 +77,52 @@ export class Segments {
     const { folder, logId, nowMs } = this.#options;
     const file = fileNameOf(base);
     const last = this.all.at(-1);
+    if (last && !this.#isSealed) this.#full.add(last);
+    await this.#cutOld();
     if (last?.base === base) {
       // It holds nothing: the new one takes its place.
       this.all.pop();
       await last.handle.close();
     }
     const head = encodeSegmentHead({ logId, base, before, atMs: nowMs() });
-    const handle = await within(() => createFile(join(folder, file), head));
-    const at = { base, file, handle, magic: frameMagicOf(logId), before };
+    const magic = frameMagicOf(logId);
+    const handle = await within(() => this.#make(join(folder, file), head, endMarkOf(magic)));
+    const at = { base, file, handle, magic, before };
     this.all.push({ ...at, end: headBytes, upTo: base, after: before });
     this.#isSealed = false;
   }
 
+  async #make(path: string, head: Buffer, mark: Buffer): Promise<FileHandle> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare) {
+      try {
+        const handle = await reuseFile(spare.path, path, Buffer.concat([head, mark]));
+        this.#oldUpTo = spare.bytes;
+        return handle;
+      } catch {
+        await rm(spare.path, { force: true });
+      }
+    }
+    return await createFile(path, head);
+  }
+
+  /** Of the last one; no reader would take it for frames, but it has room on the disk. */
+  async #cutOld(): Promise<void> {
+    const last = this.all.at(-1);
+    if (last && this.#oldUpTo > last.end) await last.handle.truncate(last.end).catch(() => {});
+    this.#oldUpTo = 0;
+  }
+
   /** Returns once all is synced; otherwise the last one is as if nothing had been written. */
   async write(parts: Uint8Array[]): Promise<number> {
-    const { handle, end } = this.last;
+    const { handle, end, magic } = this.last;
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    const mark = end + size < this.#oldUpTo ? [endMarkOf(magic)] : [];
     try {
-      const written = await writeAll(handle, parts, end);
+      await writeAll(handle, [...parts, ...mark], end);
       await handle.datasync();
-      return written;
+      return size;
     } catch (error) {
       // No second sync of this file: it could succeed without the pages that the first one lost.
       this.seal();
@@ -105,13 +147,55 @@ export class Segments {
     return next !== undefined && next.base <= position;
   }
 
-  /** Deletes those that hold nothing from `position` on. */
+  /** Deletes those that hold nothing from `position` on, or keeps one of them to be used again. */
   async deleteBefore(position: Position): Promise<void> {
-    while (this.isOldestBefore(position)) {
-      const segment = this.all.shift()!;
-      await rm(join(this.#options.folder, segment.file), { force: true });
-      await segment.handle.close();
+    const { folder } = this.#options;
+    let kept: Spare | undefined;
+    try {
+      while (this.isOldestBefore(position)) {
+        const segment = this.all.shift()!;
+        const path = join(folder, segment.file);
+        if (!this.#spare && !kept && this.#isWorthKeeping(segment)) {
+          kept = { path: `${path}${spareEnding}`, bytes: segment.end };
+          await rename(path, kept.path);
+        } else await rm(path, { force: true });
+        await segment.handle.close();
+      }
+      await syncFolder(folder);
+    } catch (error) {
+      if (kept) await rm(kept.path, { force: true }).catch(() => {});
+      throw error;
     }
-    await syncFolder(this.#options.folder);
+    // Not before: written over under its old name, it would be a damaged part of the log.
+    this.#spare ??= kept;
   }
+
+  /**
+   * Only where all that it holds was acknowledged before it was let go of: frames whose sync failed have
+   * positions that were given out again. And only where there is room for it until it is used.
+   */
+  #isWorthKeeping(segment: Segment): boolean {
+    const { maxBytes } = this.#options;
+    return this.#full.has(segment) && this.sizeBytes + segment.end <= maxBytes / 2;
+  }
+
+  /** What cannot be done is told to `late`, and the rest is done. */
+  async close(late: (error: Error) => void): Promise<void> {
+    await this.#cutOld();
+    if (this.#spare) await rm(this.#spare.path, { force: true }).catch(late);
+    for (const { handle } of this.all) await handle.close().catch(late);
+  }
+}
+
+/** A file that was let go of and is there to become the next segment. */
+interface Spare {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+const spareEnding = ".spare";
+
+/** What a run before this one has left of that. */
+export function isSpare(fileName: string): boolean {
+  return fileName.endsWith(`.segment${spareEnding}`);
 }

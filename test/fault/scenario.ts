@@ -1,7 +1,8 @@
 // What the collector does to a disk, in as few calls as show all of it: it makes its folders, takes
 // requests one by one and several at a time, begins segments, commits, writes a cursor file anew, deletes
-// segments, keeps a dead letter, recovers from a kill, and stops. One of those calls may fail, or be the
-// last: the scenario goes on as far as the collector does, and then holds it to its promises.
+// segments and uses one of them again, keeps a dead letter, recovers from a kill, and stops. One of those
+// calls may fail, or be the last: the scenario goes on as far as the collector does, and then holds it to
+// its promises.
 
 import type { ChildProcess } from "node:child_process";
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -119,6 +120,9 @@ export class Scenario {
     this.#picky.rejects.add(bad.name);
     await sendAndDrain(bad);
     await sendAndDrain(this.#request());
+    // So much that the next segment begins, in a file that was another one before.
+    await sendAndDrain(this.#request(), this.#request(), this.#request());
+    await sendAndDrain(this.#request(), this.#request(), this.#request());
     // How often it reads and commits differs a little: so many more come until it was hit.
     const { inject } = strace;
     const most = inject ? 6 : 0;

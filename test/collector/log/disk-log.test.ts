@@ -233,7 +233,7 @@ describe("after damage", () => {
         );
       const before = contents();
       const words = new RegExp(
-        `segment has format ${version}, this version of sonde reads up to 3; use`,
+        `segment has format ${version}, this version of sonde reads up to 4; use`,
       );
       await expect(open()).rejects.toThrow(words);
       expect(contents()).toEqual(before);
@@ -256,7 +256,7 @@ test.each([1, 2] as const)("a folder of format %i is read and gone on with", asy
   expect(said).toEqual([]);
 });
 
-/** Of format 1 all frames begin with "fram"; before 3 all checksums were crc32. */
+/** Of format 1 all frames begin with "fram"; before 3 all checksums were crc32; before 4 no file was used again. */
 function rewriteAs(version: 1 | 2, file: string): void {
   const bytes = readFileSync(file);
   const seal = (head: Buffer): number => head.writeUInt32LE(crc32(head.subarray(8)), 4);

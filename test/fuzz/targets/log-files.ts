@@ -77,7 +77,8 @@ function someDamages(random: Random): Uint8Array {
 async function scan(input: Uint8Array): Promise<boolean> {
   const { bytes, isMoved } = damage(Buffer.from(segment), input);
   const found: number[] = [];
-  const scan = new FrameScan({ handle: fileOf(bytes), magic, end: bytes.length });
+  const file = { handle: fileOf(bytes), magic, base: 0, end: bytes.length };
+  const scan = new FrameScan(file);
   for (let frame = await scan.next(); frame; frame = await scan.next()) {
     const { position } = frame.head;
     const same = frames[position];
