@@ -1,6 +1,6 @@
 // The files that the disk log consists of: the last is written to until it is full or not to be trusted,
-// then a new one is begun; the oldest are let go of. One of these is kept, to be written over: a log that is
-// delivered as it comes goes round in two files then, for half of what writing new ones costs.
+// then a new one is begun; the oldest are let go of. Some of these are kept, to be written over: a log that
+// is delivered as it comes goes round in two files then, for half of what writing new ones costs.
 
 import { type FileHandle, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,6 +26,9 @@ export interface SegmentsOptions {
   readonly nowMs: () => number;
 }
 
+/** What is not delivered grows and shrinks by some of them. */
+const mostSpares = 4;
+
 export class Segments {
   /** Oldest first. */
   readonly all: Segment[];
@@ -33,7 +36,7 @@ export class Segments {
   #isSealed = true;
   /** Those that were begun here, and went well until they were full. */
   readonly #full = new WeakSet<Segment>();
-  #spare: Spare | undefined;
+  readonly #spares: Spare[] = [];
   /** How far the last one's file holds what it held before. */
   #oldUpTo = 0;
 
@@ -93,8 +96,7 @@ export class Segments {
   }
 
   async #make(path: string, head: Buffer, mark: Buffer): Promise<FileHandle> {
-    const spare = this.#spare;
-    this.#spare = undefined;
+    const spare = this.#spares.pop();
     if (spare) {
       try {
         const handle = await reuseFile(spare.path, path, Buffer.concat([head, mark]));
@@ -150,39 +152,42 @@ export class Segments {
   /** Deletes those that hold nothing from `position` on, or keeps one of them to be used again. */
   async deleteBefore(position: Position): Promise<void> {
     const { folder } = this.#options;
-    let kept: Spare | undefined;
+    const kept: Spare[] = [];
     try {
       while (this.isOldestBefore(position)) {
         const segment = this.all.shift()!;
         const path = join(folder, segment.file);
-        if (!this.#spare && !kept && this.#isWorthKeeping(segment)) {
-          kept = { path: `${path}${spareEnding}`, bytes: segment.end };
-          await rename(path, kept.path);
+        if (this.#isWorthKeeping(segment, kept)) {
+          const spare = { path: `${path}${spareEnding}`, bytes: segment.end };
+          await rename(path, spare.path);
+          kept.push(spare);
         } else await rm(path, { force: true });
         await segment.handle.close();
       }
       await syncFolder(folder);
     } catch (error) {
-      if (kept) await rm(kept.path, { force: true }).catch(() => {});
+      for (const { path } of kept) await rm(path, { force: true }).catch(() => {});
       throw error;
     }
     // Not before: written over under its old name, it would be a damaged part of the log.
-    this.#spare ??= kept;
+    this.#spares.push(...kept);
   }
 
   /**
    * Only where all that it holds was acknowledged before it was let go of: frames whose sync failed have
    * positions that were given out again. And only where there is room for it until it is used.
    */
-  #isWorthKeeping(segment: Segment): boolean {
-    const { maxBytes } = this.#options;
-    return this.#full.has(segment) && this.sizeBytes + segment.end <= maxBytes / 2;
+  #isWorthKeeping(segment: Segment, kept: readonly Spare[]): boolean {
+    const spares = [...this.#spares, ...kept];
+    if (spares.length === mostSpares || !this.#full.has(segment)) return false;
+    const spareBytes = spares.reduce((sum, { bytes }) => sum + bytes, segment.end);
+    return this.sizeBytes + spareBytes <= this.#options.maxBytes / 2;
   }
 
   /** What cannot be done is told to `late`, and the rest is done. */
   async close(late: (error: Error) => void): Promise<void> {
     await this.#cutOld();
-    if (this.#spare) await rm(this.#spare.path, { force: true }).catch(late);
+    for (const { path } of this.#spares) await rm(path, { force: true }).catch(late);
     for (const { handle } of this.all) await handle.close().catch(late);
   }
 }
