@@ -3,7 +3,7 @@
 
 import { createServer, type Server } from "node:net";
 import { LentReads } from "../../collector/sockets/lent-reads.ts";
-import { behindNumber, numbersInDocuments } from "./spans.ts";
+import { behindNumber, visitDocuments } from "./spans.ts";
 
 export function bulkServer(tick: (number: number) => void): Server {
   const reads = new LentReads();
@@ -32,6 +32,11 @@ class Exchange {
     this.#tick = tick;
   }
 
+  readonly #visit = (number: number): void => {
+    this.#tick(number);
+    this.#items++;
+  };
+
   /** Gives the answer once all of a request has come. */
   take(bytes: Buffer): string | undefined {
     let body = bytes;
@@ -56,12 +61,7 @@ class Exchange {
   #count(bytes: Buffer): void {
     const window = this.#window;
     const end = this.#kept + bytes.copy(window, this.#kept);
-    let read = 0;
-    for (const { number, behind } of numbersInDocuments(window.subarray(0, end))) {
-      this.#tick(number);
-      this.#items++;
-      read = behind;
-    }
+    const read = visitDocuments(window.subarray(0, end), this.#visit);
     const from = Math.max(read, end - behindNumber + 1);
     window.copyWithin(0, from, end);
     this.#kept = end - from;
