@@ -185,14 +185,17 @@ export class Feed {
 
   /**
    * Waits until one more slice may be read: less than `maxInFlight` are on their way, and what is not
-   * committed stays below so many of the usual size. False when it is time to stop.
+   * committed stays below so many of the usual size, with so many batches at most as these have items: an
+   * output that has to ask what it did before a crash relies on that. False when it is time to stop.
    */
   async #hasRoom(): Promise<boolean> {
-    const { maxBytes, maxInFlight = 1 } = this.#options.output;
+    const { maxBytes, maxItems, maxInFlight = 1 } = this.#options.output;
+    const others = maxInFlight - 1;
     const isRoom = (): boolean => {
       const flying = this.#flights.filter(({ account }) => !account);
       const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0);
-      return flying.length < maxInFlight && bytes <= maxBytes * (maxInFlight - 1);
+      const isLittle = bytes <= maxBytes * others && this.#batchesInFlight <= maxItems * others;
+      return flying.length < maxInFlight && isLittle;
     };
     while (!this.#isOver && !isRoom()) await this.#change.promise;
     return !this.#isOver;

@@ -23,9 +23,8 @@ export interface Request {
   readonly contentType?: string;
 }
 
-/** Of 5,000 records, with a reason each. */
+/** Of 2,500 records, with a long reason each. */
 const longestAnswerBytes = 8 * 1024 * 1024;
-const maxConnections = 4;
 
 const zip = promisify(gzip);
 const zipOptions = { level: constants.Z_BEST_SPEED };
@@ -44,7 +43,7 @@ export class Client {
     this.#isCompressed = settings.compression === "gzip";
     this.#http = new HttpClient({
       isTls: nodes[0]!.base.startsWith("https:"), // all of them, or none
-      maxConnections,
+      maxConnections: settings.max_in_flight,
       timeoutMs: settings.timeout_ms,
       longestAnswerBytes,
       tls,

@@ -24,8 +24,9 @@ const smallestRequestBytes = 64 * 1024;
 
 class Elasticsearch implements Output {
   readonly wants: readonly Signal[];
-  readonly maxItems = 5000;
+  readonly maxItems = 2500;
   readonly maxBytes = 5 * 1024 * 1024;
+  readonly maxInFlight: number;
   readonly #settings: Settings;
   readonly #client: Client;
   readonly #mayKeepTwice: boolean;
@@ -33,8 +34,9 @@ class Elasticsearch implements Output {
   /** What is known of deliveries that will be handed over again. */
   readonly #progress = new WeakMap<Delivery, Progress>();
   /** Those that are not in use, for their memory. */
-  readonly #spare = new Map<Signal, Bulk>();
-  #hasTemplate = false;
+  readonly #spare: Record<Signal, Bulk[]> = { traces: [], metrics: [], logs: [] };
+  /** While templates are installed; at once once they are. */
+  #installing: Promise<Retry | undefined> | undefined;
   readonly #openedAtMs = Date.now();
   /** Of the first delivery since the start. */
   #firstPosition: Position | undefined;
@@ -48,6 +50,7 @@ class Elasticsearch implements Output {
     const [url = ""] = addressesOf(settings);
     this.#client = new Client(settings, tlsFilesOf({ ...settings, url }, context));
     this.wants = settings.signals;
+    this.maxInFlight = settings.max_in_flight;
     this.#mayKeepTwice = destinationsOf(settings, "logs").mayKeepTwice;
     this.#context = context;
   }
@@ -66,10 +69,10 @@ class Elasticsearch implements Output {
   }
 
   async #attempt(delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<Outcome> {
-    const installing = await this.#install(signal);
-    if (installing) return installing;
-    const bulk = this.#spare.get(delivery.signal) ?? this.#newBulk(delivery.signal);
-    this.#spare.delete(delivery.signal);
+    const notReady = await this.#becomeReady(signal);
+    if (notReady) return notReady;
+    const spare = this.#spare[delivery.signal];
+    const bulk = spare.pop() ?? this.#newBulk(delivery.signal);
     try {
       if (progress.isUncertain) {
         const retry = await settleStored(delivery, progress, {
@@ -87,7 +90,7 @@ class Elasticsearch implements Output {
       }
     } finally {
       bulk.clear();
-      this.#spare.set(delivery.signal, bulk);
+      spare.push(bulk);
     }
     return progress.outcome();
   }
@@ -96,28 +99,39 @@ class Elasticsearch implements Output {
     return new Bulk(documentsOf(signal, this.#settings, this.#context.logId));
   }
 
+  /** What has not been installed is tried again by the next delivery. */
+  async #becomeReady(signal: AbortSignal): Promise<Retry | undefined> {
+    let isDone = false;
+    try {
+      const retry = await (this.#installing ??= this.#install(signal));
+      isDone = retry === undefined;
+      return retry;
+    } finally {
+      if (!isDone) this.#installing = undefined;
+    }
+  }
+
   async #install(signal: AbortSignal): Promise<Retry | undefined> {
-    if (this.#hasTemplate) return undefined;
     const refused = (detail: string): void =>
       this.#context.incidents.templateNotInstalled(this.#context.name, detail);
     for (const kind of templatesOf(this.#settings)) {
       const retry = await installTemplate(this.#client, this.#settings, { kind, signal, refused });
       if (retry) return retry;
     }
-    this.#hasTemplate = true;
     return undefined;
   }
 
   /**
-   * What was on its way when the collector was killed comes again after its start: one slice at most, which
-   * has as many batches at most as it may have items. So do dead letters, whose log and time are another.
+   * What was on its way when the collector was killed comes again after its start: so many slices at most as
+   * may be, each of as many batches at most as it may have items. So do dead letters, whose log and time
+   * are another.
    */
   #doubt({ entries: [first] }: Delivery, progress: Progress): void {
     if (!first || !this.#mayKeepTwice) return;
     if (progress.isBegun) return;
     progress.isBegun = true;
     this.#firstPosition ??= first.position;
-    const isNear = first.position < this.#firstPosition + this.maxItems;
+    const isNear = first.position < this.#firstPosition + this.maxItems * this.maxInFlight;
     const isOlder = first.atMs < this.#openedAtMs;
     progress.isUncertain = first.origin !== undefined || (isNear && isOlder);
   }

@@ -40,6 +40,8 @@ export const settings = z
       .string()
       .regex(/^[1-9]\d{0,4}[dh]$/, "is not a time to keep; give days or hours, such as 30d")
       .optional(),
+    /** Requests at a time; each has documents of 8 MiB at most in memory. */
+    max_in_flight: z.int().min(1).max(64).default(3),
     /** For one request. */
     timeout_ms: z.int().min(100).max(600_000).default(60_000),
     /** Spans and metrics go to data streams of their own, or where %s in `index` says. */

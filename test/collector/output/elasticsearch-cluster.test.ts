@@ -161,10 +161,14 @@ describe("before what may be stored is sent again", () => {
   test("only of the first that comes after a start", async () => {
     const output = await openTo({});
     await output.deliver(old([three()], 10), never);
-    await output.deliver(old([three()], 5009), never);
+    await output.deliver(old([three()], 7509), never);
     expect(asked()).toHaveLength(2);
-    await output.deliver(old([three()], 5010), never);
+    await output.deliver(old([three()], 7510), never);
     expect(asked()).toHaveLength(2);
+    const alone = await openTo({ max_in_flight: 1 });
+    await alone.deliver(old([three()], 10), never);
+    await alone.deliver(old([three()], 2510), never);
+    expect(asked()).toHaveLength(3);
   });
 });
 

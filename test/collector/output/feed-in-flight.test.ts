@@ -106,6 +106,26 @@ test("what has its answers at whatever moment a commit ends is committed, too", 
   }
 });
 
+test("of small batches no more are uncommitted than so many slices of items could have", async () => {
+  for (let batch = 0; batch < 100; batch++) {
+    await feeding.log.append(sampleBatch("traces", { items: 1, seed: batch + 1 }));
+  }
+  await feeding.start(() => delivered, four);
+  const { reader } = feeding.feed;
+  const commit = reader.commit.bind(reader);
+  const held = Promise.withResolvers<void>();
+  reader.commit = async (upTo, memo) => {
+    await held.promise;
+    await commit(upTo, memo);
+  };
+  await until("all that may be is on its way", () => feeding.deliveries.length >= 4);
+  await aMoment();
+  const batches = feeding.deliveries.flatMap(({ entries }) => entries).length;
+  held.resolve();
+  await feeding.drained();
+  expect(batches).toBe(40);
+});
+
 test("one, if it says nothing", async () => {
   await append(3);
   const answers = new Answers();
