@@ -70,10 +70,9 @@ function startNow(): Sonde {
       : startEngine(settings);
   const unwatch = flushAtExit(engine);
   knowMethods(settings.knownMethods);
-  const { views } = settings;
   keepDurations(
     settings,
-    views.length > 0 ? loadOwn("./metrics/views").boundsByView(views) : undefined,
+    settings.views.length > 0 ? loadOwn("./metrics/views").keepingByView(settings) : undefined,
   );
   startInstrumentations(chosen, settings);
   return {

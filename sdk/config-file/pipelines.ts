@@ -93,7 +93,7 @@ export function readReaders(provider: Section, defaults: MetricSettings): Metric
       metrics: { ...settings.metrics, ...changes.metrics, exporters },
     };
   }
-  return { ...settings, views: readViews(provider) };
+  return { ...settings, views: readViews(provider, settings.metrics.exporters) };
 }
 
 type ReaderRead = Partial<MetricSettings> & { readonly exporter: Exporter | "prometheus" };

@@ -1,5 +1,7 @@
 // The views of a configuration file: which metrics are told otherwise than their instruments say, and how.
 
+import { finestScale } from "../metrics/exponential.ts";
+import type { Settings } from "../settings.ts";
 import type { Section } from "./section.ts";
 
 export const instrumentTypes = [
@@ -22,6 +24,7 @@ export type ViewAggregation =
   | {
       readonly kind: "base2_exponential_bucket_histogram";
       readonly maxSize: number | undefined;
+      readonly maxScale: number | undefined;
       readonly hasMinMax: boolean;
     };
 
@@ -45,7 +48,10 @@ export interface MetricView {
   readonly excluded: readonly string[];
 }
 
-export function readViews(provider: Section): readonly MetricView[] {
+export function readViews(
+  provider: Section,
+  exporters: Settings["metrics"]["exporters"],
+): readonly MetricView[] {
   return provider.sections("views").map((view) => {
     const selector = readSelector(view.required("selector"));
     const stream = view.section("stream");
@@ -64,6 +70,13 @@ export function readViews(provider: Section): readonly MetricView[] {
       excluded: keys?.texts("excluded") ?? [],
     };
     for (const section of [keys, stream, view]) section?.done();
+    const { kind } = read.aggregation ?? {};
+    if (kind === "base2_exponential_bucket_histogram" && exporters.includes("prometheus")) {
+      stream?.complain(
+        "aggregation",
+        "Prometheus is not told the app's histograms that are exponential, and the SDK's in fixed buckets",
+      );
+    }
     return read;
   });
 }
@@ -100,9 +113,12 @@ function readAggregation(section: Section | undefined): ViewAggregation | undefi
       return { kind, boundaries, hasMinMax: options.flag("record_min_max") ?? true };
     }
     if (kind !== "base2_exponential_bucket_histogram") return { kind };
-    options.skip(["max_scale"]);
     const maxSize = options.whole("max_size", undefined, 2);
-    return { kind, maxSize, hasMinMax: options.flag("record_min_max") ?? true };
+    const maxScale = options.whole("max_scale", undefined, -10);
+    if (maxScale !== undefined && maxScale > finestScale) {
+      options.fail("max_scale", `${maxScale} is too fine, at most ${finestScale} is allowed`);
+    }
+    return { kind, maxSize, maxScale, hasMinMax: options.flag("record_min_max") ?? true };
   };
   const aggregation = read();
   options.done();

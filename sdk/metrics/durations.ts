@@ -4,7 +4,7 @@
 
 import type { Attributes } from "@opentelemetry/api";
 import { maxSeries, overflow } from "./overflow.ts";
-import { boundsOf, Series } from "./series.ts";
+import { keepingOf, Series } from "./series.ts";
 
 /** The requests of one method, scheme and version of the protocol: few, and the same for many requests. */
 export class Family {
@@ -64,13 +64,13 @@ export class Durations {
   /** Beyond the limit it is the same series for all, and what it is for is not remembered. */
   add(family: Family, name: string, key: number | string, attributes: Attributes): Series {
     if (this.series.length < maxSeries - 1) {
-      const series = new Series(attributes, boundsOf(this.name));
+      const series = new Series(attributes, keepingOf(this.name, "sonde/http"));
       this.series.push(series);
       family.keep(name, key, series);
       return series;
     }
     if (!this.#overflow) {
-      this.#overflow = new Series({ [overflow]: true }, boundsOf(this.name));
+      this.#overflow = new Series({ [overflow]: true }, keepingOf(this.name, "sonde/http"));
       this.series.push(this.#overflow);
     }
     return this.#overflow;

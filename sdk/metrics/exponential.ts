@@ -1,8 +1,11 @@
 // A histogram whose buckets grow by a constant factor, 2 ** (2 ** -scale), as OTLP defines it: it fits
 // itself to what is recorded, halving its resolution when that spreads further than the buckets reach.
 
-const mostBuckets = 160;
-const finestScale = 20;
+import type { ExponentialHistogram } from "@opentelemetry/sdk-metrics";
+
+/** As many as OpenTelemetry has where nothing else is asked for. */
+export const usualSize = 160;
+export const finestScale = 20;
 
 /** What of it a reader has been given. */
 export interface ExponentialCounts {
@@ -18,6 +21,11 @@ export class Exponential implements ExponentialCounts {
   zeroCount = 0;
   offset = 0;
   counts: number[] = [];
+  readonly #maxSize: number;
+
+  constructor(maxSize = usualSize) {
+    this.#maxSize = maxSize;
+  }
 
   /** Nothing below zero: these are durations. */
   record(value: number): void {
@@ -34,7 +42,7 @@ export class Exponential implements ExponentialCounts {
     const low = Math.min(this.offset, index);
     const high = Math.max(this.offset + this.counts.length - 1, index);
     let by = 0;
-    while ((high >> by) - (low >> by) >= mostBuckets) by++;
+    while ((high >> by) - (low >> by) >= this.#maxSize) by++;
     if (by > 0) {
       const { offset, counts } = coarser(this, by);
       [this.offset, this.counts, this.scale] = [offset, counts, this.scale - by];
@@ -60,12 +68,40 @@ export class Exponential implements ExponentialCounts {
   }
 }
 
+export interface ExponentialLimits {
+  readonly maxSize: number;
+  readonly maxScale: number;
+}
+
+/** The same within these limits, which is what would have been counted under them: steps down lose no count. */
+export function fitted(
+  histogram: ExponentialHistogram,
+  { maxSize, maxScale }: ExponentialLimits,
+): ExponentialHistogram {
+  const { scale, positive, negative } = histogram;
+  const isTooWide = ({ offset, bucketCounts }: typeof positive): boolean =>
+    ((offset + bucketCounts.length - 1) >> by) - (offset >> by) >= maxSize;
+  let by = Math.max(0, scale - maxScale);
+  while (isTooWide(positive) || isTooWide(negative)) by++;
+  if (by === 0) return histogram;
+  const joined = ({ offset, bucketCounts }: typeof positive): typeof positive => {
+    const { offset: start, counts } = coarser({ offset, counts: bucketCounts }, by);
+    return { offset: start, bucketCounts: counts };
+  };
+  return {
+    ...histogram,
+    scale: scale - by,
+    positive: joined(positive),
+    negative: joined(negative),
+  };
+}
+
 function indexOf(value: number, scale: number): number {
   return Math.ceil(Math.log2(value) * 2 ** scale) - 1;
 }
 
 /** The same in buckets that are 2 ** `by` times as wide in the exponent. */
-function coarser({ offset, counts }: ExponentialCounts, by: number) {
+function coarser({ offset, counts }: Pick<ExponentialCounts, "offset" | "counts">, by: number) {
   const merged: number[] = [];
   for (const [at, count] of counts.entries()) {
     const to = ((offset + at) >> by) - (offset >> by);

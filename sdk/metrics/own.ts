@@ -18,7 +18,7 @@ export interface OwnMetrics extends MetricProducer {
 
 type OwnSettings = Pick<
   Settings,
-  "activeRequests" | "hostMetrics" | "processMetrics" | "instrumentations"
+  "activeRequests" | "hostMetrics" | "processMetrics" | "instrumentations" | "views"
 >;
 
 /** What a reader has been given is its own affair, so each has one of its own. */
@@ -26,7 +26,7 @@ export function ownMetricsFor(
   settings: OwnSettings,
   form: ReaderForm = cumulativeForm,
 ): OwnMetrics {
-  const reader = new Reader(form);
+  const reader = new Reader(form, settings.views.length > 0);
   const sources = Object.entries(sourcesFor(reader, settings));
   const collectNow = (): ScopeMetrics[] =>
     reader.collect(() => {

@@ -37,7 +37,9 @@ export function startPipeline(start: MetricsStart): MetricsPipeline | undefined 
   const readers = settings.metrics.exporters.map((exporter): IMetricReader => {
     switch (exporter) {
       case "prometheus":
-        return servePrometheus(settings, [ownMetrics(settings)]);
+        return servePrometheus(settings, [
+          ownMetrics(settings, { ...cumulativeForm, isText: true }),
+        ]);
       case "console":
         return periodic(settings, cumulativeForm, toConsole(start.resource));
       case "otlp/stdout":
@@ -59,7 +61,7 @@ export function startPipeline(start: MetricsStart): MetricsPipeline | undefined 
   };
   const make = (): SdkProvider => {
     const { MeterProvider } = load("@opentelemetry/sdk-metrics");
-    const views = settings.views.length > 0 ? loadViews().officialViews(settings.views) : [];
+    const views = settings.views.length > 0 ? makeViews(settings) : [];
     return new MeterProvider({ resource: resourceFrom(start.resource()), readers, views });
   };
   const provider = new MeterProvider({
@@ -93,15 +95,26 @@ function periodic(settings: Settings, form: ReaderForm, send: ExportMetrics): Pe
   return new Periodic({
     form,
     own: ownMetrics(settings, form),
-    send,
+    send:
+      settings.views.length > 0
+        ? (metrics) => send(loadViews().withScales(metrics, settings.views))
+        : send,
     intervalMs: settings.metricIntervalMs,
     timeoutMs: settings.metricTimeoutMs,
   });
 }
 
-function ownMetrics(settings: Settings, form?: ReaderForm) {
+function ownMetrics(settings: Settings, form: ReaderForm) {
   const own = loadOwn("./metrics/own").ownMetricsFor(settings, form);
-  return settings.views.length > 0 ? loadViews().withViews(own, settings.views) : own;
+  return settings.views.length > 0 ? loadViews().withViews(own, settings.views, form) : own;
+}
+
+/** Views of sdk-metrics are those of all readers, of which Prometheus takes no exponential histograms. */
+function makeViews({ views, metrics, histogramAggregation }: Settings) {
+  const isExponential =
+    histogramAggregation === "base2_exponential_bucket_histogram" &&
+    !metrics.exporters.includes("prometheus");
+  return loadViews().officialViews(views, isExponential);
 }
 
 function loadViews() {

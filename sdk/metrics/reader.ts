@@ -21,6 +21,8 @@ export interface ReaderForm {
   /** Counters that are read where they are kept, as OpenTelemetry's observable ones. */
   readonly counters: "delta" | "cumulative";
   readonly isExponential: boolean;
+  /** Prometheus' text, which has no place for exponential ones. */
+  readonly isText?: boolean;
 }
 
 /** As Prometheus has it. */
@@ -48,6 +50,7 @@ interface Given {
 
 export class Reader {
   readonly #form: ReaderForm;
+  readonly #tellsBoth: boolean;
   readonly #given = new WeakMap<Series, Given>();
   readonly #counted = new Map<string, number>();
   #since: HrTime = startTime;
@@ -56,8 +59,10 @@ export class Reader {
   #nowMs = 0;
   #wallMs = 0;
 
-  constructor(form: ReaderForm) {
+  /** With `tellsBoth` a histogram that is kept in both kinds is told in both, for views to choose from. */
+  constructor(form: ReaderForm, tellsBoth = false) {
     this.#form = form;
+    this.#tellsBoth = tellsBoth;
   }
 
   /** All that `read` makes is of one moment. */
@@ -105,14 +110,18 @@ export class Reader {
     const descriptor = descriptorOf(instrument);
     const changed = series.filter((one) => !isDelta || this.#given.get(one)?.count !== one.count);
     if (changed.length === 0) return [];
-    if (this.#form.isExponential) {
-      const dataPointType = exponentialPoint;
-      const dataPoints = changed.map((one) => this.#exponential(one));
-      return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
+    const taken = changed.map((one) => [one, this.#take(one)] as const);
+    const told: MetricData[] = [];
+    if (this.#tellsBoth || !this.#form.isExponential) {
+      const dataPoints = taken.map(([one, given]) => this.#explicit(one, given));
+      told.push({ descriptor, aggregationTemporality, dataPointType: histogramPoint, dataPoints });
     }
-    const dataPoints = changed.map((one) => this.#explicit(one));
-    const dataPointType = histogramPoint;
-    return [{ descriptor, aggregationTemporality, dataPointType, dataPoints }];
+    if (this.#form.isExponential || (this.#tellsBoth && series[0]?.exponential !== undefined)) {
+      const dataPointType = exponentialPoint;
+      const dataPoints = taken.map(([one, given]) => this.#exponential(one, given));
+      told.push({ descriptor, aggregationTemporality, dataPointType, dataPoints });
+    }
+    return told;
   }
 
   /** As it is now, which has no beginning. */
@@ -128,8 +137,7 @@ export class Reader {
     return { startTime, endTime: this.#now, attributes, value };
   }
 
-  #explicit(series: Series): DurationPoint {
-    const given = this.#take(series);
+  #explicit(series: Series, given: Given | undefined): DurationPoint {
     const { counts } = series;
     return {
       ...this.#frame(series),
@@ -143,9 +151,8 @@ export class Reader {
     };
   }
 
-  #exponential(series: Series): ExponentialPoint & Exemplary {
+  #exponential(series: Series, given: Given | undefined): ExponentialPoint & Exemplary {
     const { exponential } = series;
-    const given = this.#take(series);
     const counts = exponential?.since(given?.exponential);
     return {
       ...this.#frame(series),
@@ -178,7 +185,7 @@ export class Reader {
       count,
       sum,
       counts: [...counts],
-      exponential: this.#form.isExponential ? exponential?.since(undefined) : undefined,
+      exponential: exponential?.since(undefined),
     });
     return given;
   }

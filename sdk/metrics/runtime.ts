@@ -7,7 +7,7 @@ import type { monitorEventLoopDelay, PerformanceEntry } from "node:perf_hooks";
 import type { MetricData } from "@opentelemetry/sdk-metrics";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrument, Measured, Reader } from "./reader.ts";
-import { Series } from "./series.ts";
+import { keepingOf, Series } from "./series.ts";
 
 /**
  * How often the delay is measured. Each time costs 55 µs of CPU here, so that OpenTelemetry's 10 ms are half
@@ -194,7 +194,8 @@ function watchCollections(): readonly Series[] {
         if (type === undefined) continue;
         let series = byKind.get(type);
         if (!series) {
-          byKind.set(type, (series = new Series({ "v8js.gc.type": type })));
+          const keeping = keepingOf(all.gc.name, "sonde/runtime");
+          byKind.set(type, (series = new Series({ "v8js.gc.type": type }, keeping)));
           collected.push(series);
         }
         series.add(duration / 1000);

@@ -10,7 +10,7 @@ import type {
 import type { Settings } from "../settings.ts";
 import { hrTimeOf } from "../trace/clock.ts";
 import { Span, SpanIds } from "../trace/span.ts";
-import { Exponential } from "./exponential.ts";
+import { Exponential, usualSize } from "./exponential.ts";
 
 /** Seconds, as the conventions have them. */
 export const bounds: readonly number[] = [
@@ -36,18 +36,26 @@ type How = Pick<Settings, "exemplarFilter" | "histogramAggregation">;
 let exemplarFilter: How["exemplarFilter"] = "trace_based";
 let isExponential = false;
 
-let boundsByView: (name: string) => readonly number[] | undefined = () => undefined;
+/** How a histogram is kept, where it is not as ever. */
+export interface Keeping {
+  readonly bounds: readonly number[] | undefined;
+  /** The most buckets of an exponential one; undefined where nobody asks for one. */
+  readonly maxSize: number | undefined;
+}
+export type KeepingByView = (name: string, meter: string) => Keeping | undefined;
+
+const asEver: Keeping = { bounds: undefined, maxSize: undefined };
+let byViews: KeepingByView = () => undefined;
 
 /** Said once, before anything is recorded. */
-export function keepDurations(how: How, byView: typeof boundsByView = () => undefined): void {
+export function keepDurations(how: How, byView: KeepingByView = () => undefined): void {
   ({ exemplarFilter } = how);
-  boundsByView = byView;
+  byViews = byView;
   isExponential = how.histogramAggregation === "base2_exponential_bucket_histogram";
 }
 
-/** Of a metric of this name. */
-export function boundsOf(name: string): readonly number[] {
-  return boundsByView(name) ?? bounds;
+export function keepingOf(name: string, meter: string): Keeping {
+  return byViews(name, meter) ?? asEver;
 }
 
 export class Series {
@@ -55,7 +63,7 @@ export class Series {
   readonly bounds: readonly number[];
   readonly counts: number[];
   /** Beside the others, which Prometheus is given in any case. */
-  readonly exponential: Exponential | undefined = isExponential ? new Exponential() : undefined;
+  readonly exponential: Exponential | undefined;
   count = 0;
   sum = 0;
   min = Number.POSITIVE_INFINITY;
@@ -65,10 +73,12 @@ export class Series {
   readonly #values: number[] = [];
   readonly #times: number[] = [];
 
-  constructor(attributes: Attributes, own: readonly number[] = bounds) {
+  constructor(attributes: Attributes, keeping: Keeping = asEver) {
+    const { bounds: own = bounds, maxSize = isExponential ? usualSize : undefined } = keeping;
     this.attributes = attributes;
     this.bounds = own;
     this.counts = Array.from({ length: own.length + 1 }, () => 0);
+    this.exponential = maxSize === undefined ? undefined : new Exponential(maxSize);
   }
 
   /** Of something that ended at that time of the process's clock; undefined where nothing was traced. */

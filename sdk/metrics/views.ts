@@ -11,17 +11,23 @@ import type {
   ScopeMetrics,
   ViewOptions,
 } from "@opentelemetry/sdk-metrics";
-import type { MetricView } from "../config-file/views.ts";
+import { instrumentTypes } from "../config-file/views.ts";
+import type { MetricView, ViewAggregation } from "../config-file/views.ts";
 import { load } from "../packages.ts";
+import type { Settings } from "../settings.ts";
+import { finestScale, fitted, usualSize } from "./exponential.ts";
 import { exponentialPoint, gaugePoint, histogramPoint, sumPoint } from "./kinds.ts";
 import type { OwnMetrics } from "./own.ts";
-import type { Exemplary } from "./series.ts";
+import type { ReaderForm } from "./reader.ts";
+import type { Exemplary, KeepingByView } from "./series.ts";
 
 // ── sdk-metrics ─────────────────────────────────────────────────────────────────────────────────
 
-export function officialViews(views: readonly MetricView[]): ViewOptions[] {
+/** Where histograms are exponential by default, those that a view says nothing else about remain so. */
+export function officialViews(views: readonly MetricView[], isExponential = false): ViewOptions[] {
   const { InstrumentType: types } = load("@opentelemetry/sdk-metrics");
-  return views.map((view) => {
+  const all = isExponential ? views.flatMap(withExponentialDefault) : views;
+  return all.map((view) => {
     const { instrumentName, instrumentType, unit, ...meter } = view.selector;
     return withoutUndefined<ViewOptions>({
       instrumentName,
@@ -36,6 +42,26 @@ export function officialViews(views: readonly MetricView[]): ViewOptions[] {
     });
   });
 }
+
+/** sdk-metrics takes the default of the instrument for a view's, not the reader's: so one view for each type. */
+function withExponentialDefault(view: MetricView): MetricView[] {
+  const { kind = "default" } = view.aggregation ?? {};
+  if (kind !== "default") return [view];
+  const { instrumentType } = view.selector;
+  const fitting = instrumentType === undefined ? instrumentTypes : [instrumentType];
+  return fitting.map((type) => ({
+    ...view,
+    selector: { ...view.selector, instrumentType: type },
+    aggregation: type === "histogram" ? usualExponential : undefined,
+  }));
+}
+
+const usualExponential: ViewAggregation = {
+  kind: "base2_exponential_bucket_histogram",
+  maxSize: undefined,
+  maxScale: undefined,
+  hasMinMax: true,
+};
 
 function officialAggregation({ aggregation }: MetricView): ViewOptions["aggregation"] {
   const { AggregationType } = load("@opentelemetry/sdk-metrics");
@@ -78,6 +104,34 @@ function keysProcessor(view: MetricView): IAttributesProcessor {
   };
 }
 
+/** What sdk-metrics has collected, on the scale that a view allows at most: it knows none itself. */
+export function withScales(
+  collected: readonly ScopeMetrics[],
+  views: readonly MetricView[],
+): readonly ScopeMetrics[] {
+  const scaled = views.filter(({ aggregation }) => maxScaleOf(aggregation) < finestScale);
+  if (scaled.length === 0) return collected;
+  return collected.map(({ scope, metrics }) => ({
+    scope,
+    metrics: metrics.map((metric) => {
+      if (metric.dataPointType !== exponentialPoint) return metric;
+      const view = scaled.find((one) => isMadeBy(one, metric, scope));
+      return view ? fittedTo(view, metric) : metric;
+    }),
+  }));
+}
+
+/** Told by what it is called now, which for a view with a name is that name. */
+function isMadeBy(view: MetricView, { descriptor }: MetricData, scope: ScopeMetrics["scope"]) {
+  const { name, unit } = descriptor;
+  const { type = "" } = descriptor as { readonly type?: string }; // beyond its types sdk-metrics has it
+  const types = [type.toLowerCase()];
+  const { name: meter, version, schemaUrl } = scope;
+  const { selector } = view;
+  const told = { ...selector, instrumentName: view.name ?? selector.instrumentName };
+  return fits({ ...view, selector: told }, { name, unit, types, meter, version, schemaUrl });
+}
+
 /** sdk-metrics takes what is there for what is meant. */
 function withoutUndefined<Options extends object>(options: {
   readonly [Name in keyof Options]: Options[Name] | undefined;
@@ -88,25 +142,57 @@ function withoutUndefined<Options extends object>(options: {
 
 // ── ours ────────────────────────────────────────────────────────────────────────────────────────
 
-/** The boundaries that a histogram of durations is to have, if a view says so. */
-export function boundsByView(
-  views: readonly MetricView[],
-): (name: string) => readonly number[] | undefined {
-  return (name) => {
-    const subject = { name, unit: "s", types: ["histogram"], meter: "sonde/http" };
-    for (const view of views) {
-      const { aggregation } = view;
-      if (aggregation?.kind !== "explicit_bucket_histogram" || !fits(view, subject)) continue;
-      if (aggregation.boundaries !== undefined) return aggregation.boundaries;
-    }
-    return undefined;
+/** How the histograms that are ours are to be kept, so that each view finds what it asks for. */
+export function keepingByView({
+  views,
+  histogramAggregation,
+}: Pick<Settings, "views" | "histogramAggregation">): KeepingByView {
+  const isExponential = histogramAggregation === "base2_exponential_bucket_histogram";
+  return (name, meter) => {
+    const subject = { name, unit: "s", types: ["histogram"], meter };
+    const asked = views.filter((view) => fits(view, subject)).map(({ aggregation }) => aggregation);
+    if (asked.length === 0) return undefined;
+    const bounds = asked.map((one) =>
+      one?.kind === "explicit_bucket_histogram" ? one.boundaries : undefined,
+    );
+    const sizes = asked.filter((one) => isExponentialBy(one, isExponential)).map(maxSizeOf);
+    return {
+      bounds: bounds.find((one) => one !== undefined),
+      maxSize: sizes.length > 0 ? Math.max(...sizes) : undefined,
+    };
   };
 }
 
-export function withViews(own: OwnMetrics, views: readonly MetricView[]): OwnMetrics {
+function isExponentialBy(aggregation: ViewAggregation | undefined, byDefault: boolean): boolean {
+  switch (aggregation?.kind) {
+    case "base2_exponential_bucket_histogram":
+      return true;
+    case "explicit_bucket_histogram":
+      return false;
+    default:
+      return byDefault;
+  }
+}
+
+function maxSizeOf(aggregation: ViewAggregation | undefined): number {
+  const { maxSize } = { maxSize: undefined, ...aggregation };
+  return maxSize ?? usualSize;
+}
+
+function maxScaleOf(aggregation: ViewAggregation | undefined): number {
+  const { maxScale } = { maxScale: undefined, ...aggregation };
+  return maxScale ?? finestScale;
+}
+
+/** Of `own` that tells histograms in all kinds in which they are kept. */
+export function withViews(
+  own: OwnMetrics,
+  views: readonly MetricView[],
+  form: ReaderForm,
+): OwnMetrics {
   const viewed = (scopes: readonly ScopeMetrics[]): ScopeMetrics[] =>
     scopes.flatMap(({ scope, metrics }) => {
-      const told = metrics.flatMap((metric) => tellBy(views, metric, scope.name));
+      const told = metrics.flatMap((metric) => tellBy(views, metric, scope.name, form));
       return told.length > 0 ? [{ scope, metrics: told }] : [];
     });
   return {
@@ -119,21 +205,58 @@ export function withViews(own: OwnMetrics, views: readonly MetricView[]): OwnMet
   };
 }
 
-function tellBy(views: readonly MetricView[], metric: MetricData, meter: string): MetricData[] {
+function tellBy(
+  views: readonly MetricView[],
+  metric: MetricData,
+  meter: string,
+  form: ReaderForm,
+): MetricData[] {
   const { name, unit } = metric.descriptor;
   const subject = { name, unit, types: typesOf(metric), meter };
   const fitting = views.filter((view) => fits(view, subject));
-  if (fitting.length === 0) return [metric];
+  if (fitting.length === 0) return isOfKind(metric, form.isExponential) ? [metric] : [];
   return fitting.flatMap((view) => {
-    if (view.aggregation?.kind === "drop") return [];
+    const isExponential = !form.isText && isExponentialBy(view.aggregation, form.isExponential);
+    if (view.aggregation?.kind === "drop" || !isOfKind(metric, isExponential)) return [];
     const descriptor = {
       ...metric.descriptor,
       name: view.name ?? name,
       description: view.description ?? metric.descriptor.description,
     };
     const dataPoints = hasKeys(view) ? joined(metric, keeper(view)) : metric.dataPoints;
-    return [{ ...metric, descriptor, dataPoints } as MetricData]; // points of the kind that it had
+    return [fittedTo(view, { ...metric, descriptor, dataPoints } as MetricData)]; // points of the kind that it had
   });
+}
+
+/** Whatever is no histogram is of either kind. */
+function isOfKind({ dataPointType }: MetricData, isExponential: boolean): boolean {
+  return dataPointType !== (isExponential ? histogramPoint : exponentialPoint);
+}
+
+/** Within the limits of the view, as to buckets and as to what is told beside them. */
+function fittedTo({ aggregation }: MetricView, metric: MetricData): MetricData {
+  const { hasMinMax } = { hasMinMax: true, ...aggregation };
+  const limits = { maxSize: maxSizeOf(aggregation), maxScale: maxScaleOf(aggregation) };
+  const withRange = <Value extends Totals>(value: Value): Value =>
+    hasMinMax ? value : { ...value, min: undefined, max: undefined };
+  switch (metric.dataPointType) {
+    case histogramPoint: {
+      const dataPoints = metric.dataPoints.map((point) => ({
+        ...point,
+        value: withRange(point.value),
+      }));
+      return { ...metric, dataPoints };
+    }
+    case exponentialPoint: {
+      const dataPoints = metric.dataPoints.map((point) => ({
+        ...point,
+        value: withRange(fitted(point.value, limits)),
+      }));
+      return { ...metric, dataPoints };
+    }
+    default:
+      return metric;
+  }
 }
 
 interface Subject {
@@ -141,17 +264,20 @@ interface Subject {
   readonly unit: string;
   readonly types: readonly string[];
   readonly meter: string;
+  readonly version?: string | undefined;
+  readonly schemaUrl?: string | undefined;
 }
 
-function fits({ selector }: MetricView, { name, unit, types, meter }: Subject): boolean {
+function fits({ selector }: MetricView, subject: Subject): boolean {
+  const { name, unit, types, meter, version, schemaUrl } = subject;
   const { instrumentName, instrumentType, meterName, meterVersion, meterSchemaUrl } = selector;
   return (
     (instrumentName === undefined || pattern(instrumentName).test(name)) &&
     (instrumentType === undefined || types.includes(instrumentType)) &&
     (selector.unit === undefined || selector.unit === unit) &&
     (meterName === undefined || meterName === meter) &&
-    meterVersion === undefined &&
-    meterSchemaUrl === undefined
+    (meterVersion === undefined || meterVersion === version) &&
+    (meterSchemaUrl === undefined || meterSchemaUrl === schemaUrl)
   );
 }
 

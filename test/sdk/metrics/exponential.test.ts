@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Exponential } from "../../../sdk/metrics/exponential.ts";
+import { Exponential, fitted } from "../../../sdk/metrics/exponential.ts";
 
 const duration = fc.oneof(
   fc.double({ min: 0, max: 1e9, noNaN: true }),
@@ -38,6 +38,30 @@ test("what has come since is what is recorded in between, at any change of scale
       const { counts, zeroCount } = histogram.since(given);
       expect(Math.min(0, ...counts)).toBe(0);
       expect(counts.reduce((sum, count) => sum + count, zeroCount)).toBe(after.length);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("fitted into limits it is what would have been counted under them", () => {
+  const sizes = fc.integer({ min: 2, max: 200 });
+  fc.assert(
+    fc.property(fc.array(duration, { maxLength: 60 }), sizes, sizes, (values, one, other) => {
+      const [maxSize, most] = [Math.min(one, other), Math.max(one, other)];
+      const counted = (size: number) => {
+        const histogram = new Exponential(size);
+        for (const value of values) histogram.record(value);
+        const { scale, zeroCount, offset, counts } = histogram;
+        const negative = { offset: 0, bucketCounts: [] };
+        const positive = { offset, bucketCounts: counts };
+        return { scale, zeroCount, positive, negative, count: values.length };
+      };
+      const small = fitted(counted(most), { maxSize, maxScale: 20 });
+      expect(small).toEqual(counted(maxSize));
+      const coarse = fitted(small, { maxSize, maxScale: -10 });
+      expect(coarse.scale).toBeLessThanOrEqual(-10);
+      const sum = coarse.positive.bucketCounts.reduce((all, count) => all + count, 0);
+      expect(sum + coarse.zeroCount).toBe(values.length);
     }),
     { numRuns: 300 },
   );

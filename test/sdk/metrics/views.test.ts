@@ -3,7 +3,11 @@
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { afterAll, describe, expect, test } from "vitest";
 import type { OwnMetrics } from "../../../sdk/metrics/own.ts";
-import { withViews } from "../../../sdk/metrics/views.ts";
+import { exponentialPoint, histogramPoint } from "../../../sdk/metrics/kinds.ts";
+import { cumulativeForm, Reader } from "../../../sdk/metrics/reader.ts";
+import type { ReaderForm } from "../../../sdk/metrics/reader.ts";
+import { Series } from "../../../sdk/metrics/series.ts";
+import { keepingByView, withViews } from "../../../sdk/metrics/views.ts";
 import { appFile, runApp } from "../support/app.ts";
 import { fileOf, head, read } from "../support/config-file.ts";
 import { plain, startSink } from "../support/sink.ts";
@@ -110,6 +114,56 @@ describe.each([[[]], [["exit"]]])("%j", (args) => {
   });
 });
 
+describe.each([[[]], [["exit"]]])("%j", (args) => {
+  const small = (options: string) =>
+    `stream: { aggregation: { base2_exponential_bucket_histogram: { ${options} } } }`;
+
+  test("single histograms are exponential, within the limits of their views", async () => {
+    const metrics = await metricsBy(
+      `
+    - { selector: { instrument_name: basket.size }, ${small("max_scale: 1, record_min_max: false")} }
+    - { selector: { instrument_name: http.server.request.duration }, ${small("max_size: 2")} }
+    - { selector: { instrument_name: http.server.request.duration }, stream: { name: as.ever } }
+    - { selector: { meter_name: sonde/runtime, instrument_type: histogram }, ${small("max_scale: -10")} }`,
+      { args },
+    );
+    const [basket] = named(metrics, "basket.size")?.exponentialHistogram?.dataPoints ?? [];
+    expect(basket).toMatchObject({ scale: 1, positive: { offset: 5 } }); // 2 ** 2.5 < 7 <= 2 ** 3
+    expect([Number(basket?.count), basket?.min, basket?.max]).toEqual([1, undefined, undefined]);
+    const { exponentialHistogram, histogram } = named(metrics, "http.server.request.duration")!;
+    expect(histogram).toBeUndefined();
+    const counts = exponentialHistogram?.dataPoints?.map(({ positive }) =>
+      positive?.bucketCounts?.map(Number),
+    );
+    expect(counts?.flat().reduce((sum = 0, count = 0) => sum + count)).toBe(3);
+    for (const of of counts ?? []) expect(of?.length).toBeLessThanOrEqual(2);
+    expect(named(metrics, "as.ever")?.histogram?.dataPoints).toHaveLength(2);
+    expect(named(metrics, "http.client.request.duration")?.histogram).toBeDefined();
+    const gc = named(metrics, "v8js.gc.duration");
+    expect(gc?.histogram).toBeUndefined();
+    for (const { scale } of gc?.exponentialHistogram?.dataPoints ?? []) expect(scale).toBe(-10);
+  });
+
+  test("single histograms have fixed buckets where exponential ones are the default", async () => {
+    const fixed = "stream: { aggregation: { explicit_bucket_histogram } }";
+    const more = ", default_histogram_aggregation: base2_exponential_bucket_histogram";
+    const views = `
+    - { selector: { instrument_name: http.server.request.duration }, ${fixed} }
+    - { selector: { instrument_name: basket.size }, ${fixed} }
+    - { selector: { instrument_name: basket.size }, stream: { name: basket.finely } }
+    - { selector: { meter_name: shop, instrument_name: orders }, stream: { name: sold } }`;
+    const metrics = await metricsBy(views, { more, args });
+    for (const name of ["basket.size", "http.server.request.duration"]) {
+      expect(named(metrics, name)?.histogram?.dataPoints?.length).toBeGreaterThan(0);
+      expect(named(metrics, name)?.exponentialHistogram).toBeUndefined();
+    }
+    for (const name of ["basket.finely", "http.client.request.duration"]) {
+      expect(named(metrics, name)?.exponentialHistogram?.dataPoints?.length).toBeGreaterThan(0);
+    }
+    expect(named(metrics, "sold")?.sum?.dataPoints).toHaveLength(3);
+  });
+});
+
 test("exponential histograms and growth are added up, too", async () => {
   const metrics = await metricsBy(
     `
@@ -167,7 +221,8 @@ meter_provider:
 `);
   const scopeMetrics = [{ scope: { name: "own" }, metrics }] as unknown as ScopeMetrics[]; // what is read of it
   const own = { collectNow: () => scopeMetrics } as unknown as OwnMetrics;
-  const [scope] = withViews(own, settings.views).collectNow();
+  const exponentialForm = { ...cumulativeForm, isExponential: true };
+  const [scope] = withViews(own, settings.views, exponentialForm).collectNow();
   expect(scope?.metrics.map(({ dataPoints }) => dataPoints)).toMatchObject([
     [
       {
@@ -184,6 +239,41 @@ meter_provider:
     ],
     [{ attributes: { kept: 1 }, value: 2 }],
   ]);
+});
+
+test("Prometheus is told in fixed buckets what a view makes exponential", () => {
+  const { settings } = read(`${head}
+meter_provider:
+  readers: []
+  views: [{ selector: { unit: s }, stream: { aggregation: { base2_exponential_bucket_histogram } } }]
+`);
+  const keeping = keepingByView(settings)("http.server.request.duration", "sonde/http");
+  expect(keeping).toEqual({ bounds: undefined, maxSize: 160 });
+  const series = new Series({}, keeping);
+  series.add(1);
+  const instrument = { name: "http.server.request.duration", description: "", unit: "s" };
+  const typesFor = (form: ReaderForm) => {
+    const reader = new Reader(form, true);
+    const collectNow = () => {
+      const metrics = [...reader.collect(() => reader.histogram(instrument, [series]))];
+      return [{ scope: { name: "sonde/http" }, metrics }];
+    };
+    const own = { collectNow } as unknown as OwnMetrics; // all that is asked of it
+    const [scope] = withViews(own, settings.views, form).collectNow();
+    return scope?.metrics.map(({ dataPointType }) => dataPointType);
+  };
+  expect(typesFor(cumulativeForm)).toEqual([exponentialPoint]);
+  expect(typesFor({ ...cumulativeForm, isText: true })).toEqual([histogramPoint]);
+});
+
+test("what Prometheus has no room for is told", () => {
+  const aggregation = "aggregation: { base2_exponential_bucket_histogram }";
+  const { complaints } = read(`${head}
+meter_provider:
+  readers: [{ pull: { exporter: { prometheus/development } } }]
+  views: [{ selector: { instrument_name: a }, stream: { ${aggregation} } }]
+`);
+  expect(complaints).toEqual([expect.stringContaining("aggregation: Prometheus is not told")]);
 });
 
 describe("a mistake in a view switches the SDK off, and is told with its place", () => {
@@ -204,6 +294,11 @@ describe("a mistake in a view switches the SDK off, and is told with its place",
       "boundaries",
       '"1" is not a number greater than the one before it',
     ],
+    ...["max_scale: 21", "max_scale: -11", "max_size: 1"].map((limit) => [
+      `{ selector: { unit: s }, stream: { aggregation: { base2_exponential_bucket_histogram: { ${limit} } } } }`,
+      limit.split(":", 1)[0]!,
+      limit.endsWith("21") ? "21 is too fine, at most 20 is allowed" : "is not a whole number",
+    ]),
     [
       "{ selector: { unit: s }, stream: { attribute_keys: { included: [1] } } }",
       "included",
