@@ -36,6 +36,7 @@ import type * as sdkTrace from "@opentelemetry/sdk-trace";
 import type * as yaml from "yaml";
 import type * as toJson from "../collector/wire/to-json.ts";
 import type * as configFile from "./config-file.ts";
+import type * as imports from "./instrument/imports.ts";
 import type * as next from "./instrument/next.ts";
 import type * as queues from "./instrument/queues.ts";
 import type * as sockets from "./instrument/sockets.ts";
@@ -96,6 +97,7 @@ export function load<Name extends keyof Packages>(name: Name): Packages[Name] {
 interface Own {
   "../collector/wire/to-json": typeof toJson;
   "./config-file": typeof configFile;
+  "./instrument/imports": typeof imports;
   "./instrument/next": typeof next;
   "./instrument/queues": typeof queues;
   "./instrument/sockets": typeof sockets;

@@ -7,9 +7,10 @@
 // Nothing is loaded for libraries the app does not use, no source is rewritten and no loader registered.
 
 import { subscribe } from "node:diagnostics_channel";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
+import { loadOwn } from "../packages.ts";
 import type { Settings } from "../settings.ts";
 import { messageOf, tell } from "../tell.ts";
 import type { Instrumentation } from "./table.ts";
@@ -33,6 +34,11 @@ export function startInstrumentations(
   for (const one of instrumentations) {
     if (!one.libraries) start(one, settings);
     else subscribeTo(one);
+    try {
+      watchImports(one, settings);
+    } catch (error) {
+      tellOfFailure(one.name, error);
+    }
   }
   watchModules(
     instrumentations.filter(({ libraries }) => libraries),
@@ -131,6 +137,39 @@ function watchModules(instrumentations: readonly Instrumentation[], settings: Se
       if (loading.result !== undefined) one.loaded?.(loading.result, settings); // else it threw
     }),
   );
+}
+
+function watchImports(one: Instrumentation, settings: Settings): void {
+  const { isRunning, libraries = [] } = one;
+  if (isRunning === undefined) return;
+  for (const library of libraries.filter(isModuleHere)) {
+    loadOwn("./instrument/imports").watchImport({
+      library,
+      isRunning,
+      loaded(file, exports) {
+        start(one, settings, { id: file });
+        one.loaded?.(exports, settings);
+      },
+    });
+  }
+}
+
+/** Whether the app's program, or what it was started in, finds it, and as an ES module. */
+function isModuleHere(library: string): boolean {
+  const folders = new Set<string>(); // each once: the one is most often below the other
+  for (const start of [dirname(process.argv[1] ?? "/"), process.cwd()]) {
+    for (let folder = start; !folders.has(folder); folder = dirname(folder)) {
+      folders.add(folder);
+      const file = join(folder, "node_modules", library, "package.json");
+      if (existsSync(file)) return isModule(file);
+    }
+  }
+  return false;
+}
+
+function isModule(file: string): boolean {
+  const { type } = JSON.parse(readFileSync(file, "utf8")) as { type?: unknown };
+  return type === "module";
 }
 
 /** The package that the app asks for; "" for a file of its own. */

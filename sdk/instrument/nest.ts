@@ -25,6 +25,11 @@ export function noteNestErrors(exports: unknown): void {
   };
 }
 
+/** Before anything else of its own Nest imports what adds this to Reflect. */
+export function isNestRunning(): boolean {
+  return "defineMetadata" in Reflect;
+}
+
 const patched = new WeakSet<object>();
 
 function noteError(exception: unknown, host: ArgumentsHost): void {

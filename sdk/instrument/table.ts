@@ -15,7 +15,7 @@ import { bridgeBunyan } from "./logs/bunyan.ts";
 import { sendConsoleLogs } from "./logs/console.ts";
 import { bridgePino } from "./logs/pino.ts";
 import { bridgeWinston } from "./logs/winston.ts";
-import { noteNestErrors } from "./nest.ts";
+import { isNestRunning, noteNestErrors } from "./nest.ts";
 import { nameExpressRoutes } from "./routes/express.ts";
 import { nameFastifyRoutes } from "./routes/fastify.ts";
 import { nameHapiRoutes } from "./routes/hapi.ts";
@@ -39,6 +39,8 @@ export interface Instrumentation {
    * that of the library which is about to be loaded, "" for none.
    */
   start(settings: Settings, version: string): unknown;
+  /** Of libraries that may be ES modules, whose imports nobody tells of: whether the app has begun to run them. */
+  readonly isRunning?: () => boolean;
   /** Called with what a library exports, whenever it is asked for. */
   loaded?(exports: unknown, settings: Settings): void;
 }
@@ -125,6 +127,7 @@ export const instrumentations: readonly Instrumentation[] = [
     libraries: ["@nestjs/core"],
     versions: ">=4.0.0 <13",
     start() {},
+    isRunning: isNestRunning,
     loaded: noteNestErrors,
   },
   {

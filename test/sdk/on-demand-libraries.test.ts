@@ -2,13 +2,14 @@
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { onDemand } from "../support/on-demand.ts";
 import { isAbsent, startPeer } from "../support/peers.ts";
 import { until } from "../support/until.ts";
 import { appFile, runApp, startApp } from "./support/app.ts";
+import type { Preload } from "./support/app.ts";
 import { plain, startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
 
@@ -88,6 +89,22 @@ test.skipIf(!nest)(
   },
 );
 
+test.skipIf(!nest).each(["import", "require"] as const)(
+  "what the first request of an app that imports Nest throws is told, preloaded by %s",
+  async (preload) => {
+    // Where its imports find the packages, as those of any app.
+    const folder = mkdtempSync(join(nest!, "app-"));
+    const file = join(folder, "main.mjs");
+    cpSync(appFile("on-demand/nest-import.mjs"), file);
+    const { spans } = await run(file, [], {}, preload);
+    rmSync(folder, { recursive: true });
+    const server = spans.find(({ kind }) => kind === 2);
+    expect(server).toMatchObject({ name: "GET /items/:id/fail", events: [{ name: "exception" }] });
+    const [event] = server?.events ?? [];
+    expect(plain(event?.attributes)).toMatchObject({ "exception.message": "as asked" });
+  },
+);
+
 test.skipIf(!bullmq || isAbsent("redis"))(
   "BullMQ works as ever; its commands to Redis are spans, their values left out",
   async () => {
@@ -156,10 +173,12 @@ async function run(
   file: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  preload: Preload = "import",
 ): Promise<Sink> {
   const sink = await startSink();
-  const ended = await runApp(appFile(`on-demand/${file}`), {
+  const ended = await runApp(isAbsolute(file) ? file : appFile(`on-demand/${file}`), {
     args,
+    preload,
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_METRICS_EXPORTER: "none", ...env },
   });
   await sink.close();
