@@ -8,9 +8,9 @@ import { relative } from "node:path";
 export function hiddenByBundle(
   file: string | undefined,
   libraries: readonly string[],
+  text = textOfBundle(file),
 ): string | undefined {
-  const text = file === undefined ? undefined : read(file);
-  if (file === undefined || text === undefined || !bundled.test(text)) return undefined;
+  if (file === undefined || text === undefined) return undefined;
   const held = packagesIn(text);
   const found = libraries.filter((name) => held.has(name));
   // A minified bundle does not tell what it holds; any other does, and holds none of ours.
@@ -22,6 +22,12 @@ export function hiddenByBundle(
     `${relative(process.cwd(), file)} is a bundle: requests, fetch and console are instrumented, ` +
     `${which} cannot be; leave it outside, with esbuild by ${outside.join(" ")}`
   );
+}
+
+/** Undefined if the app is none. */
+export function textOfBundle(file: string | undefined): string | undefined {
+  const text = file === undefined ? undefined : read(file);
+  return text !== undefined && bundled.test(text) ? text : undefined;
 }
 
 /** What esbuild and webpack put around a CommonJS module, spelt out and minified. */

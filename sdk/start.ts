@@ -3,7 +3,7 @@
 
 import { basename } from "node:path";
 import { workerData } from "node:worker_threads";
-import { hiddenByBundle } from "./bundle.ts";
+import { hiddenByBundle, textOfBundle } from "./bundle.ts";
 import { exitDeadlineMs, flushAtExit, within } from "./export/exit.ts";
 import { knowMethods } from "./instrument/http-scope.ts";
 import { startInstrumentations, tellOfEarlyLibraries } from "./instrument/modules.ts";
@@ -59,9 +59,10 @@ function startNow(): Sonde {
     ({ name, engine = settings.engine }) =>
       settings.instrumentations.has(name) && engine === settings.engine,
   );
-  const patched = chosen.filter((one) => !one.isSeenInBundles && !one.subscribe);
+  const patched = chosen.filter((one) => !one.startInBundle && !one.subscribe);
   const libraries = patched.flatMap(({ libraries = [] }) => libraries);
-  const hidden = hiddenByBundle(process.argv[1], libraries) ?? [];
+  const bundle = textOfBundle(process.argv[1]);
+  const hidden = hiddenByBundle(process.argv[1], libraries, bundle) ?? [];
   complain([...complaints, ...otherProviders(), ...unobserved(process.versions), hidden].flat());
   tellOfEarlyLibraries(chosen); // before the engine, which may load one of them for itself
   const engine =
@@ -74,7 +75,7 @@ function startNow(): Sonde {
     settings,
     settings.views.length > 0 ? loadOwn("./metrics/views").keepingByView(settings) : undefined,
   );
-  startInstrumentations(chosen, settings);
+  startInstrumentations(chosen, settings, bundle !== undefined);
   return {
     flush: () => within(exitDeadlineMs, engine.flush()),
     shutdown() {

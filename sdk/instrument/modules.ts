@@ -30,15 +30,13 @@ const inNodeModules = /[/\\]node_modules[/\\]/;
 export function startInstrumentations(
   instrumentations: readonly Instrumentation[],
   settings: Settings,
+  isBundle = false,
 ): void {
   for (const one of instrumentations) {
     if (!one.libraries) start(one, settings);
-    else subscribeTo(one);
-    try {
-      watchImports(one, settings);
-    } catch (error) {
-      tellOfFailure(one.name, error);
-    }
+    attempt(one, () => one.subscribe?.());
+    attempt(one, () => watchImports(one, settings));
+    if (isBundle) attempt(one, () => one.startInBundle?.());
   }
   watchModules(
     instrumentations.filter(({ libraries }) => libraries),
@@ -93,11 +91,11 @@ function tellOfVersion(
   tell(`${library} ${version} is perhaps not traced: ${ranges.join(" or ")} is supported`);
 }
 
-function subscribeTo(instrumentation: Instrumentation): void {
+function attempt({ name }: Instrumentation, act: () => void): void {
   try {
-    instrumentation.subscribe?.();
+    act();
   } catch (error) {
-    tellOfFailure(instrumentation.name, error);
+    tellOfFailure(name, error);
   }
 }
 

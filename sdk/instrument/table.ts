@@ -16,7 +16,7 @@ import { sendConsoleLogs } from "./logs/console.ts";
 import { bridgePino } from "./logs/pino.ts";
 import { bridgeWinston } from "./logs/winston.ts";
 import { isNestRunning, noteNestErrors } from "./nest.ts";
-import { nameExpressRoutes } from "./routes/express.ts";
+import { nameExpressRoutes, watchFirstRoute } from "./routes/express.ts";
 import { nameFastifyRoutes } from "./routes/fastify.ts";
 import { nameHapiRoutes } from "./routes/hapi.ts";
 import { nameKoaRoutes } from "./routes/koa.ts";
@@ -30,8 +30,8 @@ export interface Instrumentation {
   readonly libraries?: readonly string[];
   /** Of the libraries, where there is no package of OpenTelemetry that says so. */
   readonly versions?: string;
-  /** Although nobody sees its libraries being loaded there. */
-  readonly isSeenInBundles?: true;
+  /** At the SDK's start, where the app is a bundle, in which nobody sees its libraries being loaded. */
+  readonly startInBundle?: () => void;
   /** For libraries that tell of themselves: at the SDK's start, so that bundled ones are heard, too. */
   subscribe?(): void;
   /**
@@ -101,7 +101,7 @@ export const instrumentations: readonly Instrumentation[] = [
     engine: "sonde",
     libraries: ["express", "router"],
     versions: ">=4.0.0 <6",
-    isSeenInBundles: true,
+    startInBundle: watchFirstRoute,
     start() {},
     loaded: nameExpressRoutes,
   },

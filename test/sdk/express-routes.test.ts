@@ -2,12 +2,13 @@
 
 import { createRequire } from "node:module";
 import * as http from "node:http";
+import { Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import type expressType from "express";
 import { expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
-import { nameExpressRoutes } from "../../sdk/instrument/routes/express.ts";
+import { nameExpressRoutes, watchFirstRoute } from "../../sdk/instrument/routes/express.ts";
 import { cleanups } from "./support/http.ts";
 import { useTracing } from "./support/tracing.ts";
 
@@ -94,4 +95,19 @@ test.each(copies)("%s: middleware alone has no route, however deep", async (name
   const app = express();
   app.use("/files/:name", (_request, response) => void response.send("ok"));
   expect(await routeOf(app, "/files/secret.txt")).toBeUndefined();
+});
+
+test("while the first route is waited for, what others call the route of a request is theirs", () => {
+  const { prototype } = http.IncomingMessage;
+  watchFirstRoute();
+  cleanups.push(() => void Reflect.deleteProperty(prototype, "route"));
+  for (const value of ["mine", undefined, Object.create(null, { path: { value: "/" } })]) {
+    const request = new http.IncomingMessage(new Socket());
+    expect(Reflect.get(request, "route")).toBeUndefined();
+    expect(Object.hasOwn(request, "route")).toBe(false);
+    Object.assign(request, { route: value as unknown });
+    const described = { value: value as unknown, writable: true, enumerable: true };
+    expect(Object.getOwnPropertyDescriptor(request, "route")).toMatchObject(described);
+  }
+  expect(Object.hasOwn(prototype, "route")).toBe(true);
 });

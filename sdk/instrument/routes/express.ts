@@ -136,15 +136,48 @@ function patternOf(url: string, ofRequest: ReadonlyMap<string, string> | undefin
   return pattern;
 }
 
-/** In a bundle nobody sees express being loaded; a route that was taken is still to be found at the end. */
+/**
+ * In a bundle nobody sees express being loaded. It shows itself as it gives the first request its route, right before
+ * it runs that. Until then all requests have a setter for it, which no other property is the slower for.
+ */
+export function watchFirstRoute(): void {
+  const { prototype } = process.getBuiltinModule("node:http").IncomingMessage;
+  if ("route" in prototype) return;
+  Object.defineProperty(prototype, "route", {
+    configurable: true,
+    get: () => undefined,
+    set(this: object, value: unknown) {
+      const shown = { value, writable: true, enumerable: true, configurable: true };
+      Reflect.defineProperty(this, "route", shown);
+      try {
+        if (isRoute(value) && patchFrom(value)) Reflect.deleteProperty(prototype, "route");
+      } catch {
+        // Not one of express, which would be the app's affair.
+      }
+    },
+  });
+}
+
+/** Where nobody has seen express before a route was taken, that is still to be found at the end. */
 export function expressRouteOf(request: object): string | undefined {
   const { route } = request as Request;
-  if (typeof route !== "object" || route.path === undefined) return undefined;
-  // For the requests to come.
-  patchRoute(Object.getPrototypeOf(route) as object);
+  if (!isRoute(route)) return undefined;
+  patchFrom(route); // for the requests to come
+  return joined(mountOf(request), textOf(route.path));
+}
+
+function isRoute(value: unknown): value is Route {
+  return typeof value === "object" && value !== null && "path" in value;
+}
+
+/** Whether it was a route of express. */
+function patchFrom(route: Route): boolean {
+  const prototype = Object.getPrototypeOf(route) as { dispatch?: Dispatch } | null;
+  if (prototype === null) return false;
+  patchRoute(prototype);
   const [layer] = route.stack ?? [];
   if (layer?.handle_request) patchLayers(Object.getPrototypeOf(layer) as Layer);
-  return joined(mountOf(request), textOf(route.path));
+  return patched.has(prototype);
 }
 
 /** The routes of express 4 have been given their `dispatch` by then; what calls them has not. */
