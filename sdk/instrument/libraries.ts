@@ -5,6 +5,7 @@
 import type { Span } from "@opentelemetry/api";
 import { load, loadOwn } from "../packages.ts";
 import { traceGraphql } from "./graphql.ts";
+import { noteMongooseCreating, traceMongodb } from "./mongo.ts";
 import { keepValuesOut } from "./quoted.ts";
 import { describeCommand, traceRedis } from "./redis.ts";
 import { operationOf, scrubMysql, scrubSql } from "./sql.ts";
@@ -45,16 +46,7 @@ export const libraries: readonly Instrumentation[] = [
   {
     name: "mongodb",
     libraries: ["mongodb"],
-    start() {
-      const { MongoDBInstrumentation } = load("@opentelemetry/instrumentation-mongodb");
-      return new MongoDBInstrumentation({
-        enhancedDatabaseReporting: false,
-        requireParentSpan: false, // as with the other databases
-        responseHook(span, { data }) {
-          tellFailedWrites(span, data as MongoAnswer | undefined); // the types are of an older driver
-        },
-      });
-    },
+    start: traceMongodb,
   },
   {
     name: "mongoose",
@@ -67,6 +59,7 @@ export const libraries: readonly Instrumentation[] = [
         dbStatementSerializer: (operation) => operation,
       });
     },
+    loaded: noteMongooseCreating,
   },
   {
     name: "redis",
@@ -185,24 +178,6 @@ export const libraries: readonly Instrumentation[] = [
     },
   },
 ];
-
-/** What mongodb has for an answer: an object, or with newer drivers one that is read when it is asked for. */
-interface MongoAnswer {
-  readonly writeErrors?: unknown;
-  has?(name: string): boolean;
-  toObject?(): { readonly writeErrors?: unknown };
-}
-
-/** A write that MongoDB refuses, as for a key that is there already, is an answer like any other to its driver. */
-function tellFailedWrites(span: Span, answer: MongoAnswer | undefined): void {
-  const read = answer?.has?.("writeErrors") === true ? answer.toObject?.() : answer;
-  const errors = read?.writeErrors;
-  const [first] = Array.isArray(errors) ? (errors as { readonly code?: unknown }[]) : [];
-  if (first === undefined) return;
-  const code = String(first.code);
-  span.setAttributes({ "db.response.status_code": code, "error.type": code });
-  span.setStatus({ code: load("@opentelemetry/api").SpanStatusCode.ERROR }); // its message quotes values
-}
 
 interface Emitter {
   on: (this: Emitter, event: string, listener: (...args: unknown[]) => void) => unknown;

@@ -160,9 +160,15 @@ describe.skipIf(!mongo || isMissing("mongodb"))("MongoDB", () => {
         ["find orders", 3, 0],
         ["update orders", 3, 0],
         ["insert orders", 3, 2],
+        ["create orders", 3, 2],
       ]);
       const [address, port] = server.address.split(":");
       expect(sink.spans.at(-1)?.attributes).toMatchObject({
+        "db.collection.name": "orders",
+        "db.response.status_code": "48",
+        "error.type": "48",
+      });
+      expect(sink.spans.at(-2)?.attributes).toMatchObject({
         "db.system.name": "mongodb",
         "db.namespace": where[2],
         "db.collection.name": "orders",
@@ -186,7 +192,13 @@ describe.skipIf(!mongo || isMissing("mongodb"))("MongoDB", () => {
       ["findOne items", 3, 0],
       ["save items", 3, 2],
       ["countDocuments items", 3, 0],
+      ["create orders", 3, 0],
+      ["create orders", 3, 0],
     ]);
+    // It is there already, which mongoose keeps to itself.
+    const { attributes } = sink.spans.at(-1)!;
+    expect(attributes).toMatchObject({ "db.response.status_code": "48" });
+    expect(attributes).not.toHaveProperty("error.type");
     const [failure] = sink.spans[2]?.events ?? [];
     expect(plain(failure?.attributes)).toMatchObject({
       "exception.message": expect.stringMatching(/^E11000 .* dup key: .* \?/),

@@ -75,6 +75,7 @@ module.exports = {
     const found = await orders.find({ card: "secret" }).toArray();
     await orders.updateOne({ card: "secret" }, { $set: { card: "secret, too" } });
     const error = await orders.insertOne({ _id: 1, card: "secret" }).catch((caught) => caught);
+    await client.db(database).createCollection("orders").catch(String);
     await client.close();
     process.stdout.write(`${found[0].card} ${error.code}\n`);
   },
@@ -86,6 +87,10 @@ module.exports = {
     const found = await Item.findOne({ name: "secret" });
     const taken = await Item.create({ _id: "secret" }).catch((caught) => caught);
     const left = await Item.countDocuments({ name: "other" });
+    // As at every start, unless it is told not to.
+    const Order = mongoose.model("Order", new mongoose.Schema({}));
+    await Order.init();
+    await Order.createCollection();
     await mongoose.disconnect();
     process.stdout.write(`${found.name} ${left} ${taken.message}\n`);
   },
