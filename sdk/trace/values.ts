@@ -28,12 +28,14 @@ export class Fields {
 }
 
 /** Fields that many have in common: nobody changes them, so they are encoded once. */
-export class CommonFields extends Fields {
+export class CommonFields implements Fields {
+  readonly entries: Fields["entries"] = [];
   /** By the encoder that has done it. */
   encoded: { readonly by: object; readonly bytes: Uint8Array } | undefined = undefined;
 }
 
-export class Attributes extends Fields {
+export class Attributes implements Fields {
+  readonly entries: Fields["entries"] = [];
   dropped = 0;
   /** In front of the others, until one of them changes. */
   common: CommonFields | undefined;
@@ -41,7 +43,6 @@ export class Attributes extends Fields {
   #places: Map<string, number> | undefined;
 
   constructor(common?: CommonFields) {
-    super();
     this.common = common;
   }
 
