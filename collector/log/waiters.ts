@@ -1,4 +1,4 @@
-// Readers that wait for data, each until it is woken or its own wait is aborted.
+// Those that wait for something, such as readers for data: each until all are woken or its own wait is aborted.
 
 export class Waiters {
   readonly #waiting = new Set<() => void>();

@@ -4,6 +4,7 @@
 
 import { validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
+import { Waiters } from "../log/waiters.ts";
 import { LentReads } from "../sockets/lent-reads.ts";
 import { HttpAnswerReader } from "../wire/http-answer.ts";
 import {
@@ -81,7 +82,7 @@ class Host {
   readonly #most: number;
   readonly #idle: Line[] = [];
   readonly #used = new Set<Line>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Waiters();
 
   constructor(connect: () => Socket, most: number) {
     this.#connect = connect;
@@ -90,7 +91,7 @@ class Host {
 
   /** Undefined if the signal came first. */
   async line(signal: AbortSignal): Promise<Line | undefined> {
-    while (!signal.aborted && this.#used.size >= this.#most) await this.#turn(signal);
+    while (!signal.aborted && this.#used.size >= this.#most) await this.#waiters.wait(signal);
     if (signal.aborted) return undefined;
     let line = this.#idle.pop();
     while (line && !line.isUsable) {
@@ -106,8 +107,7 @@ class Host {
     this.#used.delete(line);
     if (line.isUsable) this.#idle.push(line);
     else line.close();
-    const [next] = this.#waiting;
-    next?.();
+    this.#waiters.wake(); // all of them: the first one may have given up by the time it looks
   }
 
   dropIdle(): void {
@@ -117,18 +117,6 @@ class Host {
   close(): void {
     this.dropIdle();
     for (const line of this.#used) line.close();
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const go = (): void => {
-        this.#waiting.delete(go);
-        signal.removeEventListener("abort", go);
-        resolve();
-      };
-      this.#waiting.add(go);
-      signal.addEventListener("abort", go);
-    });
   }
 }
 

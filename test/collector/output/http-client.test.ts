@@ -1,6 +1,8 @@
 // Its answers; what else may go wrong stands in test/contract/faults.ts, for every output that uses it.
 
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import type { Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { HttpClient } from "../../../collector/output/http-client.ts";
 import { listenLocally } from "../../support/listen.ts";
@@ -93,6 +95,35 @@ test("who waits for a connection gets the next one, or gives up", async () => {
   waiting[1]!();
   expect(await third).toMatchObject({ status: 200 });
 });
+
+/** Calls `then` so many microtasks after something has come on a connection that is made from now on. */
+function whenAnswered(microtasks: number, then: () => void): void {
+  const hop = (left: number): void =>
+    left === 0 ? then() : queueMicrotask(() => hop(left - 1));
+  const listen = (message: unknown): void => {
+    unsubscribe("net.client.socket", listen);
+    const { socket } = message as { socket: Socket }; // as Node documents it
+    socket.once("data", () => hop(microtasks));
+  };
+  subscribe("net.client.socket", listen);
+}
+
+test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+  "whoever gives up about when its turn comes, %i steps after the answer, takes it from nobody",
+  async (microtasks) => {
+    const stop = new AbortController();
+    const address = await start(1, (request, response) => {
+      request.resume().on("end", () => response.end());
+    });
+    whenAnswered(microtasks, () => stop.abort());
+    const first = client.send(post(`http://${address}/1`), never);
+    const second = client.send(post(`http://${address}/2`), stop.signal);
+    const third = client.send(post(`http://${address}/3`), never);
+    expect(await first).toMatchObject({ status: 200 });
+    await second;
+    expect(await third).toMatchObject({ status: 200 });
+  },
+);
 
 test("a connection is not used any more when the server is about to close it", async () => {
   const ports = new Set<number | undefined>();
