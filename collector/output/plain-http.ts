@@ -30,7 +30,7 @@ export class PlainHttp implements Way {
     const head = headOf(request);
     const host = this.#hostOf(request.url);
     const line = await host.line(signal);
-    if (!line) return { kind: "failed", error: new Error("given up before it was sent") };
+    if (!line) return givenUp;
     const answer = new HttpAnswerReader(this.#options.longestAnswerBytes);
     const exchange = await line.exchange({ head, body: request.body, answer }, signal);
     host.giveBack(line);
@@ -57,6 +57,8 @@ export class PlainHttp implements Way {
     return made;
   }
 }
+
+const givenUp: Exchange = { kind: "failed", error: new Error("given up before it was sent") };
 
 function headOf({ method, url, headers }: HttpRequest): string {
   const { pathname, search, host, username, password } = url;
@@ -154,6 +156,7 @@ class Line {
   }
 
   async exchange({ head, body, answer }: Message, signal: AbortSignal): Promise<Exchange> {
+    if (signal.aborted) return givenUp; // since it was waited for this connection
     const socket = this.#socket;
     const abort = (): void => void socket.destroy(new Error("given up"));
     signal.addEventListener("abort", abort);

@@ -120,7 +120,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
     const second = client.send(post(`http://${address}/2`), stop.signal);
     const third = client.send(post(`http://${address}/3`), never);
     expect(await first).toMatchObject({ status: 200 });
-    await second;
+    expect(await second).toMatchObject({ kind: "none", reason: "unreachable" });
     expect(await third).toMatchObject({ status: 200 });
   },
 );
