@@ -38,5 +38,10 @@ export interface Answered {
   readonly cut: "too long" | "broken off" | undefined;
 }
 
+/** As a connection that was idle ends when the server has closed it just now. */
+export function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ECONNRESET" || error.code === "EPIPE";
+}
+
 /** What the server sent is no answer. */
 export class AnswerError extends Error {}

@@ -12,6 +12,7 @@ import {
   AnswerError,
   type Exchange,
   type HttpRequest,
+  isReset,
   type Way,
   type WayOptions,
 } from "./http-exchange.ts";
@@ -218,8 +219,4 @@ function answered(answer: HttpAnswerReader): Answered {
   const { status, headers, body, isCut, isDone } = answer;
   const cut = isCut ? "too long" : isDone ? undefined : "broken off";
   return { kind: "answered", status, headers: Object.fromEntries(headers), body, cut };
-}
-
-function isReset(error: NodeJS.ErrnoException): boolean {
-  return error.code === "ECONNRESET" || error.code === "EPIPE";
 }

@@ -2,7 +2,14 @@
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request as requestHttps } from "node:https";
-import type { Answered, Exchange, HttpRequest, Way, WayOptions } from "./http-exchange.ts";
+import {
+  type Answered,
+  type Exchange,
+  type HttpRequest,
+  isReset,
+  type Way,
+  type WayOptions,
+} from "./http-exchange.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
 interface Options extends WayOptions {
@@ -51,7 +58,7 @@ function answered(
     let isAnswered = false;
     request.on("error", (error: NodeJS.ErrnoException) => {
       if (isAnswered) return;
-      const isStale = request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(error.code ?? "");
+      const isStale = request.reusedSocket && isReset(error);
       resolve({ kind: isStale ? "stale" : "failed", error });
     });
     request.on("close", () => {
