@@ -3,7 +3,8 @@
 // the request is on its way any more: the memory of its body may be used again.
 
 import { packageVersion } from "../version.ts";
-import { AnswerError, type Answered, type HttpRequest, type Way } from "./http-exchange.ts";
+import { AnswerError } from "../wire/http-answer.ts";
+import type { Answered, HttpRequest, Way } from "./http-exchange.ts";
 import type { Reason } from "./output.ts";
 import { PlainHttp } from "./plain-http.ts";
 import { retryAfterMs } from "./retry-after.ts";

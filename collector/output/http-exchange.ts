@@ -42,6 +42,3 @@ export interface Answered {
 export function isReset(error: NodeJS.ErrnoException): boolean {
   return error.code === "ECONNRESET" || error.code === "EPIPE";
 }
-
-/** What the server sent is no answer. */
-export class AnswerError extends Error {}

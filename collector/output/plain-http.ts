@@ -6,10 +6,9 @@ import { validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
 import { Waiters } from "../log/waiters.ts";
 import { LentReads } from "../sockets/lent-reads.ts";
-import { HttpAnswerReader } from "../wire/http-answer.ts";
+import { type AnswerError, HttpAnswerReader } from "../wire/http-answer.ts";
 import {
   type Answered,
-  AnswerError,
   type Exchange,
   type HttpRequest,
   isReset,
@@ -192,7 +191,7 @@ class Line {
     try {
       answer.take(bytes);
     } catch (error) {
-      this.#socket.destroy(new AnswerError((error as Error).message)); // the reader's
+      this.#socket.destroy(error as AnswerError); // it throws nothing else
       return;
     }
     if (!answer.isDone && !answer.isCut) return;

@@ -45,7 +45,7 @@ export class HttpAnswerReader {
     return this.#body.length === 1 ? this.#body[0]! : Buffer.concat(this.#body);
   }
 
-  /** Throws at what is no answer. The bytes may change afterwards. */
+  /** Throws an AnswerError at what is no answer. The bytes may change afterwards. */
   take(bytes: Uint8Array): void {
     const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at < given.length;) at = this.#step(given, at);
@@ -104,7 +104,7 @@ export class HttpAnswerReader {
   #line(bytes: Buffer, at: number, read: (line: string) => void): number {
     const end = bytes.indexOf(lineEnd, at);
     this.#begun += bytes.toString("latin1", at, end === -1 ? bytes.length : end);
-    if (this.#begun.length > mostLine) throw new Error("its answer has too long a line");
+    if (this.#begun.length > mostLine) throw new AnswerError("its answer has too long a line");
     if (end === -1) return bytes.length;
     const line = this.#begun.endsWith("\r") ? this.#begun.slice(0, -1) : this.#begun;
     this.#begun = "";
@@ -118,10 +118,10 @@ export class HttpAnswerReader {
     const all = this.#begun + bytes.toString("latin1", at, at + mostHead + headEnd.length);
     const end = all.indexOf(headEnd);
     if ((end === -1 ? all.length : end) > mostHead) {
-      throw new Error("its answer has too long a head");
+      throw new AnswerError("its answer has too long a head");
     }
     // Told at once: a server of another protocol may wait for us after its greeting.
-    if (!all.startsWith(protocol.slice(0, all.length))) throw new Error(noHttp);
+    if (!all.startsWith(protocol.slice(0, all.length))) throw new AnswerError(noHttp);
     if (end === -1) {
       this.#begun = all;
       return bytes.length;
@@ -134,8 +134,8 @@ export class HttpAnswerReader {
   #readHead(head: string): void {
     const [first = "", ...lines] = head.split("\r\n");
     const [, minor, status, message = ""] = /^HTTP\/1\.([01]) (\d{3})(?: (.*))?$/.exec(first) ?? [];
-    if (status === undefined) throw new Error(noHttp);
-    if (status === "101") throw new Error("it answers in another protocol");
+    if (status === undefined) throw new AnswerError(noHttp);
+    if (status === "101") throw new AnswerError("it answers in another protocol");
     if (Number(status) < 200) return; // the answer follows
     const headers = headersIn(lines);
     this.#place = this.#placeOfBody(status, headers);
@@ -156,18 +156,21 @@ export class HttpAnswerReader {
     if (coding !== undefined && /\bchunked$/i.test(coding)) return "size";
     const length = headers.get("content-length");
     if (coding !== undefined || length === undefined) return "rest";
-    if (!/^\d{1,15}$/.test(length)) throw new Error("its answer has no length");
+    if (!/^\d{1,15}$/.test(length)) throw new AnswerError("its answer has no length");
     this.#left = Number(length);
     return this.#left === 0 ? "done" : "body";
   }
 
   #readSize(line: string): void {
     const size = /^[\da-f]{1,12}(?=$|[ \t;])/i.exec(line)?.[0];
-    if (size === undefined) throw new Error("its answer has a chunk without a size");
+    if (size === undefined) throw new AnswerError("its answer has a chunk without a size");
     this.#left = Number.parseInt(size, 16);
     this.#place = this.#left === 0 ? "trailers" : "chunk";
   }
 }
+
+/** What came is no answer. */
+export class AnswerError extends Error {}
 
 const noHttp = "it does not answer in HTTP/1.1";
 const protocol = "HTTP/1.";
@@ -178,7 +181,7 @@ function headersIn(lines: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");
-    if (colon <= 0) throw new Error("its answer has a line that is no header");
+    if (colon <= 0) throw new AnswerError("its answer has a line that is no header");
     const name = line.slice(0, colon).toLowerCase();
     const value = line.slice(colon + 1).trim();
     const before = headers.get(name);

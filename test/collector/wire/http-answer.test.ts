@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HttpAnswerReader } from "../../../collector/wire/http-answer.ts";
+import { AnswerError, HttpAnswerReader } from "../../../collector/wire/http-answer.ts";
 
 const mostKept = 200;
 
@@ -91,6 +91,7 @@ test("whatever comes, it is read to its end or refused with an error", () => {
       const reader = read(picked.join(""), 1 + Math.floor(Math.random() * 20));
       expect(reader.body.length).toBeLessThanOrEqual(mostKept);
     } catch (error) {
+      expect(error, picked.join("")).toBeInstanceOf(AnswerError);
       expect((error as Error).message, picked.join("")).toMatch(/^its? /);
     }
   }
