@@ -75,14 +75,15 @@ export class HttpClient {
   }
 
   #answerOf({ status, headers, body, cut }: Answered, over: NoAnswer | undefined): Answer {
-    const { longestAnswerBytes: most } = this.#options;
-    const reasons = {
-      "too long": none("bad_answer", `the answer is too large, at most ${most} bytes are read`),
-      "broken off": none("unreachable", "the answer broke off"),
-    };
-    const cutBy = cut && (over ?? reasons[cut]);
+    const cutBy = cut && (over ?? this.#noneForCut(cut));
     const afterMs = retryAfterMs(headers["retry-after"]);
     return { kind: "answer", status, headers, body, cutBy, afterMs };
+  }
+
+  #noneForCut(cut: NonNullable<Answered["cut"]>): NoAnswer {
+    if (cut === "broken off") return none("unreachable", "the answer broke off");
+    const { longestAnswerBytes: most } = this.#options;
+    return none("bad_answer", `the answer is too large, at most ${most} bytes are read`);
   }
 }
 

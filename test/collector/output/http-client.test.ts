@@ -77,6 +77,36 @@ test("a request says who it is for and from whom, and what it was told to", asyn
   await expect(client.send(split, never)).rejects.toThrow(/x/);
 });
 
+test("of an answer that is not whole it is told why, and of what is none that it is none", async () => {
+  const address = await start(1, ({ url, socket }, response) => {
+    if (url === "/none") {
+      socket.end("SSH-2.0-OpenSSH_9.9\r\n");
+      return;
+    }
+    response.writeHead(200, { "content-length": url === "/long" ? 1_000_001 : 4 });
+    if (url === "/broken") response.write("ab", () => socket.destroy());
+    else response.end(url === "/long" ? "x".repeat(1_000_001) : "abcd");
+  });
+  const send = (path: string) => client.send(post(`http://${address}${path}`), never);
+  expect(await send("/whole")).toMatchObject({ kind: "answer", cutBy: undefined });
+  expect(await send("/long")).toMatchObject({
+    kind: "answer",
+    cutBy: {
+      reason: "bad_answer",
+      detail: "the answer is too large, at most 1000000 bytes are read",
+    },
+  });
+  expect(await send("/broken")).toMatchObject({
+    kind: "answer",
+    cutBy: { reason: "unreachable", detail: "the answer broke off" },
+  });
+  expect(await send("/none")).toMatchObject({
+    kind: "none",
+    reason: "bad_answer",
+    detail: "it does not answer in HTTP/1.1",
+  });
+});
+
 test("who waits for a connection gets the next one, or gives up", async () => {
   const waiting: (() => void)[] = [];
   const address = await start(1, (request, response) => {
@@ -98,8 +128,7 @@ test("who waits for a connection gets the next one, or gives up", async () => {
 
 /** Calls `then` so many microtasks after something has come on a connection that is made from now on. */
 function whenAnswered(microtasks: number, then: () => void): void {
-  const hop = (left: number): void =>
-    left === 0 ? then() : queueMicrotask(() => hop(left - 1));
+  const hop = (left: number): void => (left === 0 ? then() : queueMicrotask(() => hop(left - 1)));
   const listen = (message: unknown): void => {
     unsubscribe("net.client.socket", listen);
     const { socket } = message as { socket: Socket }; // as Node documents it
