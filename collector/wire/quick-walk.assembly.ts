@@ -5,8 +5,8 @@
 // Items of a sender are much alike: a span has the fields of the one before, and most of the same lengths.
 // So each is held against a model, an item that was walked before: with a mask that says which bits must be
 // the same (tags, lengths, the highest bit of ASCII) and which are anybody's (times, ids, the rest of
-// letters). Where all of them are, it is as sound as that one: sixteen bytes at a time, a tenth of what
-// the walk costs. A field that is not like the model's is walked, and those behind it are held against it again.
+// letters). Where all of them are, it is as sound as that one: sixteen bytes at a time, a quarter to a third
+// of what the walk costs. A field that is not like the model's is walked, and those behind it are held against it again.
 
 import {
   boundariesAt,
@@ -55,8 +55,11 @@ export function count(plan: usize, start: usize, end: usize): i32 {
 
 /** A plan is: its model, if it is an item's u32 │ number of actions u32 │ the actions, one byte each │ plans of the fields, u32 each */
 function isMessage(plan: usize, start: usize, end: usize, depth: i32): bool {
-  if (depth > maxDepth) return false;
-  let at = start;
+  return depth <= maxDepth && areFields(plan, start, start, end, depth);
+}
+
+function areFields(plan: usize, start: usize, from: usize, end: usize, depth: i32): bool {
+  let at = from;
   while (at < end) {
     at = behindField(plan, start, at, end, depth);
     if (at == 0) return false;
@@ -267,11 +270,7 @@ function isItem(plan: usize, start: usize, end: usize, depth: i32): bool {
   }
   const isNewModel = unlike++ % modelEvery == 0 && end - start <= <usize>mostModelBytes;
   if (isNewModel) return becomesModel(model, plan, start, end, depth);
-  while (at < end) {
-    at = behindField(plan, start, at, end, depth);
-    if (at == 0) return false;
-  }
-  return at == end;
+  return areFields(plan, start, at, end, depth);
 }
 
 /** Where in the model the first byte is that the bytes from `at` on are not like; at most its length. */
