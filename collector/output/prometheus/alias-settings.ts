@@ -67,6 +67,11 @@ export function aliasesOf({ aliases: named, aliased_metrics }: Given): readonly 
   return [...(named.length > 0 ? promClient : []), ...aliased_metrics];
 }
 
+/** prom-client has one that no metric tells. */
+export function hasNodeVersion({ aliases: named }: Pick<Given, "aliases">): boolean {
+  return named.length > 0;
+}
+
 const of = (metric: string, name: string, more: Partial<Alias> = {}): Alias => ({
   metric,
   name,

@@ -52,8 +52,14 @@ export class Aliases {
   }
 
   #streamOf(alias: Alias, source: Stream): Stream | undefined {
-    const type = alias.take === "count" ? "counter" : source.family.type;
-    const made = this.#options.store.aliasStream(source, { name: alias.name, type });
+    const { family, metric, scope } = source;
+    const type = alias.take === "count" ? "counter" : family.type;
+    const shown = { name: alias.name, type, help: family.help };
+    const made = this.#options.store.aliasStream(
+      scope.target,
+      shown,
+      `${metric}, as ${alias.name}`,
+    );
     if (!isProblem(made)) return made;
     this.#options.leftOut(alias.name, made);
     return undefined;

@@ -15,6 +15,7 @@ import { takeExemplars } from "./exemplars.ts";
 import { type Before, beforeOf } from "./growth.ts";
 import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import { type Kind, Metric } from "./metric.ts";
+import type { NodeVersions } from "./node-versions.ts";
 import { maxBuckets, type Point } from "./point.ts";
 import { PointReader } from "./point-reader.ts";
 import { QuickPoints } from "./quick-points.ts";
@@ -48,6 +49,7 @@ const nameBeyond = ({ attributes }: Point): string =>
 export interface FoldOptions {
   readonly store: Store;
   readonly aliases: Aliases;
+  readonly versions: NodeVersions;
   readonly budget: Budget;
   readonly labels: Labels;
   readonly nowMs: () => number;
@@ -72,6 +74,7 @@ type Observer = (stream: Stream, series: Series, taken: Taken) => unknown;
 export class Fold {
   readonly #store: Store;
   readonly #aliases: Aliases;
+  readonly #versions: NodeVersions;
   readonly #budget: Budget;
   readonly #labels: Labels;
   readonly #nowMs: () => number;
@@ -91,6 +94,7 @@ export class Fold {
     this.#ended = options.ended;
     this.#store = store;
     this.#aliases = options.aliases;
+    this.#versions = options.versions;
     this.#budget = budget;
     this.#labels = labels;
     this.#nowMs = nowMs;
@@ -112,6 +116,7 @@ export class Fold {
       metric.read(leaves);
       if (!metric.hasPoints) continue;
       if (leaves.resourceNumber !== resourceNumber) {
+        this.#sent(target);
         resourceNumber = leaves.resourceNumber;
         target = this.#store.target(buffer, leaves.resource);
       }
@@ -122,6 +127,11 @@ export class Fold {
       const found = isProblem(scope!) ? scope : this.#streamOf(scope!, metric);
       yield* this.#points(found, { metric, reader, rejections });
     }
+    this.#sent(target);
+  }
+
+  #sent(target: Target | Problem | undefined): void {
+    if (target && !isProblem(target)) this.#versions.sent(target, this.#nowMs());
   }
 
   #streamOf(scope: Scope, metric: Metric): Stream | Problem {

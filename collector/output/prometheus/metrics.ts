@@ -3,12 +3,13 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Delivery, Outcome } from "../output.ts";
-import { aliasesOf } from "./alias-settings.ts";
+import { aliasesOf, hasNodeVersion } from "./alias-settings.ts";
 import { Aliases } from "./aliases.ts";
 import { Fold, type FoldOptions } from "./fold.ts";
 import { Keeping, type KeepingOptions, type Restored } from "./keeping.ts";
 import { Labels } from "./labels.ts";
 import { naming } from "./names.ts";
+import { NodeVersions } from "./node-versions.ts";
 import type { Format } from "./negotiate.ts";
 import { protobufScrape } from "./protobuf.ts";
 import { Rejections } from "./rejections.ts";
@@ -128,12 +129,15 @@ export class Metrics {
     const leftOut = this.#leftOut;
     const aliases = new Aliases({ aliases: aliasesOf(settings), store, labels, leftOut });
     store.aliasesOf = aliases.of.bind(aliases);
+    const versions = new NodeVersions({ store, labels, leftOut });
+    if (hasNodeVersion(settings)) store.described = versions.read.bind(versions);
     const nowMs = (): number => this.#clock.nowMs;
     const sinceMs = (): number => this.#sinceMs;
     const maxPerMetric = settings.max_series_per_metric;
     const fold = new Fold({
       store,
       aliases,
+      versions,
       budget,
       labels,
       nowMs,

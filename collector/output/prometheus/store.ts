@@ -5,7 +5,7 @@ import type { FamilyType } from "../../telemetry/exposition.ts";
 import type { Range } from "../../wire/leaves.ts";
 import { bucketsFor } from "./accumulate.ts";
 import { areEqual, type Before, grow, type Growing } from "./growth.ts";
-import { attributesIn, type Labels } from "./labels.ts";
+import { type Attribute, attributesIn, type Labels } from "./labels.ts";
 import type { MetricHead } from "./metric.ts";
 import { type Naming, unitSuffix } from "./names.ts";
 import {
@@ -53,6 +53,8 @@ export class Store {
   readonly texts = new SharedTexts();
   /** Under which other names a new stream is shown. */
   aliasesOf: (stream: Stream, metric: string) => AliasStream[] | undefined = () => undefined;
+  /** Told what a resource says when it is a new one. */
+  described: (target: Target, resource: readonly Attribute[]) => void = () => {};
   readonly #labels: Labels;
   readonly #budget: Budget;
 
@@ -75,7 +77,8 @@ export class Store {
     const key = bytes.toString("latin1", resource.start, resource.end);
     const known = this.targets.known(key);
     if (known) return known;
-    const { identity, labels, info } = this.#labels.target(attributesIn(bytes, resource, 1));
+    const attributes = attributesIn(bytes, resource, 1);
+    const { identity, labels, info } = this.#labels.target(attributes);
     if (Math.max(labels.length, info.length) > maxLabelsLength) return tooLong("a resource");
     let target = this.targets.get(labels);
     if (!target) {
@@ -85,6 +88,7 @@ export class Store {
       target.info = info; // what the resource says of itself may change; the latest counts
     }
     this.targets.remember(key, target);
+    this.described(target, attributes);
     return target;
   }
 
@@ -129,17 +133,19 @@ export class Store {
     return stream;
   }
 
-  /** Where the other name of a stream is shown, with no more than job and instance. */
-  aliasStream(source: Stream, { name, type }: Pick<Family, "name" | "type">): Stream | Problem {
-    const { target } = source.scope;
+  /** Where a name is shown that `metric` has beside its own, with no more than job and instance. */
+  aliasStream(
+    target: Target,
+    { name, type, help }: Pick<Family, "name" | "type" | "help">,
+    metric: string,
+  ): Stream | Problem {
     const scope = this.makeScope(target, target.labels);
     if (!scope) return this.noRoom;
-    const metric = `${source.metric}, as ${name}`;
     const before = scope.streams.get(name);
     if (before && before.metric !== metric) {
       return badData(`${name} is taken by the metric ${before.metric}`);
     }
-    const family = { name, type, help: source.family.help, unit: "" };
+    const family = { name, type, help, unit: "" };
     const rival = this.#rival(family, type);
     if (rival) return badData(`${name} as a ${type} conflicts with the ${rival}`);
     return before ?? this.makeStream(scope, family, metric) ?? this.noRoom;

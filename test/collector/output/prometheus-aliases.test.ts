@@ -1,10 +1,11 @@
 // Metrics under other names, so that dashboards made for other libraries go on working.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../../collector/config/config.ts";
+import { aliasesOf } from "../../../collector/output/prometheus/alias-settings.ts";
 import type { Metric } from "../../support/otlp.ts";
 import {
   Bench,
@@ -108,6 +109,139 @@ describe("the names of prom-client", () => {
       'nodejs_heap_space_size_used_bytes{space="new"}': 2,
       'nodejs_heap_space_size_used_bytes{space="old"}': 7,
     });
+  });
+});
+
+/** Of collectDefaultMetrics() of prom-client 15.1.3 on Linux, by what stands behind `process_` and `nodejs_`. */
+const defaults = {
+  process:
+    "cpu_user_seconds_total cpu_system_seconds_total cpu_seconds_total start_time_seconds " +
+    "resident_memory_bytes virtual_memory_bytes heap_bytes open_fds max_fds",
+  nodejs:
+    "eventloop_lag_seconds eventloop_lag_min_seconds eventloop_lag_max_seconds " +
+    "eventloop_lag_mean_seconds eventloop_lag_stddev_seconds eventloop_lag_p50_seconds " +
+    "eventloop_lag_p90_seconds eventloop_lag_p99_seconds active_resources active_resources_total " +
+    "active_handles active_handles_total active_requests active_requests_total " +
+    "heap_size_total_bytes heap_size_used_bytes external_memory_bytes heap_space_size_total_bytes " +
+    "heap_space_size_used_bytes heap_space_size_available_bytes version_info gc_duration_seconds",
+};
+
+it("each default metric of prom-client is offered, or said to be missing", () => {
+  const offered = aliasesOf({ aliases, aliased_metrics: [] }).map(({ name }) => name);
+  const names = Object.entries(defaults).flatMap(([first, rest]) =>
+    rest.split(" ").map((one) => `${first}_${one}`),
+  );
+  const missing = names.filter((name) => ![...offered, "nodejs_version_info"].includes(name));
+  expect(missing).toEqual([
+    "process_heap_bytes",
+    "process_max_fds",
+    "nodejs_active_handles",
+    "nodejs_active_handles_total",
+    "nodejs_active_requests",
+    "nodejs_active_requests_total",
+    "nodejs_external_memory_bytes",
+  ]);
+  const docs = readFileSync(new URL("../../../docs/prometheus.md", import.meta.url), "utf8");
+  for (const name of missing) expect(docs).toContain(`\`${name}\``);
+});
+
+describe("the version of Node", () => {
+  const node = { "process.runtime.name": "nodejs", "process.runtime.version": "24.1.0" };
+  const up = (time = 10): Metric => gauge("process.uptime", time, { time });
+  const shown = (bench: Bench): string[] => Object.keys(shownAs(bench, "nodejs_version_info"));
+  const labels = 'major="24",minor="1",patch="0",version="v24.1.0"';
+
+  it("is that of the sender's resource, as prom-client has it", async () => {
+    const bench = new Bench({ aliases });
+    await bench.deliver(request([up()], { ...shop, ...node }));
+    expect(bench.text()).toContain(
+      "# TYPE nodejs_version_info gauge\n" +
+        `nodejs_version_info{job="shop",instance="1",${labels}} 1\n`,
+    );
+  });
+
+  it.each([
+    ["the runtime has no name", { ...node, "process.runtime.name": "" }, []],
+    [
+      "the SDK is one for Node and does not name the runtime",
+      { "telemetry.sdk.language": "nodejs", "process.runtime.version": "v22.0.1-rc.1" },
+      ['nodejs_version_info{major="22",minor="0",patch="1",version="v22.0.1-rc.1"}'],
+    ],
+    [
+      "the runtime is another",
+      { ...node, "process.runtime.name": "bun", "telemetry.sdk.language": "nodejs" },
+      [],
+    ],
+    ["the version is none", { ...node, "process.runtime.version": "lts" }, []],
+    ["there is no version", { "process.runtime.name": "nodejs" }, []],
+  ])("is told as far as it is known: %s", async (_why, resource, expected) => {
+    const bench = new Bench({ aliases });
+    await bench.deliver(request([up()], { ...shop, ...resource }));
+    expect(shown(bench)).toEqual(expected);
+  });
+
+  it("is shown of each instance, and only where it is asked for", async () => {
+    const bench = new Bench({ aliases });
+    const other = { ...shop, ...node, "service.instance.id": "2" };
+    const { resourceMetrics: some } = request([up()], { ...shop, ...node });
+    const { resourceMetrics: others } = request([up()], other);
+    await bench.deliver({ resourceMetrics: [...some!, ...others!] });
+    expect(shown(bench)).toEqual([
+      `nodejs_version_info{${labels}}`,
+      `nodejs_version_info{instance="2",${labels}}`,
+    ]);
+    const without = new Bench();
+    await without.deliver(request([up()], { ...shop, ...node }));
+    expect(shown(without)).toEqual([]);
+  });
+
+  it("is only the latest of an instance, also across a restart", async () => {
+    await using home = new StateHome();
+    let settled = 0;
+    const life = (): Promise<Bench> =>
+      home.moveIn(new Bench({ aliases }), { settled: () => settled });
+    const first = await life();
+    await first.deliver(request([up()], { ...shop, ...node }));
+    settled = 1;
+    await first.deliver(request([up(20)], { ...shop, ...node }));
+    settled = 2;
+    const second = await life();
+    expect(second.text()).toBe(first.text());
+    const newer = { ...node, "process.runtime.version": "26.0.3" };
+    await second.deliver(request([up(30)], { ...shop, ...newer }));
+    expect(shown(second)).toEqual([
+      'nodejs_version_info{major="26",minor="0",patch="3",version="v26.0.3"}',
+    ]);
+  });
+
+  it("stays as long as its sender sends, and leaves nothing behind", async () => {
+    const bench = new Bench({ aliases });
+    for (const time of [10, 20, 30]) {
+      await bench.deliver(request([up(time)], { ...shop, ...node }));
+      bench.nowMs += 200_000;
+      await bench.metrics.sweep();
+      expect(shown(bench)).toHaveLength(1);
+    }
+    bench.nowMs += 200_000;
+    expect(shown(bench)).toEqual([]);
+    await bench.metrics.sweep();
+    expect(bench.metrics.budget).toMatchObject({ series: 0, bytes: 0 });
+    await bench.deliver(request([up(40)], { ...shop, ...node }));
+    expect(shown(bench)).toHaveLength(1);
+  });
+
+  it("is left out and told of once where its sender has a metric of that name", async () => {
+    const bench = new Bench({ aliases });
+    const own = gauge("nodejs_version_info", 1, { with: { version: "v1" } });
+    for (let times = 0; times < 2; times++) {
+      expect(await bench.deliver(request([own, up()], { ...shop, ...node }))).toEqual({
+        kind: "delivered",
+      });
+    }
+    expect(shown(bench)).toEqual(['nodejs_version_info{version="v1"}']);
+    expect(bench.leftOut).toEqual([
+      "nodejs_version_info: nodejs_version_info is taken by the metric nodejs_version_info",
+    ]);
   });
 });
 
