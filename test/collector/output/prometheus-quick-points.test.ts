@@ -2,21 +2,8 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { Labels } from "../../../collector/output/prometheus/labels.ts";
-import { Metric } from "../../../collector/output/prometheus/metric.ts";
-import { naming } from "../../../collector/output/prometheus/names.ts";
-import { Point } from "../../../collector/output/prometheus/point.ts";
-import { PointReader } from "../../../collector/output/prometheus/point-reader.ts";
+import type { Metric } from "../../../collector/output/prometheus/metric.ts";
 import { QuickPoints } from "../../../collector/output/prometheus/quick-points.ts";
-import {
-  Budget,
-  Distribution,
-  NumberSeries,
-  type Series,
-  type Stream,
-} from "../../../collector/output/prometheus/series.ts";
-import { isProblem, Store } from "../../../collector/output/prometheus/store.ts";
-import { Leaves } from "../../../collector/wire/leaves.ts";
 import { validate } from "../../../collector/wire/validate.ts";
 import { fuzz } from "../../support/otlp-arbitrary.ts";
 import {
@@ -28,6 +15,7 @@ import {
   type NumberDataPoint,
   type Request,
 } from "../../support/otlp.ts";
+import { metricsIn, PointReading } from "../../support/point-reading.ts";
 import { at, Bench } from "../../support/prometheus-metrics.ts";
 
 const bounds = [0.5, 1, 2.5];
@@ -60,84 +48,24 @@ const usualHistograms = names.map((name) => ({
   explicitBounds: bounds,
 }));
 
-/** A stream whose order is known, and what reads it. */
+/** By a stream that knows the order of the first metric. */
 class Reading {
-  readonly #quick = new QuickPoints();
-  readonly #store: Store;
-  readonly #stream: Stream;
+  readonly #points: PointReading;
 
   constructor(usual: Request) {
-    const given = { naming: naming("UnderscoreEscapingWithSuffixes") };
-    const labels = new Labels({ ...given, promoted: [], hasScope: true });
-    this.#store = new Store({ budget: new Budget(1e6, 1e9), labels, ...given });
-    const target = this.#store.makeTarget({ identity: "", labels: "", info: "" })!;
-    const scope = this.#store.makeScope(target, "")!;
-    const bytes = encodeRequest("metrics", usual);
-    const metric = metricIn(bytes);
-    const stream = this.#store.stream(scope, "m", () => metric.head());
-    if (isProblem(stream)) throw new Error(stream.detail);
-    this.#stream = stream;
-    stream.buckets = { bounds, labels: bounds.map(String) };
-    const point = new Point(metric.bytes);
-    while (metric.nextPoint()) {
-      point.read(metric.dataField, metric.points.start, metric.points.end);
-      const labels = String(stream.series.size);
-      const { type } = stream.family;
-      const series = type === "histogram" ? new Distribution(labels) : new NumberSeries(labels);
-      series.seenMs = 1;
-      stream.series.add(labels, series);
-      stream.series.remember(point.attributes, series);
-    }
-    this.read(bytes);
+    this.#points = new PointReading(metricIn(encodeRequest("metrics", usual)));
   }
 
-  /** All points, as they are read in order. */
   read(bytes: Uint8Array): unknown[] {
-    const metric = metricIn(bytes);
-    const reader = new PointReader(metric.bytes, metric, this.#quick, this.#store.texts);
-    const found: unknown[] = [];
-    reader.over(this.#stream, 0);
-    while (reader.next()) found.push(shown(reader.point, reader, reader));
-    return found;
+    return this.#points.read(metricIn(bytes));
   }
 
   readOneByOne(bytes: Uint8Array): unknown[] {
-    const metric = metricIn(bytes);
-    const point = new Point(metric.bytes);
-    const found: unknown[] = [];
-    while (metric.nextPoint()) {
-      const wrong = point.read(metric.dataField, metric.points.start, metric.points.end);
-      const { series } = this.#stream;
-      const known = wrong === undefined ? series.known(point.attributes) : undefined;
-      found.push(shown(point, metric.points, { wrong, known }));
-    }
-    return found;
+    return this.#points.readOneByOne(metricIn(bytes));
   }
 }
 
-function metricIn(bytes: Uint8Array): Metric {
-  const buffer = Buffer.from(bytes);
-  const leaves = new Leaves({ bytes: buffer });
-  leaves.next();
-  const metric = new Metric(buffer);
-  metric.read(leaves);
-  return metric;
-}
-
-/** Of one with something wrong nothing else counts. */
-function shown(
-  point: Point,
-  { start, end }: { readonly start: number; readonly end: number },
-  { wrong, known }: { readonly wrong: string | undefined; readonly known: Series | undefined },
-): unknown {
-  if (wrong !== undefined) return { start, end, wrong };
-  const series = known?.labels;
-  if (point.isAbsent) return { start, end, series, isAbsent: true };
-  const { time, value, sum, count, exemplars, exponential } = point;
-  const buckets = known instanceof Distribution ? [[...point.bounds], [...point.counts]] : [];
-  const numbers = { began: point.start, time, value, sum, count, exemplars: [...exemplars] };
-  return { start, end, series, ...numbers, exponential, buckets };
-}
+const metricIn = (bytes: Uint8Array): Metric => metricsIn(bytes)[0]!;
 
 /** How many points are read many at once. */
 function quickly(work: () => void): number {
