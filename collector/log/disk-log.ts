@@ -51,7 +51,14 @@ import { type Log, owned, type Position, type Reader, Refused } from "./log.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
 import { explain, makeFolder } from "./lasting.ts";
-import { addTo, encodeFrameHead, headBytes, type Segment, type Totals } from "./segment.ts";
+import {
+  addTo,
+  encodeFrameHead,
+  headBytes,
+  markEnd,
+  type Segment,
+  type Totals,
+} from "./segment.ts";
 import { isSpare, Segments } from "./segments.ts";
 import { Tail } from "./tail.ts";
 
@@ -313,6 +320,7 @@ export class DiskLog implements Log, Readable {
       totals = addTo(totals, batch);
     });
     const written = await this.#segments.write(stretchesOf(group));
+    markEnd(segment);
     segment.end += written;
     segment.upTo = this.#head + group.length;
     segment.after = totals;

@@ -8,7 +8,7 @@ import { type Frame, FrameScan } from "./frame-scan.ts";
 import { minus, nothingSkipped, plus, type Skipped } from "./limit.ts";
 import type { Entry, Limits, Position, Reader, Slice, Waiting } from "./log.ts";
 import type { Reserve } from "./reserve.ts";
-import { after, type Segment, type Totals } from "./segment.ts";
+import { after, beginOf, type Segment, type Totals } from "./segment.ts";
 import type { Kept, Tail } from "./tail.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -129,6 +129,10 @@ export class DiskReader implements Reader {
       this.#at = to;
       this.#leaveSegment();
     }
+  }
+
+  grown(signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait(signal);
   }
 
   /** There may be something to read. */
@@ -295,20 +299,29 @@ export class DiskReader implements Reader {
     return undefined;
   }
 
-  /** Makes `#scan` stand in the segment that holds the present position. */
+  /** Makes `#scan` stand in the segment that holds the present position, not far before that. */
   #enterSegment(lost: PerSignal): void {
+    const segment = this.#segmentHere(lost);
+    if (!segment) return;
+    if (segment !== this.#segment) this.#leaveSegment();
+    this.#segment = segment;
+    const from = beginOf(segment, this.#at.position);
+    if (this.#scan && this.#scan.at >= from) return;
+    // Since it was here last it may have had much from memory.
+    this.#scan?.close();
+    this.#scan = new FrameScan(segment, this.#log.memory, from);
+  }
+
+  #segmentHere(lost: PerSignal): Segment | undefined {
     const { segments } = this.#log;
     const { position } = this.#at;
-    if (this.#segment && this.#segment.base <= position && position < this.#segment.upTo) return;
+    const present = this.#segment;
+    if (present && present.base <= position && position < present.upTo) return present;
     const segment = segments.findLast(({ base }) => base <= position) ?? segments[0];
-    if (!segment) return;
-    if (segment.base > position) {
+    if (segment && segment.base > position) {
       this.#skip({ position: segment.base, totals: segment.before }, lost);
     }
-    if (segment === this.#segment) return;
-    this.#leaveSegment();
-    this.#segment = segment;
-    this.#scan = new FrameScan(segment, this.#log.memory);
+    return segment;
   }
 
   #leaveSegment(): void {

@@ -52,12 +52,18 @@ export class FrameScan {
   #filled = 0;
   #searched: Searched;
 
-  constructor(segment: Scanned, memory = new Memory()) {
+  /** From a place where a frame begins. */
+  constructor(segment: Scanned, memory = new Memory(), from = headBytes) {
     this.#segment = segment;
     this.#memory = memory;
-    this.#at = headBytes;
+    this.#at = from;
     const { magic, base } = segment;
     this.#searched = { bytes: nothing, end: 0, magic, base };
+  }
+
+  /** Where it looks for the next frame. */
+  get at(): number {
+    return this.#at;
   }
 
   /** The next frame if it is in the piece, sound and the one wanted: without a promise for each. */

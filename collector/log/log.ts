@@ -68,6 +68,8 @@ export interface Reader {
   /** The next slice after the one handed out before; waits for data. Undefined once aborted or closed. */
   next(limits: Limits): Promise<Slice | undefined>;
   commit(upTo: Position, memo: string): Promise<void>;
+  /** Until something has been appended since, or the signal is aborted. */
+  grown(signal: AbortSignal): Promise<void>;
 }
 
 /** A copy of a batch in memory that nobody else writes to. */

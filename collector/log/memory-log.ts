@@ -211,6 +211,10 @@ class MemoryReader implements Reader {
     return itemsOf(entries);
   }
 
+  grown(signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait(signal);
+  }
+
   wake(): void {
     this.#waiters.wake();
   }

@@ -73,6 +73,25 @@ export interface Segment {
   end: number;
   upTo: number;
   after: Totals;
+  /** Where some of its frames begin that this process wrote, far apart and in their order. */
+  readonly marks: Mark[];
+}
+
+interface Mark {
+  readonly position: number;
+  readonly at: number;
+}
+
+const markEveryBytes = 1 << 20;
+
+/** So that a reader that begins in its middle need not go through all before that. A frame begins at the end. */
+export function markEnd({ marks, end, upTo }: Segment): void {
+  if (end >= (marks.at(-1)?.at ?? 0) + markEveryBytes) marks.push({ position: upTo, at: end });
+}
+
+/** Where to look for a position from. */
+export function beginOf({ marks }: Segment, position: number): number {
+  return marks.findLast((mark) => mark.position <= position)?.at ?? headBytes;
 }
 
 export function addTo(totals: Totals, batch: Batch): Totals {

@@ -90,7 +90,7 @@ export class Segments {
     const head = encodeSegmentHead({ logId, base, before, atMs: nowMs() });
     const magic = frameMagicOf(logId);
     const handle = await within(() => this.#make(join(folder, file), head, endMarkOf(magic)));
-    const at = { base, file, handle, magic, before };
+    const at = { base, file, handle, magic, before, marks: [] };
     this.all.push({ ...at, end: headBytes, upTo: base, after: before });
     this.#isSealed = false;
   }

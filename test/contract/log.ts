@@ -86,6 +86,22 @@ export function logContract(name: string, open: (limit: Limit) => Promise<Log>):
       expect(texts(await next)).toEqual(["late"]);
     });
 
+    test("grown ends when something is appended, or when its wait is aborted", async () => {
+      await opened();
+      const reader = await log.reader("out");
+      const { signal } = new AbortController();
+      const ends: string[] = [];
+      const grown = reader.grown(signal).then(() => ends.push("grown"));
+      await log.append(batchOf("a")).then(() => ends.unshift("appended"));
+      await grown;
+      expect(ends.toSorted()).toEqual(["appended", "grown"]);
+      const ending = new AbortController();
+      const waiting = reader.grown(ending.signal);
+      ending.abort();
+      await waiting;
+      await reader.grown(ending.signal);
+    });
+
     test("next ends with undefined when its wait is aborted", async () => {
       await opened();
       const reader = await log.reader("out");

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DiskLog, type DiskLogOptions } from "../../../collector/log/disk-log.ts";
 import { inspect } from "../../../collector/log/inspect.ts";
 import type { Reader } from "../../../collector/log/log.ts";
@@ -132,6 +132,28 @@ test("nothing is kept to spare where it would make up half of what the log may h
       await commitNext(reader, 1);
     }
     expect(filesOf(`log-${spares}`, ".spare").length).toBe(spares);
+  }
+});
+
+test("a reader that had much from memory does not read all of that to go on from the disk", async () => {
+  const log = await open("log", { maxBytes: 1 << 30, segmentBytes: 64 << 20, tailBytes: 1 << 20 });
+  const reader = await log.reader("out");
+  const come = async (count: number): Promise<void> => {
+    for (let left = count; left > 0; left--) await log.append(batchOf("x".repeat(100_000)));
+  };
+  for (let round = 0; round < 3; round++) {
+    for (let left = 40; left > 0; left--) {
+      await come(1);
+      await commitNext(reader, 1);
+    }
+    await come(20);
+    const { handle } = log.segments.at(-1)!;
+    const read = vi.spyOn(handle, "read");
+    await commitNext(reader, 1);
+    expect(read.mock.calls.length, `round ${round}`).toBeGreaterThan(0);
+    expect(read.mock.calls.length, `round ${round}`).toBeLessThan(8); // of 256 KiB each
+    read.mockRestore();
+    while (reader.waiting.batches > 0) await commitNext(reader, 1);
   }
 });
 
