@@ -4,7 +4,6 @@
 // final answer moves the cursor; shutdown, time and errors are none. Nothing waits for a commit: what has
 // its answers meanwhile is committed together by the next one.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { minus } from "../log/limit.ts";
 import type { Log, Position, Reader, Slice } from "../log/log.ts";
 import { Memory } from "../memory/memory.ts";
@@ -46,14 +45,22 @@ export interface Failure {
 /** A slice on its way. */
 interface Flight {
   readonly slice: Slice;
+  readonly amount: Amount;
+  /** In memory for it. */
   readonly bytes: number;
   /** What became of it; undefined until there is a final answer for all. */
   account: Account | undefined;
 }
 
+interface Amount {
+  readonly items: number;
+  readonly bytes: number;
+}
+
 /**
- * After a small slice the next one waits for more to come. Nobody waits for it, since senders have their
- * answer already, and under many small requests it saves most of what a delivery costs.
+ * After a small slice the next one waits for more to come, until that is no longer small. Nobody waits for
+ * it, since senders have their answer already, and under many small requests it saves most of what a
+ * delivery costs.
  */
 const lingerMs = 50;
 
@@ -142,8 +149,8 @@ export class Feed {
 
   async #run(): Promise<void> {
     for (let slice = await this.#read(); slice; slice = await this.#read()) {
-      this.#launch(slice);
-      if (this.#isSmall(slice)) await this.#pause(lingerMs);
+      const { amount } = this.#launch(slice);
+      if (this.#isLittle(amount)) await this.#linger();
       if (!(await this.#hasRoom())) break;
     }
     await Promise.all(this.#landings);
@@ -177,10 +184,9 @@ export class Feed {
     return first && last ? last.slice.upTo - first.slice.from : 0;
   }
 
-  #isSmall({ entries }: Slice): boolean {
+  #isLittle({ items, bytes }: Amount): boolean {
     const { maxItems, maxBytes } = this.#options.output;
-    const items = entries.reduce((sum, { batch }) => sum + batch.items, 0);
-    return items < maxItems / 2 && bytesOf(entries) < maxBytes / 2;
+    return items < maxItems / 2 && bytes < maxBytes / 2;
   }
 
   /**
@@ -201,11 +207,11 @@ export class Feed {
     return !this.#isOver;
   }
 
-  #launch(slice: Slice): void {
-    const bytes = bytesOf(slice.entries);
+  #launch(slice: Slice): Flight {
+    const amount = amountOf(slice.entries);
     // What the steps make of them is in memory, too.
-    const held = this.#options.steps.length > 0 ? bytes * 2 : bytes;
-    const flight: Flight = { slice, bytes: held, account: undefined };
+    const bytes = this.#options.steps.length > 0 ? amount.bytes * 2 : amount.bytes;
+    const flight: Flight = { slice, amount, bytes, account: undefined };
     this.#flights.push(flight);
     const landing = this.#land(flight)
       .catch((error: unknown) => {
@@ -218,6 +224,7 @@ export class Feed {
         this.#changed();
       });
     this.#landings.add(landing);
+    return flight;
   }
 
   #changed(): void {
@@ -329,8 +336,28 @@ export class Feed {
     this.#options.incidents.outputRecovered(this.name);
   }
 
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
+  get #unread(): Amount {
+    const { items: of, bytes } = this.reader.waiting;
+    const unread = { items: of.traces + of.metrics + of.logs, bytes };
+    for (const { amount } of this.#flights) {
+      unread.items -= amount.items;
+      unread.bytes -= amount.bytes;
+    }
+    return unread;
+  }
+
+  /** Until enough waits to be read, or for a while. */
+  async #linger(): Promise<void> {
+    const stop = this.#stop.signal;
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    const timer = setTimeout(end, lingerMs);
+    stop.addEventListener("abort", end);
+    if (stop.aborted) end();
+    while (!over.signal.aborted && this.#isLittle(this.#unread))
+      await this.reader.grown(over.signal);
+    clearTimeout(timer);
+    stop.removeEventListener("abort", end);
   }
 }
 
@@ -359,6 +386,11 @@ function withSkipped(books: Books, { skipped }: Reader): Books {
   return copy;
 }
 
-function bytesOf(entries: Slice["entries"]): number {
-  return entries.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
+function amountOf(entries: Slice["entries"]): Amount {
+  const amount = { items: 0, bytes: 0 };
+  for (const { batch } of entries) {
+    amount.items += batch.items;
+    amount.bytes += batch.bytes.length;
+  }
+  return amount;
 }

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DiskLog } from "../../../collector/log/disk-log.ts";
 import { Books } from "../../../collector/output/books.ts";
 import type { Outcome } from "../../../collector/output/output.ts";
@@ -148,6 +148,30 @@ test("small batches that come one by one travel together", async () => {
   const slices = (performance.now() - began) / 50;
   expect(feeding.deliveries.length).toBeLessThan(slices + 2);
   expect(feeding.lines()).toEqual(["traces delivered 60"]);
+});
+
+test("a small batch waits for others no longer than until they are enough", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  try {
+    await feeding.start(() => delivered, four);
+    const come = (items: number): Promise<unknown> =>
+      feeding.log.append(sampleBatch("traces", { items, seed: items }));
+    const isDelivered = (slices: number): Promise<unknown> =>
+      until(`${slices} slices are delivered`, () => feeding.deliveries.length === slices);
+    await come(1);
+    await isDelivered(1);
+    await come(5);
+    await isDelivered(2);
+    await come(2);
+    await isDelivered(3);
+    await come(4);
+    await aMoment();
+    await isDelivered(3);
+    vi.advanceTimersByTime(50);
+    await isDelivered(4);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("only the finished beginning is committed, with its exact books", async () => {
