@@ -66,7 +66,18 @@ export const lokiBy = (protocol: "otlp" | "push"): Subject<ServerResponse> => ({
 export const elasticsearch: Subject<ServerResponse> = {
   transport: overHttp,
   signal: "logs",
-  open: (given, context) => openElasticsearch(elasticsearchSettings.parse(given), context),
+  async open(given, context) {
+    const output = await openElasticsearch(elasticsearchSettings.parse(given), context);
+    const { wants, maxBytes, maxInFlight = 1 } = output;
+    return {
+      wants,
+      maxItems: 50, // so that several deliveries are under way
+      maxBytes,
+      maxInFlight,
+      deliver: (...delivery) => output.deliver(...delivery),
+      close: () => output.close(),
+    };
+  },
   idsIn: ({ path, body }) =>
     path.startsWith("/_bulk") ? documentsIn(body).map(({ span_id }) => span_id) : undefined,
   thanks: ({ body }, response) => {
