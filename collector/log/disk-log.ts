@@ -52,10 +52,10 @@ import { recover, type Recovered } from "./recover.ts";
 import { Reserve } from "./reserve.ts";
 import { explain, makeFolder } from "./lasting.ts";
 import {
+  addMilestone,
   addTo,
   encodeFrameHead,
   headBytes,
-  markEnd,
   type Segment,
   type Totals,
 } from "./segment.ts";
@@ -320,7 +320,7 @@ export class DiskLog implements Log, Readable {
       totals = addTo(totals, batch);
     });
     const written = await this.#segments.write(stretchesOf(group));
-    markEnd(segment);
+    addMilestone(segment);
     segment.end += written;
     segment.upTo = this.#head + group.length;
     segment.after = totals;

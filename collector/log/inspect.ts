@@ -86,16 +86,13 @@ async function tryToInspect(folder: string): Promise<Inspection | undefined> {
   let isGone = false;
   let id: string | undefined;
   for await (const opened of openSegments(folder)) {
-    isGone = opened === undefined;
-    if (!opened) {
-      survey = new Survey(cursors, usedBy !== undefined); // the ones before it are gone too by now
-      continue;
+    if (opened) {
+      id = opened.logId ?? id;
+      await survey.add(opened);
     }
-    id = opened.logId ?? id;
-    await survey.add(opened);
     // What was passed meanwhile may have been overwritten while it was read.
-    isGone = !(await opened.isThere());
-    if (isGone) survey = new Survey(cursors, usedBy !== undefined);
+    isGone = !opened || !(await isThere(join(folder, opened.file)));
+    if (isGone) survey = new Survey(cursors, usedBy !== undefined); // those before it are gone too by now
   }
   if (isGone) return undefined;
   survey.finish();
@@ -155,8 +152,6 @@ interface OpenedSegment {
   readonly before: Totals | undefined;
   readonly size: number;
   readonly scan: FrameScan;
-  /** Whether it is still a part of the log. */
-  isThere(): Promise<boolean>;
 }
 
 /** Undefined in place of one that every reader has passed since the folder was listed. */
@@ -176,17 +171,19 @@ async function* openSegments(folder: string): AsyncGenerator<OpenedSegment | und
       const base = baseOf(file) ?? 0;
       const nextBase = baseOf(files[index + 1] ?? "");
       const scan = new FrameScan({ handle, magic, base, end: size });
-      const { logId, before } = head ?? {};
-      const isThere = (): Promise<boolean> => access(path).then(yes, no);
-      yield { file, base, nextBase, logId, before, size, scan, isThere };
+      yield { file, base, nextBase, logId: head?.logId, before: head?.before, size, scan };
     } finally {
       await handle.close();
     }
   }
 }
 
-const yes = (): boolean => true;
-const no = (): boolean => false;
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   return await open(path, "r").catch((error: NodeJS.ErrnoException) => {

@@ -34,26 +34,25 @@ export async function syncParent(folder: string): Promise<void> {
 /** On disk with what it begins with, or not there. */
 export async function createFile(path: string, head: Uint8Array): Promise<FileHandle> {
   await rm(path, { force: true });
-  const handle = await open(path, "wx+", 0o600);
-  try {
-    await handle.write(head);
-    await handle.datasync();
-    await syncFolder(dirname(path));
-    return handle;
-  } catch (error) {
-    await handle.close();
-    await rm(path, { force: true }).catch(() => {});
-    throw error;
-  }
+  return await begin(await open(path, "wx+", 0o600), path, head);
 }
 
 /** The same with a file that is there and wanted no more: what stands behind `head` in it stays. */
 export async function reuseFile(old: string, path: string, head: Uint8Array): Promise<FileHandle> {
-  const handle = await open(old, "r+");
+  // Renamed not before it can be told from what it was.
+  return await begin(await open(old, "r+"), path, head, () => rename(old, path));
+}
+
+async function begin(
+  handle: FileHandle,
+  path: string,
+  head: Uint8Array,
+  take = async (): Promise<void> => {},
+): Promise<FileHandle> {
   try {
     await handle.write(head);
     await handle.datasync();
-    await rename(old, path); // not before it can be told from what it was
+    await take();
     await syncFolder(dirname(path));
     return handle;
   } catch (error) {

@@ -54,7 +54,7 @@ async function recoverInto(
     const { head, ...opened } = await openSegment(folder, file, incidents);
     id = head?.logId ?? id;
     const before = opened.before ?? (await endOfPrevious(segments.at(-1), incidents));
-    segments.push({ ...opened, before, upTo: opened.base, after: before, marks: [] });
+    segments.push({ ...opened, before, upTo: opened.base, after: before, milestones: [] });
   }
   segments.forEach((segment, index) => {
     const next = segments[index + 1];

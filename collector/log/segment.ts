@@ -73,25 +73,27 @@ export interface Segment {
   end: number;
   upTo: number;
   after: Totals;
-  /** Where some of its frames begin that this process wrote, far apart and in their order. */
-  readonly marks: Mark[];
+  /** Some of the frames that this process wrote, far apart and in their order. */
+  readonly milestones: Milestone[];
 }
 
-interface Mark {
+/** Where a frame begins. */
+interface Milestone {
   readonly position: number;
   readonly at: number;
 }
 
-const markEveryBytes = 1 << 20;
+const milestoneBytes = 1 << 20;
 
-/** So that a reader that begins in its middle need not go through all before that. A frame begins at the end. */
-export function markEnd({ marks, end, upTo }: Segment): void {
-  if (end >= (marks.at(-1)?.at ?? 0) + markEveryBytes) marks.push({ position: upTo, at: end });
+/** So that a reader need not go through all before its place. To be called where a frame will begin at the end. */
+export function addMilestone({ milestones, end, upTo }: Segment): void {
+  const last = milestones.at(-1)?.at ?? 0;
+  if (end >= last + milestoneBytes) milestones.push({ position: upTo, at: end });
 }
 
 /** Where to look for a position from. */
-export function beginOf({ marks }: Segment, position: number): number {
-  return marks.findLast((mark) => mark.position <= position)?.at ?? headBytes;
+export function beginOf({ milestones }: Segment, position: number): number {
+  return milestones.findLast((one) => one.position <= position)?.at ?? headBytes;
 }
 
 export function addTo(totals: Totals, batch: Batch): Totals {

@@ -90,7 +90,7 @@ export class Segments {
     const head = encodeSegmentHead({ logId, base, before, atMs: nowMs() });
     const magic = frameMagicOf(logId);
     const handle = await within(() => this.#make(join(folder, file), head, endMarkOf(magic)));
-    const at = { base, file, handle, magic, before, marks: [] };
+    const at = { base, file, handle, magic, before, milestones: [] };
     this.all.push({ ...at, end: headBytes, upTo: base, after: before });
     this.#isSealed = false;
   }
@@ -149,7 +149,7 @@ export class Segments {
     return next !== undefined && next.base <= position;
   }
 
-  /** Deletes those that hold nothing from `position` on, or keeps one of them to be used again. */
+  /** Deletes those that hold nothing from `position` on, or keeps some of them to be used again. */
   async deleteBefore(position: Position): Promise<void> {
     const { folder } = this.#options;
     const kept: Spare[] = [];

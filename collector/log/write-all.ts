@@ -9,12 +9,11 @@ import type { FileHandle } from "node:fs/promises";
  */
 const atOnceBytes = 512 << 10;
 
-/** How many bytes it were. */
 export async function writeAll(
   handle: FileHandle,
   parts: Uint8Array[],
   from: number,
-): Promise<number> {
+): Promise<void> {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   let rest = parts;
   for (let at = from; at < from + size;) {
@@ -26,7 +25,6 @@ export async function writeAll(
     at += count;
     rest = behind(rest, count);
   }
-  return size;
 }
 
 function behind(parts: Uint8Array[], count: number): Uint8Array[] {
