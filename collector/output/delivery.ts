@@ -69,13 +69,19 @@ export function* partsOf(piece: Piece, limits: SplitLimits, room?: Room): Genera
 }
 
 export function deliveryOf(signal: Signal, entries: readonly Piece[]): Delivery {
+  return { signal, entries, ...amountOf(entries) };
+}
+
+export type Amount = Pick<Delivery, "items" | "bytes">;
+
+export function amountOf(entries: readonly Entry[]): Amount {
   let items = 0;
   let bytes = 0;
   for (const { batch } of entries) {
     items += batch.items;
     bytes += batch.bytes.length;
   }
-  return { signal, entries, items, bytes };
+  return { items, bytes };
 }
 
 export interface Passing {

@@ -16,10 +16,11 @@ import { Books, type Line, passedBy } from "./books.ts";
 import { type Account, Courier } from "./courier.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { DeadLetters } from "./dead-letters.ts";
-import { applySteps, deliveriesOf } from "./delivery.ts";
+import { type Amount, amountOf, applySteps, deliveriesOf } from "./delivery.ts";
 import { Gate } from "./gate.ts";
 import { insist, type InsistOptions } from "./insist.ts";
 import type { Output } from "./output.ts";
+import { within } from "./within.ts";
 
 export interface FeedOptions {
   readonly name: string;
@@ -50,11 +51,6 @@ interface Flight {
   readonly bytes: number;
   /** What became of it; undefined until there is a final answer for all. */
   account: Account | undefined;
-}
-
-interface Amount {
-  readonly items: number;
-  readonly bytes: number;
 }
 
 /**
@@ -200,8 +196,8 @@ export class Feed {
     const isRoom = (): boolean => {
       const flying = this.#flights.filter(({ account }) => !account);
       const bytes = this.#flights.reduce((sum, flight) => sum + flight.bytes, 0);
-      const isLittle = bytes <= maxBytes * others && this.#batchesInFlight <= maxItems * others;
-      return flying.length < maxInFlight && isLittle;
+      const isBounded = bytes <= maxBytes * others && this.#batchesInFlight <= maxItems * others;
+      return flying.length < maxInFlight && isBounded;
     };
     while (!this.#isOver && !isRoom()) await this.#change.promise;
     return !this.#isOver;
@@ -284,7 +280,7 @@ export class Feed {
       lines.push({ signal, outcome: "dropped", reason: "damaged", items: slice.lost[signal] });
       const entries = slice.entries.filter(({ batch }) => batch.signal === signal);
       if (!output.wants.includes(signal)) {
-        const items = entries.reduce((sum, { batch }) => sum + batch.items, 0);
+        const { items } = amountOf(entries);
         lines.push({ signal, outcome: "filtered", reason: "not_wanted", items });
         continue;
       }
@@ -348,16 +344,9 @@ export class Feed {
 
   /** Until enough waits to be read, or for a while. */
   async #linger(): Promise<void> {
-    const stop = this.#stop.signal;
-    const over = new AbortController();
-    const end = (): void => over.abort();
-    const timer = setTimeout(end, lingerMs);
-    stop.addEventListener("abort", end);
-    if (stop.aborted) end();
-    while (!over.signal.aborted && this.#isLittle(this.#unread))
-      await this.reader.grown(over.signal);
-    clearTimeout(timer);
-    stop.removeEventListener("abort", end);
+    await within({ timeoutMs: lingerMs, abort: this.#stop.signal }, async (signal) => {
+      while (!signal.aborted && this.#isLittle(this.#unread)) await this.reader.grown(signal);
+    });
   }
 }
 
@@ -384,13 +373,4 @@ function withSkipped(books: Books, { skipped }: Reader): Books {
     copy.add({ signal, outcome: "dropped", reason: "log_full", items: skipped[signal] });
   }
   return copy;
-}
-
-function amountOf(entries: Slice["entries"]): Amount {
-  const amount = { items: 0, bytes: 0 };
-  for (const { batch } of entries) {
-    amount.items += batch.items;
-    amount.bytes += batch.bytes.length;
-  }
-  return amount;
 }

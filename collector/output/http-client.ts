@@ -10,6 +10,7 @@ import { PlainHttp } from "./plain-http.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { TlsFiles } from "./tls-files.ts";
 import { TlsHttp } from "./tls-http.ts";
+import { within } from "./within.ts";
 
 export type { HttpRequest } from "./http-exchange.ts";
 
@@ -94,24 +95,6 @@ function headersOf({ method, headers, body }: HttpRequest): Record<string, strin
     ...headers,
     ...(length > 0 || method !== "GET" ? { "content-length": String(length) } : {}),
   };
-}
-
-/** The signal that the work is given is aborted when the time is over, or `abort` is. */
-async function within<Value>(
-  { timeoutMs, abort }: { readonly timeoutMs: number; readonly abort: AbortSignal },
-  work: (signal: AbortSignal) => Promise<Value>,
-): Promise<Value> {
-  const ending = new AbortController();
-  const end = (): void => ending.abort();
-  const timer = setTimeout(end, timeoutMs);
-  abort.addEventListener("abort", end, { once: true });
-  if (abort.aborted) end();
-  try {
-    return await work(ending.signal);
-  } finally {
-    clearTimeout(timer);
-    abort.removeEventListener("abort", end);
-  }
 }
 
 function noneFor(error: NodeJS.ErrnoException): NoAnswer {

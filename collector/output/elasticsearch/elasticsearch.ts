@@ -35,7 +35,7 @@ class Elasticsearch implements Output {
   readonly #progress = new WeakMap<Delivery, Progress>();
   /** Those that are not in use, for their memory. */
   readonly #spare: Record<Signal, Bulk[]> = { traces: [], metrics: [], logs: [] };
-  /** While templates are installed; at once once they are. */
+  /** What came of installing the templates, kept while it is under way and once it is done. */
   #installing: Promise<Retry | undefined> | undefined;
   readonly #openedAtMs = Date.now();
   /** Of the first delivery since the start. */

@@ -1,8 +1,8 @@
-// Several nodes, what is asked of the server before something is sent again, and what it is told about how
+// Several nodes, several deliveries at a time, what is asked of the server before something is sent again, and what it is told about how
 // long to keep records. What no server here can be asked is held against the documented requests.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Output } from "../../../collector/output/output.ts";
+import type { Delivery, Output } from "../../../collector/output/output.ts";
 import { sampleBatch } from "../../support/otlp.ts";
 import {
   deliveryOf,
@@ -79,6 +79,45 @@ describe("several nodes", () => {
 
   test("must all have TLS or none", async () => {
     await expect(openTo({ url: ["http://a:9200", "https://b:9200"] })).rejects.toThrow(/all http/);
+  });
+});
+
+describe("several deliveries at a time", () => {
+  const deliveries = (): Delivery[] =>
+    [0, 1, 2].map((at) => deliveryOf([sampleBatch("logs", { items: 40, seed: at + 1 })], at));
+
+  const stored = (items: number): object[] =>
+    Array.from({ length: items }, () => ({ create: { status: 201 } }));
+
+  test("are under way together, each with its own documents", async () => {
+    const held: (() => void)[] = [];
+    server.onBulk = ({ documents }, response) => {
+      for (const [id, document] of documents) server.stored.set(id, document);
+      held.push(() => response.writeHead(200).end(JSON.stringify({ items: stored(40) })));
+      if (held.length === 3) for (const answer of held) answer();
+      return true;
+    };
+    const output = await openTo({});
+    const outcomes = deliveries().map((delivery) => output.deliver(delivery, never));
+    expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => ({ kind: "delivered" })));
+    const together = server.stored;
+    server.stored = new Map();
+    server.onBulk = undefined;
+    for (const delivery of deliveries()) await output.deliver(delivery, never);
+    expect(server.stored.size).toBe(120);
+    expect(Object.fromEntries(together)).toEqual(Object.fromEntries(server.stored));
+  });
+
+  test("look for the template once, and again after a failure", async () => {
+    const output = await openTo({});
+    server.onOther = () => ({ status: 503 });
+    const failed = await Promise.all(deliveries().map((one) => output.deliver(one, never)));
+    expect(failed.map(({ kind }) => kind)).toEqual(["retry", "retry", "retry"]);
+    expect(server.others).toHaveLength(1);
+    server.onOther = undefined;
+    await Promise.all(deliveries().map((one) => output.deliver(one, never)));
+    await output.deliver(deliveryOf([three()], 3), never);
+    expect(server.others).toHaveLength(2);
   });
 });
 
