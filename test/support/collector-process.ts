@@ -72,7 +72,8 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   const web = await until("the collector is ready", async () => {
     if (child.exitCode !== null || child.signalCode !== null) return "ended";
     const url = urlIn(output.stdout, "health and own metrics");
-    return url && (await fetch(`${url}/readyz`)).ok && url;
+    const isReady = url !== undefined && (await fetch(`${url}/readyz`)).ok;
+    return isReady && areReceiversSaid(output.stdout, env) && url;
   }).catch((error: Error) => {
     child.kill("SIGKILL");
     throw new Error(`${error.message}: ${output.stderr}${output.stdout}`, { cause: error.cause });
@@ -120,6 +121,13 @@ function collect(child: ChildProcess): { stdout: string; stderr: string } {
   child.stdout?.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
   return output;
+}
+
+/** Its answer over the network may be here before what it wrote earlier. */
+function areReceiversSaid(stdout: string, env: Readonly<Record<string, string>>): boolean {
+  const { SONDE_OTLP_HTTP_PORT: http, SONDE_OTLP_GRPC_PORT: grpc } = env;
+  const isSaid = (what: string): boolean => urlIn(stdout, what) !== undefined;
+  return (http === "off" || isSaid("OTLP/HTTP")) && (grpc === "off" || isSaid("OTLP/gRPC"));
 }
 
 function urlIn(text: string, what: string): string | undefined {
