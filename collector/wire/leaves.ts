@@ -86,15 +86,19 @@ export class Leaves {
   /** What describes a group may stand behind its children, so it is looked up first. */
   #enter(group: Cursor, children: Cursor, described: Range): void {
     described.start = described.end = group.start;
-    this.#look.over(group.start, group.end);
-    while (this.#look.next()) {
-      if (this.#look.number !== 1) continue;
-      described.start = this.#look.start;
-      described.end = this.#look.end;
+    const look = this.#look.over(group.start, group.end);
+    while (look.next()) {
+      if (look.number === 1) {
+        described.start = look.start;
+        described.end = look.end;
+      }
+      look.passOver(childTag);
     }
     children.over(group.start, group.end);
   }
 }
+
+const childTag = 0x12;
 
 /** For who needs the fields themselves, tags included. False as soon as `visit` says so. */
 export function everyLeaf(

@@ -17,16 +17,36 @@ export function putText(at: usize, number: usize): usize {
 
 /** A text with its length before it. */
 export function put(at: usize, text: usize): usize {
-  const size: usize = load<u32>(text);
-  const from = text + 4;
-  for (let done: usize = 0; done < size; done += 16) v128.store(at + done, v128.load(from + done));
+  return copy(at, text + 4, load<u32>(text));
+}
+
+/** Up to 31 bytes behind it are overwritten. */
+export function copy(at: usize, from: usize, size: usize): usize {
+  for (let done: usize = 0; done < size; done += 32) {
+    v128.store(at + done, v128.load(from + done));
+    v128.store(at + done + 16, v128.load(from + done + 16));
+  }
   return at + size;
+}
+
+/** How many are the same from the beginning on. */
+export function equalBytes(one: usize, other: usize, size: usize): usize {
+  for (let done: usize = 0; done < size; done += 16) {
+    const same = i8x16.bitmask(i8x16.eq(v128.load(one + done), v128.load(other + done)));
+    if (same != 0xffff) return min<usize>(size, done + ctz(~same));
+  }
+  return size;
 }
 
 /** Four letters, the first one in the lowest bits. */
 export function writeWord(at: usize, letters: u32): usize {
   store<u32>(at, letters);
   return at + 4;
+}
+
+export function writeBoolean(at: usize, given: bool): usize {
+  store<u64>(at, given ? 0x65757274 : 0x65_736c6166); // true, false
+  return at + 5 - <usize>given;
 }
 
 /** The text quoted; sixteen bytes at a time where nothing needs an escape. */
@@ -193,7 +213,7 @@ export function writeFraction(at: usize, given: f64): usize {
     store<u16>(end, 0x302e);
     return end + 2;
   }
-  const places = shorten(bits & 0x000f_ffff_ffff_ffff, <i32>((bits >> 52) & 0x7ff));
+  const places = placesOf(size, bits);
   const end = writeNumber(out, shortest);
   const before = <i32>(end - out) - places; // digits before the point
   if (before > 0) {
@@ -212,6 +232,24 @@ export function writeFraction(at: usize, given: f64): usize {
 
 /** Of the decimal that was found last. */
 let shortest: u64 = 0;
+
+/** How many digits stand behind the point of the decimal that it makes `shortest`. */
+function placesOf(size: f64, bits: u64): i32 {
+  if (isMadeOf(size, 1e3)) return 3 - stripZeros();
+  if (isMadeOf(size, 1e6)) return 6 - stripZeros();
+  return shorten(bits & 0x000f_ffff_ffff_ffff, <i32>((bits >> 52) & 0x7ff));
+}
+
+/**
+ * Whether some whole number of such parts rounds to the double: if it has up to 15 digits, no other decimal
+ * with so few does.
+ */
+function isMadeOf(size: f64, parts: f64): bool {
+  const count = nearest(size * parts);
+  if (!(count < 1e15) || count / parts != size) return false;
+  shortest = <u64>count;
+  return true;
+}
 
 /**
  * Of the decimals with the fewest digits that round to the double, the nearest; tells how many of these
@@ -240,7 +278,7 @@ function shorten(fraction: u64, exponent: i32): i32 {
   const isAbove = ten * 40 + 40 <= most;
   if (isBelow != isAbove) {
     shortest = ten + <u64>isAbove;
-    return places - 1 - <i32>stripZeros();
+    return places - 1 - stripZeros();
   }
   const isUnit = least <= unit << 2;
   const isNext = (unit << 2) + 4 <= most;

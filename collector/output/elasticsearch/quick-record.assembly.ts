@@ -1,7 +1,7 @@
 // The document of a usual log record, in AssemblyScript: `npm run wasm` makes quick-record.binary.ts of it.
 // It writes what log-documents.ts writes, byte for byte, or says that it does not know how. Only for
-// bytes that validate() has accepted. It reads up to 16 bytes behind a value and writes up to 32 behind a
-// document, which are there and of any content.
+// bytes that validate() has accepted. It reads and writes up to 32 bytes behind a value or a document, which
+// are there and of any content.
 
 import {
   actionAt,
@@ -20,10 +20,7 @@ import {
   mostAt,
   mostFixedBytes,
   mostGrowth,
-  mostPairs,
   observed,
-  pairBytes,
-  pairsAt,
   readAt,
   severityNames,
   severityNumber,
@@ -32,18 +29,25 @@ import {
   tailAt,
   traceId,
 } from "./quick-record-layout.ts";
+import {
+  clearAttributes,
+  hasAttributes,
+  isText,
+  keepAttribute,
+  reserve,
+  valueEnd,
+  valueStart,
+  writeAttributes,
+} from "./quick-attributes.assembly.ts";
 import { enter, length, value, varint } from "./quick-fields.assembly.ts";
 import {
   put,
-  putByte,
   putText,
-  writeFraction,
   writeId,
   writeInteger,
   writeNumber,
   writeText,
   writeTime,
-  writeWord,
 } from "./quick-json.assembly.ts";
 
 /** Events of this time go where the action says. */
@@ -51,22 +55,15 @@ let earliest: u64 = 0;
 let latest: u64 = 0;
 /** What of a document does not depend on the length of its record, at most. */
 let fixed: usize = 0;
-/** Names of attributes that are not for us: how many, where, and a bit for each length that occurs. */
-let reservedCount: usize = 0;
-let reservedAt: usize = 0;
-let reservedLengths: u64 = 0;
 
+/** Names of attributes that are not for us lie at `at`. */
 export function prepare(at: usize, count: usize): void {
   let five: u64 = 1;
   for (let power: usize = 0; power < <usize>fives; power++) {
     store<u64>(<usize>fivesAt + (power << 3), five);
     five *= 5;
   }
-  reservedAt = at;
-  reservedCount = count;
-  for (let index: usize = 0; index < count; index++) {
-    reservedLengths |= (<u64>1) << (<u64>load<u32>(load<u32>(at + (index << 2))) & 63);
-  }
+  reserve(at, count);
 }
 
 /** For what is framed by action and tail. Seconds, the last one included. */
@@ -134,12 +131,12 @@ function writeRecord(start: usize, end: usize, number: u32, at: usize): usize {
     out = writeText(out, event, eventEnd);
   }
   if (bodyEnd > body) {
-    if (!readValue(body, bodyEnd) || kind != 0x0a) return 0;
+    if (!isText(body, bodyEnd)) return 0;
     out = putText(out, beforeBody);
     out = writeText(out, valueStart, valueEnd);
     out = putText(out, behindBody);
   }
-  if (pairsEnd > <usize>pairsAt) {
+  if (hasAttributes()) {
     out = putText(out, attributes);
     out = writeAttributes(out);
     if (out == 0) return 0;
@@ -166,7 +163,6 @@ let event: usize = 0;
 let eventEnd: usize = 0;
 let body: usize = 0;
 let bodyEnd: usize = 0;
-let pairsEnd: usize = 0;
 
 /** False if something in it is not usual, or it goes elsewhere. */
 function read(start: usize, end: usize): bool {
@@ -176,37 +172,36 @@ function read(start: usize, end: usize): bool {
     const tag: u32 = load<u8>(from++);
     if ((tag & 7) == 2) {
       from = enter(from);
-      const valueEnd = from + length;
-      if (from == 0 || valueEnd > end) return false;
+      const fieldEnd = from + length;
+      if (from == 0 || fieldEnd > end) return false;
       switch (tag) {
         case 0x1a:
           levelText = from;
-          levelTextEnd = valueEnd;
+          levelTextEnd = fieldEnd;
           break;
         case 0x2a:
           body = from;
-          bodyEnd = valueEnd;
+          bodyEnd = fieldEnd;
           break;
         case 0x32:
-          if (pairsEnd == pairsAt + mostPairs * pairBytes || !collect(from, valueEnd)) return false;
-          pairsEnd += pairBytes;
+          if (!keepAttribute(from, fieldEnd)) return false;
           break;
         case 0x4a:
           trace = from;
-          traceEnd = valueEnd;
+          traceEnd = fieldEnd;
           break;
         case 0x52:
           span = from;
-          spanEnd = valueEnd;
+          spanEnd = fieldEnd;
           break;
         case 0x62:
           event = from;
-          eventEnd = valueEnd;
+          eventEnd = fieldEnd;
           break;
         default:
           return false;
       }
-      from = valueEnd;
+      from = fieldEnd;
     } else if (tag == 0x09) {
       time = known(load<u64>(from));
       from += 8;
@@ -231,148 +226,10 @@ function clear(): void {
   level = 0;
   levelText = levelTextEnd = trace = traceEnd = span = spanEnd = 0;
   event = eventEnd = body = bodyEnd = 0;
-  pairsEnd = pairsAt;
+  clearAttributes();
 }
 
 /** Zero is none, and so is what lies after 2262: date_nanos ends there. */
 function known(nanos: u64): u64 {
   return nanos > 0x7fff_ffff_ffff_ffff ? 0 : nanos;
-}
-
-// ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
-// A pair is: name u32 │ its end u32 │ value u32 │ its end u32 │ a mark u64, equal for equal names
-
-/** Keeps one KeyValue: 0a │ length │ name │ 12 │ length │ value */
-function collect(start: usize, end: usize): bool {
-  if (start == end || load<u8>(start) != 0x0a) return false;
-  const name = enter(start + 1);
-  const nameEnd = name + length;
-  if (name == 0 || nameEnd > end) return false;
-  let from: usize = end;
-  if (nameEnd < end) {
-    if (load<u8>(nameEnd) != 0x12) return false;
-    from = enter(nameEnd + 1);
-    if (from == 0 || from + length != end) return false;
-  }
-  const first = load<u8>(name);
-  const size = nameEnd - name;
-  // Blank names, and "_" itself, share one name; what begins with such a letter may be one.
-  if (size == 0 || first <= 0x20 || (size == 1 && first == 0x5f)) return false;
-  if ((reservedLengths >> (size & 63)) & 1 && isReserved(name, size)) return false;
-  const pair = pairsEnd;
-  store<u32>(pair, name);
-  store<u32>(pair, nameEnd, 4);
-  store<u32>(pair, from, 8);
-  store<u32>(pair, end, 12);
-  store<u64>(pair, markOf(name, size), 16);
-  return true;
-}
-
-function markOf(name: usize, size: usize): u64 {
-  if (size < 8)
-    return (load<u64>(name) & (((<u64>1) << ((<u64>size) << 3)) - 1)) | ((<u64>size) << 56);
-  return load<u64>(name) ^ rotl<u64>(load<u64>(name + size - 8), 23) ^ size;
-}
-
-function isReserved(name: usize, size: usize): bool {
-  for (let index: usize = 0; index < reservedCount; index++) {
-    const reserved: usize = load<u32>(reservedAt + (index << 2));
-    if (<usize>load<u32>(reserved) == size && isEqual(reserved + 4, name, size)) return true;
-  }
-  return false;
-}
-
-function isEqual(one: usize, other: usize, size: usize): bool {
-  for (let index: usize = 0; index < size; index++) {
-    if (load<u8>(one + index) != load<u8>(other + index)) return false;
-  }
-  return true;
-}
-
-/** Of the AnyValue that was read last: its tag, 0 for an empty one, and where its content lies. */
-let kind: u32 = 0;
-let valueStart: usize = 0;
-let valueEnd: usize = 0;
-
-/** False if it has several fields, or is longer than usual. */
-function readValue(start: usize, end: usize): bool {
-  kind = 0;
-  if (start == end) return true;
-  kind = load<u8>(start);
-  valueStart = start + 1;
-  valueEnd = end;
-  if (kind == 0x0a || kind == 0x2a) {
-    valueStart = enter(valueStart);
-    return valueStart != 0 && valueStart + length == end;
-  }
-  if (kind == 0x10 || kind == 0x18) return varint(valueStart) == end;
-  return kind == 0x21 && end - start == 9;
-}
-
-// ── writing ──────────────────────────────────────────────────────────────────────────────────────
-
-// Where it ends; 0 if something in it is for the thorough writer.
-
-function writeAttributes(at: usize): usize {
-  let out = at;
-  for (let pair: usize = pairsAt; pair < pairsEnd; pair += pairBytes) {
-    const name: usize = load<u32>(pair);
-    const nameEnd: usize = load<u32>(pair, 4);
-    const mark = load<u64>(pair, 16);
-    for (let later = pair + pairBytes; later < pairsEnd; later += pairBytes) {
-      if (load<u64>(later, 16) != mark) continue;
-      const other: usize = load<u32>(later);
-      const otherEnd: usize = load<u32>(later, 4);
-      const size = nameEnd - name;
-      if (otherEnd - other == size && isEqual(name, other, size)) return 0;
-    }
-    out = putByte(out, pair == pairsAt ? 0x7b : 0x2c);
-    out = writeText(out, name, nameEnd);
-    out = putByte(out, 0x3a);
-    if (!readValue(load<u32>(pair, 8), load<u32>(pair, 12))) return 0;
-    out = kind == 0x2a ? writeList(out, valueStart, valueEnd) : writeScalar(out);
-    if (out == 0) return 0;
-  }
-  return putByte(out, 0x7d);
-}
-
-function writeScalar(at: usize): usize {
-  switch (kind) {
-    case 0x0a:
-      return writeText(at, valueStart, valueEnd);
-    case 0x10:
-      if (<i32>value != 0) return writeWord(at, 0x65757274); // true
-      return putByte(writeWord(at, 0x736c6166), 0x65); // false
-    case 0x18:
-      return writeInteger(at, value);
-    case 0x21:
-      return writeFraction(at, load<f64>(valueStart));
-    case 0:
-      return writeWord(at, 0x6c6c756e); // null
-    default:
-      return 0;
-  }
-}
-
-/** Of scalars that are all of one kind. */
-function writeList(at: usize, start: usize, end: usize): usize {
-  let out = at;
-  let before: u32 = 0x5b;
-  let common: u32 = 0;
-  for (let from = start; from < end;) {
-    if (load<u8>(from) != 0x0a) return 0;
-    from = enter(from + 1);
-    const itemEnd = from + length;
-    if (from == 0 || itemEnd > end || !readValue(from, itemEnd)) return 0;
-    if (common == 0) common = kind;
-    if (kind == 0 || kind != common) return 0;
-    out = putByte(out, before);
-    before = 0x2c;
-    out = writeScalar(out);
-    if (out == 0) return 0;
-    from = itemEnd;
-  }
-  if (before == 0x5b) out = putByte(out, before);
-  return putByte(out, 0x5d);
 }

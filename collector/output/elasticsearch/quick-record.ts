@@ -70,10 +70,10 @@ export class QuickRecords {
   }
 
   frame({ action, tail, from, to }: Frame): void {
-    const { actionAt, tailAt, requestAt, slackBytes } = layout;
+    const { actionAt, tailAt, knownAt, slackBytes } = layout;
     this.#hasFrame =
       action.length + slackBytes <= tailAt - actionAt &&
-      tail.length + slackBytes <= requestAt - tailAt;
+      tail.length + slackBytes <= knownAt - tailAt;
     if (!this.#hasFrame) return;
     this.#put(actionAt, action);
     this.#put(tailAt, tail);

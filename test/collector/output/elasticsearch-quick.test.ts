@@ -147,6 +147,18 @@ test("what was written before a failure is in no later request", () => {
   expect(load(first, second)).toBe(expected);
 });
 
+/** The double above it, or below. */
+function nextTo(value: number, step: bigint): number {
+  const bits = new BigInt64Array(new Float64Array([value]).buffer);
+  bits[0]! += step;
+  return new Float64Array(bits.buffer)[0]!;
+}
+
+/** Names of one length that begin and end alike. */
+function alike(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `beginning.${index}.the.same.ending`);
+}
+
 describe("the two write the same", () => {
   test("texts of any length with any character at any place", () => {
     const letters = ['"', "\\", "\n", "\0", "\u001f", "\u007f", "é", "日", "🙂", "\u2028"];
@@ -199,6 +211,70 @@ describe("the two write the same", () => {
       usual({ attributes: [{ key: "double", value: { doubleValue } }] }),
     );
     expectSame(...records);
+  });
+
+  test("doubles of few places, and those beside them", () => {
+    const digits = [1, 7, 10, 999, 98_331, 1_500_000, 123_456_789, 1e15 - 1, 1e15, 1e15 + 1, 9e15];
+    const values = digits.flatMap((count) => [1e-3, 1e3, 1e5, 1e6, 1e7].map((by) => count / by));
+    const sides = values.flatMap((value) => [value, nextTo(value, 1n), nextTo(value, -1n)]);
+    expectSame(
+      ...sides.map((double) => withAll({ double })),
+      ...sides.map((a) => withAll({ a: -a })),
+    );
+  });
+
+  test("attributes that came before, with the same value or another one", () => {
+    const lengths = [14, 15, 30, 31, 61, 62, 63, 64, 126, 127, 128, 300];
+    const names = [
+      "a",
+      "b",
+      "ab",
+      "a.name",
+      "a.name.1",
+      "a.name.2",
+      "data_stream.type",
+      "_",
+      'a"',
+      "é",
+    ];
+    names.push(...lengths.map((size) => "n".repeat(size)), ...alike(6));
+    const texts = [0, 1, 9, 10, 15, 16, 60, 80, 90, 100, 130, 200].map((size) => "v".repeat(size));
+    const lists = [["web", "sale"], [1, 2, 3], [], [1, "a"]];
+    const scalars = [1, 2, 127, 128, -1, 0.5, 1.25, true, false, '"', "v\n".repeat(40)];
+    const name = fc.constantFrom(...names);
+    const value = fc.constantFrom(...scalars, ...texts, ...lists);
+    const pair = fc.tuple(name, fc.option(value, { freq: 5 })).map(([key, given]) => {
+      return given === null ? { key } : { key, value: anyValue(given) };
+    });
+    const shape = fc.array(pair, { maxLength: 7 });
+    // A few shapes over and over, as senders do.
+    const records = fc
+      .tuple(
+        fc.array(shape, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.nat(2), { minLength: 1, maxLength: 60 }),
+      )
+      .map(([shapes, which]) =>
+        which.map((index) => usual({ attributes: shapes[index % shapes.length]! })),
+      );
+    fc.assert(
+      fc.property(records, (given) => expectSame(...given)),
+      fuzz(300),
+    );
+  });
+
+  test("names alike in all that their place goes by", () => {
+    const withNames = (names: readonly string[]): LogRecord =>
+      withAll(Object.fromEntries(names.map((name, index) => [name, index])));
+    const names = alike(6);
+    const records = [
+      names.slice(0, 4),
+      names,
+      names.slice(2),
+      names.toReversed(),
+      names.slice(0, 4),
+    ];
+    expectSame(...records.map(withNames));
+    quickly(2, () => void textOf(request(withNames(names.slice(0, 4)), withNames(names.slice(2)))));
   });
 
   test("times of every day there is, and of every field of a clock", () => {
