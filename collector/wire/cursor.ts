@@ -12,13 +12,13 @@ export class Cursor {
   end = 0;
   /** Where the present field begins, tag included: start of the run to copy when it is kept as it is. */
   fieldStart = 0;
-  #view: DataView;
+  /** Made when it is needed: most messages are read without. */
+  #made: DataView | undefined;
   #at = 0;
   #limit = 0;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
-    this.#view = viewOf(bytes);
     this.#at = start;
     this.#limit = end;
   }
@@ -27,7 +27,7 @@ export class Cursor {
   over(start: number, end: number, bytes = this.bytes): this {
     if (bytes !== this.bytes) {
       this.bytes = bytes;
-      this.#view = viewOf(bytes);
+      this.#made = undefined;
     }
     this.#at = start;
     this.#limit = end;
@@ -181,6 +181,10 @@ export class Cursor {
       default:
         return 4;
     }
+  }
+
+  get #view(): DataView {
+    return (this.#made ??= viewOf(this.bytes));
   }
 
   /** Tags and lengths: below 2^32 in accepted bytes. */

@@ -31,6 +31,8 @@ export class Groups {
   readonly #cursor = new Cursor(new Uint8Array());
   readonly #resources: Described;
   readonly #scopes: Described;
+  /** Another number whenever a document's tail, for the same destination, is not what it was. */
+  version = 0;
   #leaves: Leaves | undefined;
   #resourceNumber = -1;
   #scopeNumber = -1;
@@ -114,6 +116,7 @@ export class Groups {
   #describe(described: Described, bytes: Uint8Array, { start, end }: Range): void {
     const given = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
     if (described.bytes?.equals(given)) return;
+    this.version++;
     described.bytes = undefined; // should this fail midway
     described.group = this.#read(bytes, { start, end }, described.fields);
     described.bytes = Buffer.from(given);

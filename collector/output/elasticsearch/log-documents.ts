@@ -40,6 +40,8 @@ export class LogDocuments implements Documents {
   #leaves: Leaves | undefined;
   /** Where the usual records of the present group go. */
   #usual: Destination | undefined;
+  /** Of the groups, when the tail of these records was made. */
+  #version = -1;
 
   constructor({ destinations, names, logId, isQuick = true }: LogDocumentsOptions) {
     this.#quick = isQuick ? new QuickRecords(names) : undefined;
@@ -72,17 +74,24 @@ export class LogDocuments implements Documents {
   }
 
   #aim(destination: Destination, entry: Piece): void {
+    const { version } = this.#groups;
+    const isOther = destination !== this.#usual || version !== this.#version;
+    this.#version = -1; // should this fail midway
+    if (this.#quick) this.#frame(this.#quick, { destination, entry, isOther });
     this.#usual = destination;
-    if (!this.#quick) return;
+    this.#version = version;
+  }
+
+  #frame(quick: QuickRecords, { destination, entry, isOther }: Aim): void {
     const json = this.json;
     const start = json.length;
     this.ids.writeAction(json, destination, entry);
     const middle = json.length;
-    this.#groups.writeTail(new Map(), destination);
+    if (isOther) this.#groups.writeTail(new Map(), destination);
     const near = this.#destinations.near(entry.atMs);
-    this.#quick.frame({
+    quick.frame({
       action: json.slice(start, middle),
-      tail: json.slice(middle, json.length),
+      tail: isOther ? json.slice(middle, json.length) : undefined,
       from: Math.max(near.from, destination.stretch.from),
       to: Math.min(near.to, destination.stretch.to),
     });
@@ -151,6 +160,13 @@ export class LogDocuments implements Documents {
     }
     writeCount(json, ',"dropped_attributes_count":', record.droppedAttributes);
   }
+}
+
+interface Aim {
+  readonly destination: Destination;
+  readonly entry: Piece;
+  /** Whether the tail is not the one before. */
+  readonly isOther: boolean;
 }
 
 /** Ready to be written: `,"trace_id":` */

@@ -14,8 +14,8 @@ import { severityName } from "./severity.ts";
 export interface Frame {
   /** Up to where the record's number in its batch stands in the id. */
   readonly action: Uint8Array;
-  /** Behind the record's own part. */
-  readonly tail: Uint8Array;
+  /** Behind the record's own part; the one before unless given. */
+  readonly tail: Uint8Array | undefined;
   /** Seconds: events of this time go where the action says. */
   readonly from: number;
   readonly to: number;
@@ -48,7 +48,8 @@ export class QuickRecords {
   /** What `write` is told and tells. */
   readonly #words: Uint32Array;
   #hasRequest = false;
-  #hasFrame = false;
+  #hasAction = false;
+  #hasTail = false;
 
   constructor(names: FieldNames) {
     const imports = { "quick-json.assembly": { writeDouble: this.#writeDouble } };
@@ -64,25 +65,26 @@ export class QuickRecords {
 
   /** The request that the records stand in. */
   enter(bytes: Uint8Array): void {
-    this.#hasFrame = false;
+    this.#hasAction = false;
     this.#hasRequest = bytes.length <= layout.requestBytes;
     if (this.#hasRequest) this.#memory.set(bytes, layout.requestAt);
   }
 
   frame({ action, tail, from, to }: Frame): void {
     const { actionAt, tailAt, knownAt, slackBytes } = layout;
-    this.#hasFrame =
-      action.length + slackBytes <= tailAt - actionAt &&
-      tail.length + slackBytes <= knownAt - tailAt;
-    if (!this.#hasFrame) return;
-    this.#put(actionAt, action);
-    this.#put(tailAt, tail);
-    this.#exports.aim(from, to);
+    this.#hasAction = action.length + slackBytes <= tailAt - actionAt;
+    if (this.#hasAction) this.#put(actionAt, action);
+    if (tail) {
+      this.#hasTail = tail.length + slackBytes <= knownAt - tailAt;
+      if (this.#hasTail) this.#put(tailAt, tail);
+    }
+    if (this.#hasAction && this.#hasTail) this.#exports.aim(from, to);
   }
 
   /** Adds the documents of the first ones that are for us: how many, which may be none. */
   write({ start, end, number }: Records, { most, enough }: Limits): number {
-    if (!this.#hasRequest || !this.#hasFrame || !this.json.isAtHome) return 0;
+    const isFramed = this.#hasAction && this.#hasTail;
+    if (!this.#hasRequest || !isFramed || !this.json.isAtHome) return 0;
     const { requestAt, documentsAt, documentsBytes, mostEnds, mostAt, enoughAt } = layout;
     this.#words[mostAt / 4] = Math.min(most, mostEnds);
     this.#words[enoughAt / 4] = documentsAt + Math.min(enough, documentsBytes);
