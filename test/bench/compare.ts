@@ -60,7 +60,9 @@ export async function compare(comparison: Comparison): Promise<Series[]> {
   for (const { case: given, subjects } of entries) {
     const found = subjects.map((subject) => ({ subject, runs: [] as Run[], failure: "" }));
     for (let round = 1; round <= rounds; round++) {
-      for (const one of found.filter(({ failure }) => failure === "")) {
+      const left = found.filter(({ failure }) => failure === "");
+      // Backwards every other time, so that none of them always comes behind the same one.
+      for (const one of round % 2 === 0 ? left.toReversed() : left) {
         const { subject, runs } = one;
         const where = `${given.name}, round ${round} of ${rounds}: ${subject.name}`;
         try {

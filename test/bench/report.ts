@@ -51,7 +51,7 @@ const legend = `
 spans per CPU-second: of the collector's process alone; median (least - most); what is counted are
   log records, points or scraped series where the case is about these
 longest answer meanwhile: of a quarter of a second while somebody scrapes, to one who sends
-ratio: sonde's spans per CPU-second to the other's; below 1 sonde loses
+ratio: sonde's spans per CPU-second to the other's in the same round; below 1 sonde loses
 peak: the most memory that it had in use (VmHWM), in any round`;
 
 /** What else was measured, for those kinds of case whose point that is. */
@@ -79,9 +79,14 @@ function spansPerCpuSecond({ runs }: Series): number[] {
   return runs.map(({ spans, cpuSeconds }) => spans / cpuSeconds);
 }
 
+/** Of runs that stand next to each other: how fast the machine is changes from minute to minute. */
 function ratio(ours: Series, theirs: Series): string {
   if (ours.runs.length === 0 || !isOurs(ours)) return "";
-  return `${(median(spansPerCpuSecond(ours)) / median(spansPerCpuSecond(theirs))).toFixed(2)}x`;
+  const others = spansPerCpuSecond(theirs);
+  const own = spansPerCpuSecond(ours).slice(0, others.length);
+  const ratios = own.map((value, round) => value / (others[round] ?? 0));
+  const [middle, least, most] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
+  return `${middle.toFixed(2)} (${least.toFixed(1)}-${most.toFixed(1)})`;
 }
 
 function booksOf(runs: readonly Run[]): string {
@@ -111,7 +116,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [18, 27, 28, 6, 7, 0];
+const widths = [18, 27, 27, 14, 6, 0];
 
 function row(cells: readonly string[]): string {
   return cells
