@@ -86,8 +86,8 @@ test("the report gives the median, the spread and the ratio to ours", () => {
   const ours = seriesOf("sonde", { cpuSeconds: 1 }, { cpuSeconds: 2 }, { cpuSeconds: 3 });
   const theirs = seriesOf("other", { cpuSeconds: 8 }, { cpuSeconds: 5 });
   const lines = report([ours, theirs]).split("\n");
-  expect(lines[1]).toMatch(/^http-100 +sonde +150,000 \(100,000 - 300,000\) +100 MB +yes$/);
-  expect(lines[2]).toMatch(/^ +other +48,750 \(37,500 - 60,000\) +5\.25 \(2\.5-8\.0\) +100 MB +yes$/);
+  expect(lines[1]).toMatch(/^http-100 +sonde +150,000 \(100,000-300,000\) +100 MB +yes$/);
+  expect(lines[2]).toMatch(/^ +other +48,750 \(37,500-60,000\) +5\.25 \(2\.5-8\.0\) +100 MB +yes$/);
   expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
 });
 

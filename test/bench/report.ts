@@ -6,7 +6,7 @@ import type { Run } from "./measure.ts";
 
 /** Where the first series of a case is ours, the others are set in relation to it. */
 export function report(series: readonly Series[]): string {
-  const head = ["case", "collector", "spans per CPU-second", "ratio", "peak", "all came"];
+  const head = ["case", "collector", "spans per CPU-second", "ratio", "peak", "came"];
   let ours: Series | undefined;
   const lines = series.flatMap((one) => {
     if (one.case === ours?.case) return linesOf(one, ["", ratio(ours, one)]);
@@ -48,11 +48,11 @@ const isOurs = ({ subject }: Series): boolean => subject.startsWith("sonde");
 const peakOf = ({ runs }: Series): number => Math.max(...runs.map(({ peakBytes }) => peakBytes));
 
 const legend = `
-spans per CPU-second: of the collector's process alone; median (least - most); what is counted are
+spans per CPU-second: of the collector's process alone; median (least-most); what is counted are
   log records, points or scraped series where the case is about these
 longest answer meanwhile: of a quarter of a second while somebody scrapes, to one who sends
-ratio: sonde's spans per CPU-second to the other's in the same round; below 1 sonde loses
-peak: the most memory that it had in use (VmHWM), in any round`;
+ratio: of sonde's spans per CPU-second to the other's, round by round; below 1 sonde loses
+peak: the most memory that it had in use (VmHWM), in any round; came: whether all that was sent did`;
 
 /** What else was measured, for those kinds of case whose point that is. */
 function secondsOf(runs: readonly Run[]): string[] {
@@ -106,7 +106,7 @@ function spreadOf(values: readonly number[], digits = 0): string {
   const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map(
     (value) => value.toLocaleString("en-US", format),
   );
-  return `${middle} (${least} - ${most})`;
+  return `${middle} (${least}-${most})`;
 }
 
 function median(values: readonly number[]): number {
@@ -116,7 +116,7 @@ function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? (upper + (sorted[middle - 1] ?? 0)) / 2 : upper;
 }
 
-const widths = [18, 27, 27, 14, 6, 0];
+const widths = [18, 27, 25, 14, 6, 0];
 
 function row(cells: readonly string[]): string {
   return cells
