@@ -5,7 +5,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { serverDurations } from "../metrics/durations.ts";
 import type { Family } from "../metrics/durations.ts";
-import { parentOf } from "../trace/span.ts";
+import { parentOf, Span as OwnSpan } from "../trace/span.ts";
 import { hearerKey } from "./http-events.ts";
 import type { Hearer, Marked } from "./http-events.ts";
 import { errorType, fail, SpanScope, spanName } from "./http-scope.ts";
@@ -14,7 +14,7 @@ import type { RpcMetadata } from "./http-scope.ts";
 export class Exchange implements Hearer, RpcMetadata {
   readonly type = "http";
   readonly span: Span;
-  readonly context: Context;
+  readonly context: SpanScope;
   /** Set by whoever knows the framework, at any time before the end. */
   route: string | undefined = undefined;
   /** Asked for the route at the end, with the request; frameworks that tell it nowhere else set it. */
@@ -80,6 +80,9 @@ export class Exchange implements Hearer, RpcMetadata {
     const seconds = (nowMs - this.#begunMs) / 1000;
     this.#seriesOf(status, failure).record(seconds, parentOf(span), nowMs);
     span.end();
+    // An idle connection keeps the context of its last request.
+    if (span instanceof OwnSpan) span.release();
+    this.context.metadata = undefined;
   }
 
   #describe(status: number | undefined, failure: string | undefined, error: unknown): void {

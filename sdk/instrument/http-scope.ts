@@ -26,7 +26,7 @@ export interface RpcMetadata {
  */
 export class SpanScope implements Context {
   readonly span: Span;
-  readonly metadata: RpcMetadata | undefined;
+  metadata: RpcMetadata | undefined;
   readonly #parent: Context;
   #copy: Context | undefined;
 

@@ -67,6 +67,8 @@ const ok = 1;
 const error = 2;
 const none: readonly never[] = Object.freeze([]);
 const unsetStatus: Status = Object.freeze({ code: unset });
+const notYet: HrTime = [0, 0];
+const noAttributes = new Attributes();
 
 export class Span implements ApiSpan {
   name: string;
@@ -86,8 +88,8 @@ export class Span implements ApiSpan {
   isSampled = true;
   readonly anchorMs: number;
   startTime: HrTime;
-  endTime: HrTime = [0, 0];
-  readonly kept: Attributes;
+  endTime: HrTime = notYet;
+  kept: Attributes;
   status: Status = unsetStatus;
   droppedEventsCount = 0;
   droppedLinksCount = 0;
@@ -237,6 +239,11 @@ export class Span implements ApiSpan {
     this.ended = true;
     if (this.traceState !== undefined) this.traceStateText = stateText(this.traceState);
     this.recorder.take(this);
+  }
+
+  /** For whoever has begun it, and has ended it: it has been encoded, but a context may keep it for long. */
+  release(): void {
+    if (this.ended) this.kept = noAttributes;
   }
 
   get events(): readonly Event[] {

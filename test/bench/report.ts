@@ -31,8 +31,7 @@ function linesOf(series: Series, [name, ratio]: readonly [string, string]): stri
 }
 
 const mostBytes = 150e6;
-const mostBytesOf = (given: Series["case"]): number =>
-  "mostBytes" in given ? given.mostBytes : mostBytes;
+const mostBytesOf = (given: Series["case"]): number => given.mostBytes ?? mostBytes;
 
 /** Where ours takes more memory than it may in any case. */
 function excessesIn(series: readonly Series[]): string[] {

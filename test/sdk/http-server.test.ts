@@ -8,7 +8,8 @@ import { createServer } from "node:net";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SpanStatusCode } from "@opentelemetry/api";
+import { type Context, context, ROOT_CONTEXT, SpanStatusCode, trace } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
 import { describe, expect, test } from "vitest";
 import { traceHttpServers } from "../../sdk/instrument/http-server.ts";
 import { makeAuthority } from "../support/certificates.ts";
@@ -51,6 +52,20 @@ describe("a span", () => {
       "client.address": "127.0.0.1",
       "user_agent.original": "tests",
     });
+  });
+
+  test("leaves the context of its request, which an idle connection keeps, with its ids alone", async () => {
+    let left: Context = ROOT_CONTEXT;
+    const port = await serve((_request, response) => {
+      left = context.active();
+      expect(getRPCMetadata(left)).toBeDefined();
+      response.end();
+    });
+    const { socket } = await open(port);
+    socket.write(head("GET /"));
+    const [span] = await tracing.spans(1);
+    await until("the rest is gone", () => getRPCMetadata(left) === undefined);
+    expect(trace.getSpan(left)?.spanContext()).toEqual(span?.spanContext());
   });
 
   test("behind a proxy has the address, host and scheme that the client used", async () => {
