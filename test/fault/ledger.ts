@@ -8,8 +8,8 @@ import { listenLocally } from "../support/listen.ts";
 import { type MarkedRequest, namesIn } from "./marked-requests.ts";
 
 /**
- * How many requests an output may have had answered without having committed: a slice is up to one
- * delivery for each signal, and four slices may be on their way (`max_in_flight`).
+ * How many requests an output may have had answered without having committed, as long as it can commit: a
+ * slice is up to one delivery for each signal, and four slices may be on their way (`max_in_flight`).
  */
 export const uncommittedRequests = 12;
 
@@ -74,6 +74,8 @@ export class Destination {
   behaviour: Behaviour = "takes";
   duplicated = 0;
   unexplained = 0;
+  /** Of a life, how many of its last requests may come again. */
+  uncommitted = uncommittedRequests;
   /** Names of records that it rejects for good. */
   readonly rejects = new Set<string>();
   readonly #arrivals = new Map<string, Arrival>();
@@ -139,7 +141,7 @@ export class Destination {
         this.duplicated++;
         const wasUnderWay =
           before.life < life &&
-          before.request >= (this.#taken.get(before.life) ?? 0) - uncommittedRequests;
+          before.request >= (this.#taken.get(before.life) ?? 0) - this.uncommitted;
         if (!wasUnderWay) this.unexplained++;
       }
       this.#arrivals.set(name, { life, request });

@@ -59,6 +59,9 @@ export class Scenario {
     this.#steady = await Destination.start();
     this.#picky = await Destination.start();
     this.#ledger = new Ledger([this.#steady, this.#picky]);
+    // Who cannot commit any more still delivers, as far as that is bounded: all of it comes again.
+    const cannotCommit = isLasting(strace) || (again !== undefined && isLasting(again));
+    if (cannotCommit) this.#steady.uncommitted = this.#picky.uncommitted = Infinity;
     try {
       if (this.#name === "recovery") await this.#leaveABacklog();
       const observed = await this.#faultyLife(strace);
@@ -129,7 +132,7 @@ export class Scenario {
     for (let more = 0; more < most && !isHit(strace, collector); more++) {
       await sendAndDrain(this.#request());
     }
-    if (!inject?.endsWith("+")) await this.#probe(collector);
+    if (!isLasting(strace)) await this.#probe(collector);
     await this.#drain(collector);
   }
 
@@ -274,6 +277,11 @@ export class Scenario {
     };
     return startCollector({ ...options, env, dataDir: this.folder, args: ["--config", config] });
   }
+}
+
+/** Whether the call fails from then on for good. */
+function isLasting({ inject }: Strace): boolean {
+  return inject?.endsWith("+") === true;
 }
 
 function isHit({ trace }: Strace, collector: CollectorProcess): boolean {
