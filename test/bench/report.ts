@@ -84,7 +84,7 @@ function ratio(ours: Series, theirs: Series): string {
   const others = spansPerCpuSecond(theirs);
   const own = spansPerCpuSecond(ours).slice(0, others.length);
   const ratios = own.map((value, round) => value / (others[round] ?? 0));
-  const [middle, least, most] = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
+  const [middle, least, most] = spread(ratios);
   return `${middle.toFixed(2)} (${least.toFixed(1)}-${most.toFixed(1)})`;
 }
 
@@ -102,10 +102,14 @@ function booksOf(runs: readonly Run[]): string {
 
 function spreadOf(values: readonly number[], digits = 0): string {
   const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  const [middle, least, most] = [median(values), Math.min(...values), Math.max(...values)].map(
-    (value) => value.toLocaleString("en-US", format),
+  const [middle, least, most] = spread(values).map((value) =>
+    value.toLocaleString("en-US", format),
   );
   return `${middle} (${least}-${most})`;
+}
+
+function spread(values: readonly number[]): [middle: number, least: number, most: number] {
+  return [median(values), Math.min(...values), Math.max(...values)];
 }
 
 function median(values: readonly number[]): number {

@@ -1,5 +1,6 @@
-// Several nodes, several deliveries at a time, what is asked of the server before something is sent again, and what it is told about how
-// long to keep records. What no server here can be asked is held against the documented requests.
+// Several nodes, several deliveries at a time, what is asked of the server before something is sent again, and
+// what it is told about how long to keep records. What no server here can be asked is held against the
+// documented requests.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Delivery, Output } from "../../../collector/output/output.ts";
