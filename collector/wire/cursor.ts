@@ -41,21 +41,11 @@ export class Cursor {
 
   /** Passes over the fields that have this tag of one byte, with a length behind it, up to another one. */
   passOver(tag: number): void {
-    const { bytes } = this;
-    const limit = this.#limit;
-    let at = this.#at;
-    while (at < limit && bytes[at] === tag) {
-      let length = 0;
-      let shift = 0;
-      let byte = 0;
-      do {
-        byte = bytes[++at]!;
-        length |= (byte & 0x7f) << shift;
-        shift += 7;
-      } while (byte >= 0x80);
-      at += 1 + length;
+    while (this.#at < this.#limit && this.bytes[this.#at] === tag) {
+      this.#at++;
+      const length = this.#varint();
+      this.#at += length;
     }
-    this.#at = at;
   }
 
   next(): boolean {
