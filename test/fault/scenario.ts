@@ -59,9 +59,11 @@ export class Scenario {
     this.#steady = await Destination.start();
     this.#picky = await Destination.start();
     this.#ledger = new Ledger([this.#steady, this.#picky]);
-    // Who cannot commit any more still delivers, as far as that is bounded: all of it comes again.
-    const cannotCommit = isLasting(strace) || (again !== undefined && isLasting(again));
-    if (cannotCommit) this.#steady.uncommitted = this.#picky.uncommitted = Infinity;
+    for (const one of [strace, again]) {
+      // Who cannot commit any more still delivers, as far as that is bounded: all of it comes again.
+      if (one && losesCursor(one, "steady")) this.#steady.uncommitted = Infinity;
+      if (one && losesCursor(one, "picky")) this.#picky.uncommitted = Infinity;
+    }
     try {
       if (this.#name === "recovery") await this.#leaveABacklog();
       const observed = await this.#faultyLife(strace);
@@ -282,6 +284,13 @@ export class Scenario {
 /** Whether the call fails from then on for good. */
 function isLasting({ inject }: Strace): boolean {
   return inject?.endsWith("+") === true;
+}
+
+/** Whether it is that output's cursor that can be written no more. */
+function losesCursor(strace: Strace, output: string): boolean {
+  return (
+    isLasting(strace) && strace.paths?.some((path) => path.includes(`/${output}.cursor`)) === true
+  );
 }
 
 function isHit({ trace }: Strace, collector: CollectorProcess): boolean {
