@@ -100,18 +100,14 @@ function writeAttribute(at: usize, start: usize, end: usize): usize {
   const size: usize = load<u8>(start, 1);
   if (start == end || load<u8>(start) != 0x0a || start + 2 + size > end) return 0;
   let place: usize = load<u32>(last, behindAt);
-  let same = equalBytes(start, place + <usize>cameAt, min<usize>(end - start, cameBytes));
-  let name: usize = load<u32>(place, nameSizeAt);
-  if (same < name || name != size + 2) {
+  let same = sameAt(place, start, end);
+  if (same == 0) {
     const first = placeOf(start + 2, size);
-    let next: usize = 0;
-    for (; next < most; next++) {
+    for (let next: usize = 0; same == 0 && next < most; next++) {
       place = nthPlace(first + next);
-      same = equalBytes(start, place + <usize>cameAt, min<usize>(end - start, cameBytes));
-      name = load<u32>(place, nameSizeAt);
-      if (same >= name && name == size + 2) break;
+      same = sameAt(place, start, end);
     }
-    if (next == most) return learn(first, at, start, end);
+    if (same == 0) return learn(first, at, start, end);
     store<u32>(last, place, behindAt);
   }
   last = place;
@@ -129,6 +125,13 @@ function writeAttribute(at: usize, start: usize, end: usize): usize {
   // Those that change with each record need not be kept each time.
   if ((record & 15) == 0 && out != 0) keepValue(place, start, end, at, out);
   return out;
+}
+
+/** How many bytes of the attribute are those that lie there; 0 if that is one of another name. */
+function sameAt(place: usize, start: usize, end: usize): usize {
+  const same = equalBytes(start, place + <usize>cameAt, min<usize>(end - start, cameBytes));
+  const name: usize = load<u32>(place, nameSizeAt); // its length is in these bytes, so it is no longer one
+  return name != 0 && same >= name ? same : 0;
 }
 
 function nthPlace(number: usize): usize {
