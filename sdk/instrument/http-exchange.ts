@@ -9,6 +9,7 @@ import { parentOf, Span as OwnSpan } from "../trace/span.ts";
 import { hearerKey } from "./http-events.ts";
 import type { Hearer, Marked } from "./http-events.ts";
 import { errorType, fail, SpanScope, spanName } from "./http-scope.ts";
+import { finishes, hasFinished } from "./idle-connections.ts";
 import type { RpcMetadata } from "./http-scope.ts";
 
 export class Exchange implements Hearer, RpcMetadata {
@@ -38,7 +39,10 @@ export class Exchange implements Hearer, RpcMetadata {
    * What it was is asked before the app's listeners, who may still call end().
    */
   hear(event: string | symbol, source: object): void {
-    if (event !== "close" || this.isEnded) return;
+    if (event === "finish" && isResponse(source)) finishes(source);
+    if (event !== "close") return;
+    hasFinished();
+    if (this.isEnded) return;
     if (isStream(source)) this.#endWithStream(source);
     else if (isResponse(source)) this.endWith(source);
   }
@@ -80,7 +84,7 @@ export class Exchange implements Hearer, RpcMetadata {
     const seconds = (nowMs - this.#begunMs) / 1000;
     this.#seriesOf(status, failure).record(seconds, parentOf(span), nowMs);
     span.end();
-    // An idle connection keeps the context of its last request.
+    // Whatever the app has begun in its context may keep that for long, such as a WebSocket.
     if (span instanceof OwnSpan) span.release();
     this.context.metadata = undefined;
   }

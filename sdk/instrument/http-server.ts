@@ -17,6 +17,7 @@ import { attributesOf, schemeOf } from "./http-request.ts";
 import type { RequestHead } from "./http-request.ts";
 import { errorType, knownMethod, metadataOf, spanName } from "./http-scope.ts";
 import { watchHandshake } from "./http-upgrade.ts";
+import { freeIdleConnections } from "./idle-connections.ts";
 import { expressRouteOf } from "./routes/express.ts";
 import { spanStarter } from "./spans.ts";
 
@@ -29,6 +30,7 @@ export function traceHttpServers(): void {
   servers.watch(net.Server.prototype);
   hearEvents(http.IncomingMessage.prototype);
   hearEvents(http.ServerResponse.prototype);
+  freeIdleConnections();
   // An exception has left the handler by the time it is known that nobody catches it.
   process.on("uncaughtExceptionMonitor", (error: unknown) => servers.crash(error));
 }

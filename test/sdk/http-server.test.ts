@@ -1,6 +1,7 @@
 // Each trap of serving HTTP/1 as a test: over real sockets, in this process, with OpenTelemetry's SDK behind
 // the instrumentation.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -54,7 +55,27 @@ describe("a span", () => {
     });
   });
 
-  test("leaves the context of its request, which an idle connection keeps, with its ids alone", async () => {
+  test("is not kept by the connection, which is idle outside of all contexts", async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const server = http.createServer((request, response) => {
+      storage.enterWith("the app's");
+      request.socket.setTimeout(10, () => seen.push("its time is over"));
+      setTimeout(() => response.end(), 30);
+    });
+    server.keepAliveTimeout = 20;
+    server.on("timeout", () => seen.push([activeSpanId(), storage.getStore()]));
+    const seen: unknown[] = [];
+    const port = await listen(server);
+    const { socket } = await open(port);
+    socket.write(head("GET /"));
+    const [span] = await tracing.spans(1);
+    const ofRequest = [span?.spanContext().spanId, "the app's"];
+    expect(seen).toEqual([ofRequest, "its time is over"]); // a time limit of the app's own
+    await until("the connection is idle for too long", () => seen.length > 2);
+    expect(seen.at(-1)).toEqual(["", undefined]);
+  });
+
+  test("leaves the context of its request, which others may keep for long, with its ids alone", async () => {
     let left: Context = ROOT_CONTEXT;
     const port = await serve((_request, response) => {
       left = context.active();
