@@ -10,6 +10,7 @@ import type { Fields } from "../trace/values.ts";
 import { Encoder } from "./encoder.ts";
 import type { Redactor } from "./encoder.ts";
 import type { Remains } from "./remains.ts";
+import { SpareBytes } from "./spare-bytes.ts";
 
 export interface Scope {
   readonly name: string;
@@ -18,8 +19,11 @@ export interface Scope {
   readonly attributes?: Fields;
 }
 
-/** Takes a request with so many items; false when there is no room for it. */
-export type Send = (body: Uint8Array, items: number) => boolean;
+/**
+ * Takes a request with so many items; false when there is no room for it. If it says when it has read the
+ * body for the last time, that is used for another.
+ */
+export type Send = (body: Uint8Array, items: number, done?: () => void) => boolean;
 
 /** What a scope has in the buffer. */
 export interface Section {
@@ -44,6 +48,7 @@ export class Batch {
   readonly #sections: Section[] = [];
   /** Of a thread that may be terminated: what is here, for another to find. */
   readonly #remains: Remains | undefined;
+  readonly #spare = new SpareBytes();
   #last: Section | undefined;
   #items = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -111,7 +116,7 @@ export class Batch {
     this.#timer = undefined;
     if (this.#items === 0) return;
     const items = this.#items;
-    const body = this.#request();
+    const { bytes, at } = this.#request();
     this.#items = 0;
     for (const section of this.#sections.splice(0)) {
       section.stretches.length = 0;
@@ -120,13 +125,14 @@ export class Batch {
     this.#last = undefined;
     this.encoder.at = 0;
     if (this.encoder.bytes.length > keptBytes) this.encoder.bytes = Buffer.allocUnsafe(0);
-    if (this.#remains?.isTaken !== true) this.pass(body, items);
+    const done = this.#sends.length === 1 ? () => this.#spare.give(bytes) : undefined;
+    if (this.#remains?.isTaken !== true) this.#send(bytes.subarray(0, at), items, done);
     this.#remains?.empty(); // not before: twice is better than never
   }
 
   /** A request that another thread has put together. */
   pass(body: Uint8Array, items: number): void {
-    for (const send of this.#sends) if (!send(body, items)) this.dropped += items;
+    this.#send(body, items);
   }
 
   /** What comes after this is as good as not recorded. */
@@ -144,18 +150,22 @@ export class Batch {
     return (this.#encodedResource = encoder.take());
   }
 
+  #send(body: Uint8Array, items: number, done?: () => void): void {
+    for (const send of this.#sends) if (!send(body, items, done)) this.dropped += items;
+  }
+
   #keep({ head, tail }: Section, { bytes, at }: Encoder, from: number): boolean {
     return this.#remains!.add(this.#resource, head, bytes.subarray(from, at), tail);
   }
 
-  #request(): Uint8Array {
+  #request(): Encoder {
     const scopes = this.#sections.map(
       ({ head, tail, sizeBytes }) => head.length + sizeBytes + tail.length,
     );
     const resource = this.#resource;
     const size = scopes.reduce((sum, scope) => sum + headSize(scope) + scope, resource.length);
     const request = new Encoder();
-    request.bytes = Buffer.allocUnsafe(headSize(size) + size + 16); // some room to reserve
+    request.bytes = this.#spare.take(headSize(size) + size + 16); // some room to reserve
     request.head(0x0a, size);
     request.raw(resource);
     for (const [index, section] of this.#sections.entries()) {
@@ -167,7 +177,7 @@ export class Batch {
       }
       request.raw(section.tail);
     }
-    return request.bytes.subarray(0, request.at);
+    return request;
   }
 }
 

@@ -19,7 +19,6 @@ const retryable: ReadonlySet<number> = new Set([1, 4, 8, 10, 11, 14, 15]);
 
 export class GrpcTransport implements Transport {
   readonly url: string;
-  readonly isHandedOver = false;
   readonly #path: string;
   readonly #otlp: OtlpSettings;
   #client: Client | undefined;

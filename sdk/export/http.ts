@@ -25,7 +25,6 @@ export interface Target {
 
 export class HttpTransport implements Transport {
   readonly url: string;
-  isHandedOver = false;
   readonly #target: Target;
   readonly #way: PlainHttp | NodeHttp;
 
@@ -39,15 +38,10 @@ export class HttpTransport implements Transport {
     return { target: this.#target, body };
   }
 
-  async post(body: Uint8Array): Promise<Answer> {
+  async post(body: Uint8Array, handOver = (): void => {}): Promise<Answer> {
     const isZipped = this.#target.compression === "gzip";
     const payload = isZipped ? await compress(body) : body;
-    this.isHandedOver = false;
-    const answer = await this.#way.post(payload, isZipped ? zipped : {}, () => {
-      this.isHandedOver = true;
-    });
-    this.isHandedOver = false;
-    return answer;
+    return this.#way.post(payload, isZipped ? zipped : {}, handOver);
   }
 }
 

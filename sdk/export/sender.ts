@@ -11,10 +11,11 @@ import type { Parent } from "./threads.ts";
 /** A way to one receiver, used by one request at a time. */
 export interface Transport {
   readonly url: string;
-  /** All bytes of the present request are with the operating system: they arrive without us. */
-  readonly isHandedOver: boolean;
-  /** Never rejects but for mistakes of our own. */
-  post(body: Uint8Array): Promise<Answer>;
+  /**
+   * Never rejects but for mistakes of our own. `handOver` is called once the operating system has all
+   * bytes, if somebody says so: they arrive without us.
+   */
+  post(body: Uint8Array, handOver: () => void): Promise<Answer>;
   /** What another process would need to send it; undefined where none can. */
   unsent(body: Uint8Array): Unsent | undefined;
 }
@@ -57,8 +58,11 @@ export class Sender {
   open(transport: Transport, maxItems = Infinity): Send {
     const lane = new Lane(transport);
     const number = this.#lanes.push(lane) - 1;
-    const send: Send = (body, items) => {
-      if (this.#parent?.take(number, body, items)) return true;
+    const send: Send = (body, items, done) => {
+      if (this.#parent?.take(number, body, items)) {
+        done?.(); // it has a copy
+        return true;
+      }
       if (body.length + this.#waitingBytes() > this.#maxBytes) {
         tell(`${this.#maxBytes} bytes of telemetry wait to be sent, what comes now is dropped`);
         return false;
@@ -67,7 +71,7 @@ export class Sender {
         tell(`${maxItems} items wait to be sent to ${transport.url}, what comes now is dropped`);
         return false;
       }
-      lane.push({ body, items });
+      lane.push({ body, items, done });
       if (!this.#isHeld) this.#outside(() => lane.start());
       return true;
     };
@@ -114,6 +118,8 @@ export class Sender {
 interface Request {
   readonly body: Uint8Array;
   readonly items: number;
+  /** To be called when the body is needed no more. */
+  readonly done: (() => void) | undefined;
 }
 
 /** What goes one way, one request after the other. */
@@ -123,6 +129,8 @@ class Lane {
   readonly #queue: Request[] = [];
   readonly #transport: Transport;
   #isRunning = false;
+  /** The operating system has all of the first in the queue, which is under way. */
+  #isHandedOver = false;
   #failures = 0;
   /** Ends the pause before the next attempt. */
   #wake: (() => void) | undefined;
@@ -152,7 +160,7 @@ class Lane {
   }
 
   takeUnsent(): readonly Unsent[] {
-    const requests = this.#queue.splice(this.#transport.isHandedOver ? 1 : 0);
+    const requests = this.#queue.splice(this.#isHandedOver ? 1 : 0);
     for (const request of requests) this.#forget(request);
     if (this.#failures > 0) return [];
     return requests.flatMap(({ body }) => this.#transport.unsent(body) ?? []);
@@ -167,9 +175,11 @@ class Lane {
     this.#isRunning = true;
     try {
       for (let request = this.#queue[0]; request; request = this.#queue[0]) {
-        const answer = await this.#transport.post(request.body);
+        const answer = await this.#post(request.body);
+        const isRead = this.#isHandedOver;
+        this.#isHandedOver = false;
         if (answer.kind === "failed") await this.#pause(answer);
-        else this.#settle(request, answer);
+        else if (this.#settle(request, answer) && isRead) request.done?.();
       }
     } catch (error) {
       tell(`sending failed: ${messageOf(error)}`);
@@ -178,13 +188,24 @@ class Lane {
     this.#endFlushes();
   }
 
-  #settle(request: Request, answer: Exclude<Answer, Failure>): void {
+  async #post(body: Uint8Array): Promise<Answer> {
+    let isUnderWay = true; // an answer may come before all has been read
+    const answer = await this.#transport.post(body, () => {
+      if (isUnderWay) this.#isHandedOver = true;
+    });
+    isUnderWay = false;
+    return answer;
+  }
+
+  /** Whether it was still here: otherwise it has been taken away for a last send. */
+  #settle(request: Request, answer: Exclude<Answer, Failure>): boolean {
     this.#failures = 0;
-    if (this.#queue[0] !== request) return; // taken away meanwhile
+    if (this.#queue[0] !== request) return false;
     this.#queue.shift();
     this.#forget(request);
     if (answer.kind === "refused")
       tell(`${this.#transport.url} refuses telemetry: ${answer.detail}`);
+    return true;
   }
 
   /** Longer with each failure, at most half a minute; a flush waits for one attempt and no longer. */

@@ -1,7 +1,13 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { Batch } from "../../sdk/export/batch.ts";
+import type { Encoder } from "../../sdk/export/encoder.ts";
 import { Sender } from "../../sdk/export/sender.ts";
 import { HttpTransport } from "../../sdk/export/http.ts";
 import type { Target } from "../../sdk/export/http.ts";
+import { Attributes } from "../../sdk/trace/values.ts";
 import { encodeRequest, sampleRequest } from "../support/otlp.ts";
 import { until } from "../support/until.ts";
 import { startSink } from "./support/sink.ts";
@@ -89,6 +95,83 @@ test("what is not with the operating system yet can be taken for a last send", a
   await sender.flush();
   expect(sink.requests).toHaveLength(1);
 });
+
+test("it says when it has read a request for the last time", async () => {
+  const sender = new Sender();
+  const send = sender.open(target());
+  const done: number[] = [];
+  sink.status = 503;
+  send(body, 1, () => done.push(1));
+  send(body, 1, () => done.push(2));
+  await sender.flush();
+  expect(done).toEqual([]); // it will be sent again
+  sink.status = 200;
+  await sender.flush();
+  expect(done).toEqual([1, 2]);
+  sink.status = 400; // refused, and that is that
+  send(body, 1, () => done.push(3));
+  await sender.flush();
+  expect(done).toEqual([1, 2, 3]);
+});
+
+test("one that was taken for a last send is read by somebody else", async () => {
+  const sender = new Sender();
+  let isDone = false;
+  sender.open(target())(body, 1, () => (isDone = true));
+  expect(sender.takeUnsent()).toHaveLength(1);
+  await until("the request comes", () => sink.requests.length > 0);
+  await sender.flush();
+  expect(isDone).toBe(false);
+});
+
+test("nor is one done with that was answered before it was read", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.write("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    socket.pause();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const sender = new Sender(1 << 26);
+  let isDone = false;
+  const url = `http://127.0.0.1:${port}/v1/traces`;
+  sender.open(target({ url }))(new Uint8Array(1 << 25), 1, () => (isDone = true));
+  await sender.flush();
+  expect(isDone).toBe(false);
+  server.close();
+});
+
+test("requests in memory that is used again and again arrive as they were written", async () => {
+  const sender = new Sender();
+  const batch = new Batch({
+    resource: () => new Attributes(),
+    settings: { maxBatch: 10, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
+    sends: [sender.open(target())],
+  });
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  const names: string[] = [];
+  for (let at = 0; at < 600; at++) {
+    const name = `${at} `.repeat(1500);
+    names.push(name);
+    batch.add(section, encodeName, name);
+    if (at % 25 === 0) await setImmediate();
+    if (at % 200 === 150) sink.status = 503;
+    if (at % 200 === 199) {
+      sink.status = 200;
+      await sender.flush();
+    }
+  }
+  batch.flush();
+  await sender.flush();
+  expect(sink.spans.map(({ name }) => name)).toEqual(names);
+});
+
+function encodeName(encoder: Encoder, name: string): void {
+  const span = encoder.begin(0x12);
+  encoder.text(0x2a, name);
+  encoder.end(span);
+}
 
 test("nothing is taken for a target that did not answer", async () => {
   const sender = new Sender();

@@ -107,6 +107,54 @@ test("an item that cannot be encoded leaves nothing behind and is counted", () =
   expect(batch.dropped).toBe(1);
 });
 
+test("the memory of a request is used again when it has been read, and not before", () => {
+  const bodies: Uint8Array[] = [];
+  const dones: (() => void)[] = [];
+  const batch = new Batch({
+    resource: () => new Attributes(),
+    settings: { maxBatch: 1, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
+    sends: [
+      (body, _items, done) => {
+        bodies.push(body);
+        dones.push(done!);
+        return true;
+      },
+    ],
+  });
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  const add = (size: number): ArrayBufferLike => {
+    batch.add(section, named, "x".repeat(size));
+    return bodies.at(-1)!.buffer;
+  };
+  const [first, second] = [add(40_000), add(41_000)];
+  expect(second).not.toBe(first);
+  dones[0]!();
+  expect(add(100)).not.toBe(first); // a small one, of which many may have to wait
+  expect(add(80_000)).not.toBe(first);
+  expect(add(40_500)).toBe(first);
+  const large = add(3 << 20);
+  dones.at(-1)!();
+  expect(add(41_000)).not.toBe(large);
+  const names = bodies.slice(1).map((body) => {
+    const [group] = decodeRequest("traces", body).resourceSpans ?? [];
+    return group?.scopeSpans?.[0]?.spans?.[0]?.name?.length;
+  });
+  expect(names).toEqual([41_000, 100, 80_000, 40_500, 3 << 20, 41_000]);
+});
+
+test("several who read a request do not say when they are done with it", () => {
+  const dones: unknown[] = [];
+  const send = (_body: Uint8Array, _items: number, done?: () => void) => dones.push(done) > 0;
+  const batch = new Batch({
+    resource: () => new Attributes(),
+    settings: { maxBatch: 1, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
+    sends: [send, send],
+  });
+  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  batch.add(section, named, "1");
+  expect(dones).toEqual([undefined, undefined]);
+});
+
 test("what the sender has no room for is counted, and nothing is taken after the end", () => {
   const { batch, sent } = start({}, false);
   const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
