@@ -3,11 +3,12 @@
 // timer in C++, and an observer that is called after collections.
 
 import { setImmediate } from "node:timers";
-import type { monitorEventLoopDelay, PerformanceEntry } from "node:perf_hooks";
+import type { monitorEventLoopDelay } from "node:perf_hooks";
 import type { MetricData } from "@opentelemetry/sdk-metrics";
 import { messageOf, tell } from "../tell.ts";
+import { watchCollections } from "./collections.ts";
 import type { Instrument, Measured, Reader } from "./reader.ts";
-import { keepingOf, Series } from "./series.ts";
+import type { Series } from "./series.ts";
 
 /**
  * How often the delay is measured. Each time costs 55 µs of CPU here, so that OpenTelemetry's 10 ms are half
@@ -84,7 +85,7 @@ export function watchRuntime(reader: Reader): () => MetricData[] {
       const { monitorEventLoopDelay } = process.getBuiltinModule("node:perf_hooks");
       delays = monitorEventLoopDelay({ resolution: delayResolutionMs });
       delays.enable();
-      collections = watchCollections();
+      collections = watchCollections(all.gc.name);
     } catch (error) {
       tell(`metrics of runtime are missing: ${messageOf(error)}`);
     }
@@ -165,44 +166,4 @@ function countResources(kinds: Set<string>): readonly Measured[] {
     if (kinds.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return [...counts].map(([kind, count]) => [count, { "v8js.resource.type": kind }]);
-}
-
-interface Collection {
-  readonly detail?: { readonly kind?: number };
-}
-
-const collected: Series[] = [];
-let isWatched = false;
-
-/** Once for all readers. Two hundred collections a second cost less here than can be measured. */
-function watchCollections(): readonly Series[] {
-  if (isWatched) return collected;
-  isWatched = true;
-  const { constants, PerformanceObserver } = process.getBuiltinModule("node:perf_hooks");
-  const kinds: Readonly<Record<number, string>> = {
-    [constants.NODE_PERFORMANCE_GC_MAJOR]: "major",
-    [constants.NODE_PERFORMANCE_GC_MINOR]: "minor",
-    [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: "incremental",
-    [constants.NODE_PERFORMANCE_GC_WEAKCB]: "weakcb",
-  };
-  const byKind = new Map<string, Series>();
-  new PerformanceObserver((list) => {
-    try {
-      for (const entry of list.getEntries()) {
-        const { detail, duration } = entry as PerformanceEntry & Collection; // as Node documents it
-        const type = kinds[detail?.kind ?? -1];
-        if (type === undefined) continue;
-        let series = byKind.get(type);
-        if (!series) {
-          const keeping = keepingOf(all.gc.name, "sonde/runtime");
-          byKind.set(type, (series = new Series({ "v8js.gc.type": type }, keeping)));
-          collected.push(series);
-        }
-        series.add(duration / 1000);
-      }
-    } catch {
-      tell("garbage collections are not counted"); // it would be an exception of the app
-    }
-  }).observe({ entryTypes: ["gc"] });
-  return collected;
 }
