@@ -36,7 +36,7 @@ import type { Contexts } from "./trace/context.ts";
 import { logLimitsOf, spanLimitsOf } from "./trace/limits.ts";
 import type { ExceptionLog } from "./trace/span.ts";
 import { TracerProvider } from "./trace/tracer.ts";
-import { Attributes } from "./trace/values.ts";
+import { Attributes, unlimited } from "./trace/values.ts";
 
 export interface Engine extends Flushable {
   shutdown(): Promise<void>;
@@ -225,7 +225,7 @@ function batchOf(
 ): Batch {
   const fields = (): Attributes => {
     const attributes = new Attributes();
-    attributes.setAll(resource(), { count: Infinity, length: Infinity });
+    attributes.setAll(resource(), { count: unlimited, length: unlimited });
     return attributes;
   };
   return (batches[signal] = new Batch({

@@ -16,7 +16,7 @@ import { spanIn } from "../trace/context.ts";
 import { describeException } from "../trace/exception.ts";
 import { parentOf } from "../trace/span.ts";
 import type { Span } from "../trace/span.ts";
-import { Attributes, keep, optionalText, textOf, valueAt } from "../trace/values.ts";
+import { Attributes, keep, optionalText, textOf, unlimited, valueAt } from "../trace/values.ts";
 import type { AttributeLimits, Value } from "../trace/values.ts";
 import { encodeRecord } from "./encode.ts";
 
@@ -41,7 +41,7 @@ export interface KeptRecord {
 }
 
 const mostLoggers = 1000;
-const ownLimits: AttributeLimits = { count: 128, length: Infinity };
+const ownLimits: AttributeLimits = { count: 128, length: unlimited };
 
 export class LoggerProvider implements ApiLoggerProvider {
   readonly #logging: Logging;
@@ -126,12 +126,12 @@ function keptRecord(record: LogRecord, active: Context, limits: AttributeLimits)
 }
 
 /** The limits of the settings are for attributes. */
-const unlimited: AttributeLimits = { count: Infinity, length: Infinity, isLenient: true };
+const bodyLimits: AttributeLimits = { count: unlimited, length: unlimited, isLenient: true };
 
 /** The text of what is no data, such as a symbol. */
 function bodyOf(body: unknown): Value | undefined {
   if (body === undefined) return undefined;
-  const kept = keep(body, unlimited);
+  const kept = keep(body, bodyLimits);
   return kept === undefined ? textOf(body) : kept;
 }
 

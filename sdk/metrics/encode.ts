@@ -12,7 +12,7 @@ import type {
 import { Encoder } from "../export/encoder.ts";
 import { load } from "../packages.ts";
 import { partAt } from "../trace/ids.ts";
-import { Attributes } from "../trace/values.ts";
+import { Attributes, unlimited } from "../trace/values.ts";
 import { delta, exponentialPoint, gaugePoint, histogramPoint, sumPoint } from "./kinds.ts";
 import { tellOfOverflow } from "./overflow.ts";
 import type { Exemplar, Exemplary } from "./series.ts";
@@ -184,7 +184,7 @@ function encodeExemplar(encoder: Encoder, tag: number, { span, value, time }: Ex
 /** What an app gives for the attributes of its own metrics is kept by sdk-metrics as it came. */
 function attributesOf(encoder: Encoder, tag: number, attributes: ApiAttributes): void {
   const kept = new Attributes();
-  kept.setAll(attributes, { count: Infinity, length: Infinity });
+  kept.setAll(attributes, { count: unlimited, length: unlimited });
   encoder.attributes(tag, kept);
 }
 

@@ -1,6 +1,7 @@
 // How much a span or a log record may hold.
 
 import type { Limits } from "../settings.ts";
+import { unlimited } from "./values.ts";
 import type { AttributeLimits } from "./values.ts";
 
 export interface SpanLimits {
@@ -11,24 +12,26 @@ export interface SpanLimits {
   readonly links: number;
 }
 
-const defaultCount = 128;
-
 export function spanLimitsOf(limits: Limits): SpanLimits {
   // OpenTelemetry's reads 0 as no limit of the length, since nobody wants all texts empty.
-  const length = limits.spanAttributeLength || Infinity;
+  const length = within(limits.spanAttributeLength || unlimited);
   return {
-    attributes: { count: limits.spanAttributes ?? defaultCount, length },
-    eventAttributes: { count: limits.eventAttributes ?? defaultCount, length },
-    linkAttributes: { count: limits.linkAttributes ?? defaultCount, length },
-    events: limits.spanEvents ?? defaultCount,
-    links: limits.spanLinks ?? defaultCount,
+    attributes: { count: within(limits.spanAttributes), length },
+    eventAttributes: { count: within(limits.eventAttributes), length },
+    linkAttributes: { count: within(limits.linkAttributes), length },
+    events: within(limits.spanEvents),
+    links: within(limits.spanLinks),
   };
 }
 
 export function logLimitsOf(limits: Limits): AttributeLimits {
   return {
-    count: limits.logAttributes ?? defaultCount,
-    length: limits.logAttributeLength || Infinity,
+    count: within(limits.logAttributes),
+    length: within(limits.logAttributeLength || unlimited),
     isLenient: true,
   };
+}
+
+function within(limit: number): number {
+  return Math.min(limit, unlimited);
 }

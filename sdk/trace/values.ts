@@ -14,6 +14,13 @@ export type Value =
   | readonly Value[]
   | Fields;
 
+/**
+ * More than there can be. Not Infinity, which is another kind of number to V8: where some limits have one kind and
+ * some the other, that of Node 22 makes fast code of what reads them again and again, and never keeps it.
+ */
+export const unlimited = 0x3fff_ffff;
+
+/** Whole numbers up to `unlimited`. */
 export interface AttributeLimits {
   readonly count: number;
   /** Of a text or of bytes. */
@@ -54,7 +61,7 @@ export class Attributes implements Fields {
 
   /** Of what was added without looking at the limits. */
   within(limits: AttributeLimits): Attributes {
-    if (limits.length === Infinity && this.size <= limits.count) return this;
+    if (limits.length >= unlimited && this.size <= limits.count) return this;
     const within = new Attributes();
     for (const { entries } of this.common ? [this.common, this] : [this]) {
       for (let at = 0; at < entries.length; at += 2)
