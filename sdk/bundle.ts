@@ -30,12 +30,12 @@ export function textOfBundle(file: string | undefined): string | undefined {
   return text !== undefined && bundled.test(text) ? text : undefined;
 }
 
-/** What esbuild and webpack put around a CommonJS module, spelt out and minified. */
+/** What esbuild, webpack and Vite put around a CommonJS module, spelt out and minified. */
 const bundled =
-  /__commonJS\b|__webpack_require__|\(\(\w+=\{exports:\{\}\}\)\.exports,|=\{exports:\{\}\};return \w+\[/;
+  /__commonJS(?:Min)?\b|__webpack_require__|\(\(\w+=\{exports:\{\}\}\)\.exports,|exports:\{\}\};return \w+\[/;
 
 /** Before each module. Bounded, as all patterns here: a minified bundle is one line of megabytes. */
-const pathComment = /^\/\/ [\w./@+-]{0,200}node_modules\/|"\.\/node_modules\//m;
+const pathComment = /^\/\/(?:#region)? [\w./@+-]{0,200}node_modules\/|"\.\/node_modules\//m;
 
 function packagesIn(text: string): ReadonlySet<string> {
   const names = new Set<string>();

@@ -34,6 +34,7 @@ test.each([
     '__webpack_require__\n/***/ "./node_modules/@redis/client/dist/index.js":\n',
     "@redis/client",
   ],
+  ["Vite", "__commonJSMin((exports) => {\n//#region node_modules/pg/lib/index.js\n", "pg"],
 ])("a bundle by %s tells which libraries it hides", (_, text, library) => {
   expect(told(text + filler)).toContain(`, ${library} cannot be; leave it outside`);
   expect(told(text + filler)).toMatch(new RegExp(`--external:${library}$`));
@@ -46,8 +47,11 @@ test.each([
   expect(told(text + filler)).toBeUndefined();
 });
 
-test("a minified bundle does not tell what it holds, so all of it is meant", () => {
-  const text = '(b((c={exports:{}}).exports,c),c.exports);"see node_modules/lodash/README.md";';
+test.each([
+  '(b((c={exports:{}}).exports,c),c.exports);"see node_modules/lodash/README.md";',
+  "var a=t[i]={exports:{}};return e[i](a,a.exports,n),a.exports",
+  "const o=t[n]={id:n,loaded:!1,exports:{}};return e[n].call(o.exports,o,o.exports,i)",
+])("a minified bundle does not tell what it holds, so all of it is meant: %s", (text) => {
   expect(told(text + filler)).toMatch(/, what else it holds.*--packages=external$/);
 });
 

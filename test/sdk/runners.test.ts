@@ -1,7 +1,7 @@
 // Whatever starts the app: another Node, a loader for TypeScript, a bundler, options that take things away.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild, type BuildOptions } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -176,6 +176,83 @@ describe("a read-only file system", () => {
   });
 });
 
+/** Runs a bundle of the web app, whose requests have to be traced, and gives what it is told. */
+async function traced(file: string): Promise<string> {
+  const app = await launch([node, file]);
+  await fetch(`${await app.url()}/items/5`);
+  const [root] = await app.collector.spans({
+    kind: "server",
+    attributes: { "url.path": "/items/5" },
+  });
+  const trace = await app.collector.spans({ traceId: root?.traceId ?? "" }, { count: 7 });
+  expect(tree(trace).replaceAll(/ \/\S+/g, "")).toBe(
+    [
+      "GET  server  app",
+      "├─ GET  client  app",
+      "│  └─ GET  server  app",
+      "├─ GET  client  app",
+      "│  └─ GET  server  app",
+      "└─ GET  client  app",
+      "   └─ GET  server  app",
+    ].join("\n"),
+  );
+  await app.collector.logs({ body: "from console", traceId: root?.traceId ?? "" });
+  app.child.kill("SIGTERM");
+  await app.ended;
+  const [line = "", ...more] = app.output.stderr.split("\n");
+  expect(more).toEqual(["from console", ""]);
+  return line;
+}
+
+describe("a bundle by webpack or Vite", () => {
+  const packages = ["webpack@5.112.2", "webpack-cli@7.3.1", "vite@8.3.8"];
+  const bundlers = onDemand("bundlers-1", packages);
+  const modules = join(bundlers ?? "", "node_modules");
+  let folder: string;
+  beforeAll(() => void (folder = mkdtempSync(join(root, apps, "bundle-"))));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const run = (...args: readonly string[]): void => {
+    const { status, stdout, stderr } = spawnSync(node, args, { cwd: root, encoding: "utf8" });
+    if (status !== 0) throw new Error(stdout + stderr);
+  };
+
+  test.skipIf(!bundlers).each([
+    ["production", /^sonde: .* is a bundle: .*what else it holds.* cannot be; leave it outside/],
+    ["development", /^sonde: .* is a bundle: .*pino, winston cannot be; leave it outside/],
+  ])("webpack, for %s", async (mode, told) => {
+    const cli = join(modules, "webpack-cli/bin/cli.js");
+    const options = [
+      "--mode",
+      mode,
+      "--devtool",
+      "false",
+      "--target",
+      "node",
+      "--output-filename",
+      "app.cjs",
+    ];
+    const out = join(folder, mode);
+    run(cli, "build", ...options, "--entry", `./${web[0]}`, "--output-path", out);
+    expect(await traced(join(out, "app.cjs"))).toMatch(told);
+  });
+
+  test.skipIf(!bundlers)("Vite, for a server", async () => {
+    const config = join(folder, "vite.config.mjs");
+    const output = '{ entryFileNames: "app.mjs" }';
+    writeFileSync(
+      config,
+      `export default { build: { rolldownOptions: { output: ${output} } }, ssr: { noExternal: true } };`,
+    );
+    const out = join(folder, "vite");
+    const options = ["--config", config, "--ssr", web[1] ?? "", "--outDir", out];
+    run(join(modules, "vite/bin/vite.js"), "build", ...options);
+    expect(await traced(join(out, "app.mjs"))).toMatch(
+      /^sonde: .* is a bundle: .*pino, winston cannot be; leave it outside/,
+    );
+  });
+});
+
 describe("a bundle by esbuild", () => {
   let folder: string;
   beforeAll(() => void (folder = mkdtempSync(join(root, apps, "bundle-"))));
@@ -202,32 +279,9 @@ describe("a bundle by esbuild", () => {
   test.each(web)(
     "tells what it hides and how to mend it; requests are traced: %s",
     async (file) => {
-      const app = await launch([node, await bundle(file)]);
-      await fetch(`${await app.url()}/items/5`);
-      const [root] = await app.collector.spans({
-        kind: "server",
-        attributes: { "url.path": "/items/5" },
-      });
-      const trace = await app.collector.spans({ traceId: root?.traceId ?? "" }, { count: 7 });
-      expect(tree(trace).replaceAll(/ \/\S+/g, "")).toBe(
-        [
-          "GET  server  app",
-          "├─ GET  client  app",
-          "│  └─ GET  server  app",
-          "├─ GET  client  app",
-          "│  └─ GET  server  app",
-          "└─ GET  client  app",
-          "   └─ GET  server  app",
-        ].join("\n"),
-      );
-      await app.collector.logs({ body: "from console", traceId: root?.traceId ?? "" });
-      app.child.kill("SIGTERM");
-      await app.ended;
-      const [line = "", ...more] = app.output.stderr.split("\n");
-      expect(line).toMatch(
+      expect(await traced(await bundle(file))).toMatch(
         /^sonde: test\S+ is a bundle: .*pino, winston cannot be; leave .*--external:pino/,
       );
-      expect(more).toEqual(["from console", ""]);
     },
   );
 
