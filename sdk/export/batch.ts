@@ -10,7 +10,7 @@ import type { Fields } from "../trace/values.ts";
 import { Encoder } from "./encoder.ts";
 import type { Redactor } from "./encoder.ts";
 import type { Remains } from "./remains.ts";
-import { SpareBytes } from "./spare-bytes.ts";
+import { keptBytes, SpareBytes } from "./spare-bytes.ts";
 
 export interface Scope {
   readonly name: string;
@@ -36,8 +36,6 @@ export interface Section {
 }
 
 const mostBytes = 1 << 20;
-/** A buffer that a single large item has stretched is not kept. */
-const keptBytes = 2 * mostBytes;
 
 export class Batch {
   readonly encoder: Encoder;
@@ -126,13 +124,13 @@ export class Batch {
     this.encoder.at = 0;
     if (this.encoder.bytes.length > keptBytes) this.encoder.bytes = Buffer.allocUnsafe(0);
     const done = this.#sends.length === 1 ? () => this.#spare.give(bytes) : undefined;
-    if (this.#remains?.isTaken !== true) this.#send(bytes.subarray(0, at), items, done);
+    if (this.#remains?.isTaken !== true) this.pass(bytes.subarray(0, at), items, done);
     this.#remains?.empty(); // not before: twice is better than never
   }
 
-  /** A request that another thread has put together. */
-  pass(body: Uint8Array, items: number): void {
-    this.#send(body, items);
+  /** A request, perhaps one that another thread has put together. */
+  pass(body: Uint8Array, items: number, done?: () => void): void {
+    for (const send of this.#sends) if (!send(body, items, done)) this.dropped += items;
   }
 
   /** What comes after this is as good as not recorded. */
@@ -148,10 +146,6 @@ export class Batch {
     encoder.attributes(0x0a, this.#fieldsOf());
     encoder.end(start);
     return (this.#encodedResource = encoder.take());
-  }
-
-  #send(body: Uint8Array, items: number, done?: () => void): void {
-    for (const send of this.#sends) if (!send(body, items, done)) this.dropped += items;
   }
 
   #keep({ head, tail }: Section, { bytes, at }: Encoder, from: number): boolean {

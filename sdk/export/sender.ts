@@ -179,7 +179,7 @@ class Lane {
         const isRead = this.#isHandedOver;
         this.#isHandedOver = false;
         if (answer.kind === "failed") await this.#pause(answer);
-        else if (this.#settle(request, answer) && isRead) request.done?.();
+        else this.#settle(request, answer, isRead);
       }
     } catch (error) {
       tell(`sending failed: ${messageOf(error)}`);
@@ -197,15 +197,14 @@ class Lane {
     return answer;
   }
 
-  /** Whether it was still here: otherwise it has been taken away for a last send. */
-  #settle(request: Request, answer: Exclude<Answer, Failure>): boolean {
+  #settle(request: Request, answer: Exclude<Answer, Failure>, isRead: boolean): void {
     this.#failures = 0;
-    if (this.#queue[0] !== request) return false;
+    if (this.#queue[0] !== request) return; // taken away meanwhile, and to be read again
     this.#queue.shift();
     this.#forget(request);
+    if (isRead) request.done?.();
     if (answer.kind === "refused")
       tell(`${this.#transport.url} refuses telemetry: ${answer.detail}`);
-    return true;
   }
 
   /** Longer with each failure, at most half a minute; a flush waits for one attempt and no longer. */

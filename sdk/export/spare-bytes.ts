@@ -4,8 +4,8 @@
 
 /** Below that a request has memory of its own: many of them may have to wait. */
 const leastBytes = 32 * 1024;
-/** What a single large item has stretched is not kept. */
-const mostBytes = 2 * 1024 * 1024;
+/** What a single large item has stretched beyond is not kept. */
+export const keptBytes = 2 * 1024 * 1024;
 /** As many requests as usually wait for an answer at a time. */
 const mostSpare = 3;
 
@@ -22,7 +22,7 @@ export class SpareBytes {
 
   /** That nobody reads any more. */
   give(bytes: Buffer): void {
-    if (bytes.length < leastBytes || bytes.length > mostBytes) return;
+    if (bytes.length < leastBytes || bytes.length > keptBytes) return;
     if (this.#spare.length === mostSpare) this.#spare.shift();
     this.#spare.push(bytes);
   }

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { build, type Built } from "../support/build.ts";
 import { nodeOf } from "../support/on-demand.ts";
-import { until } from "../support/until.ts";
 import { listen } from "./support/http.ts";
 import { launch, root } from "./support/launch.ts";
 
@@ -35,19 +34,19 @@ describe.each([22, 24, 26])("Node %i", (major) => {
       BENCH_STOCK: `http://127.0.0.1:${await listen(stock)}`,
     };
     const options = ["--trace-deopt", "--trace-deopt-verbose"];
-    const app = "test/bench/sdk-apps/express.cjs"; // which does what is measured
-    const { child, ended, output } = await launch([node ?? "", ...options, app], { env });
-    const url = await until("it listens", () => /listening on (\S+)/.exec(output.stderr)?.[1]);
+    const file = "test/bench/sdk-apps/express.cjs"; // which does what is measured
+    const app = await launch([node ?? "", ...options, file], { env });
+    const url = await app.url();
     for (let sent = 0; sent < requests; sent += atATime) {
       const answers = Array.from({ length: atATime }, () => fetch(`${url}/orders/7`));
       for (const answer of answers) await (await answer).text();
     }
-    child.kill("SIGTERM");
-    await ended;
+    app.child.kill("SIGTERM");
+    await app.ended;
     stock.closeAllConnections();
     stock.close();
     const places = new Map<string, number>();
-    const given = output.stdout.matchAll(/deoptimize at <[^>]*?(sonde\.cjs[^>]*)>/g);
+    const given = app.output.stdout.matchAll(/deoptimize at <[^>]*?(sonde\.cjs[^>]*)>/g);
     for (const [, place = ""] of given) places.set(place, (places.get(place) ?? 0) + 1);
     expect(places.size).toBeGreaterThan(0); // else nothing has been looked at
     expect([...places].filter(([, times]) => times > usual)).toEqual([]);

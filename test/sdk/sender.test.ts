@@ -1,15 +1,13 @@
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Batch } from "../../sdk/export/batch.ts";
-import type { Encoder } from "../../sdk/export/encoder.ts";
 import { Sender } from "../../sdk/export/sender.ts";
 import { HttpTransport } from "../../sdk/export/http.ts";
 import type { Target } from "../../sdk/export/http.ts";
-import { Attributes } from "../../sdk/trace/values.ts";
+import { listenLocally } from "../support/listen.ts";
 import { encodeRequest, sampleRequest } from "../support/otlp.ts";
 import { until } from "../support/until.ts";
+import { batchOf, named } from "./support/batch.ts";
 import { startSink } from "./support/sink.ts";
 import type { Sink } from "./support/sink.ts";
 
@@ -130,9 +128,7 @@ test("nor is one done with that was answered before it was read", async () => {
     socket.write("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     socket.pause();
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // it listens on TCP
+  const port = await listenLocally(server);
   const sender = new Sender(1 << 26);
   let isDone = false;
   const url = `http://127.0.0.1:${port}/v1/traces`;
@@ -144,17 +140,12 @@ test("nor is one done with that was answered before it was read", async () => {
 
 test("requests in memory that is used again and again arrive as they were written", async () => {
   const sender = new Sender();
-  const batch = new Batch({
-    resource: () => new Attributes(),
-    settings: { maxBatch: 10, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
-    sends: [sender.open(target())],
-  });
-  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  const { batch, section } = batchOf(10, [sender.open(target())]);
   const names: string[] = [];
   for (let at = 0; at < 600; at++) {
     const name = `${at} `.repeat(1500);
     names.push(name);
-    batch.add(section, encodeName, name);
+    batch.add(section, named, name);
     if (at % 25 === 0) await setImmediate();
     if (at % 200 === 150) sink.status = 503;
     if (at % 200 === 199) {
@@ -166,12 +157,6 @@ test("requests in memory that is used again and again arrive as they were writte
   await sender.flush();
   expect(sink.spans.map(({ name }) => name)).toEqual(names);
 });
-
-function encodeName(encoder: Encoder, name: string): void {
-  const span = encoder.begin(0x12);
-  encoder.text(0x2a, name);
-  encoder.end(span);
-}
 
 test("nothing is taken for a target that did not answer", async () => {
   const sender = new Sender();

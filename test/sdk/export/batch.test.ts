@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { Batch } from "../../../sdk/export/batch.ts";
-import type { Encoder } from "../../../sdk/export/encoder.ts";
 import { Attributes } from "../../../sdk/trace/values.ts";
 import { until } from "../../support/until.ts";
 import { decodeRequest } from "../../support/otlp.ts";
 import type { Request } from "../../support/otlp.ts";
+import { batchOf, named } from "../support/batch.ts";
 
 interface Sent {
   readonly request: Request;
@@ -26,12 +26,6 @@ function start(settings: { maxBatch?: number; delayMs?: number } = {}, isTaken =
     ],
   });
   return { batch, sent };
-}
-
-function named(encoder: Encoder, name: string): void {
-  const span = encoder.begin(0x12);
-  encoder.text(0x2a, name);
-  encoder.end(span);
 }
 
 function namesIn({ request }: Sent): unknown {
@@ -110,18 +104,13 @@ test("an item that cannot be encoded leaves nothing behind and is counted", () =
 test("the memory of a request is used again when it has been read, and not before", () => {
   const bodies: Uint8Array[] = [];
   const dones: (() => void)[] = [];
-  const batch = new Batch({
-    resource: () => new Attributes(),
-    settings: { maxBatch: 1, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
-    sends: [
-      (body, _items, done) => {
-        bodies.push(body);
-        dones.push(done!);
-        return true;
-      },
-    ],
-  });
-  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  const { batch, section } = batchOf(1, [
+    (body, _items, done) => {
+      bodies.push(body);
+      dones.push(done!);
+      return true;
+    },
+  ]);
   const add = (size: number): ArrayBufferLike => {
     batch.add(section, named, "x".repeat(size));
     return bodies.at(-1)!.buffer;
@@ -145,12 +134,7 @@ test("the memory of a request is used again when it has been read, and not befor
 test("several who read a request do not say when they are done with it", () => {
   const dones: unknown[] = [];
   const send = (_body: Uint8Array, _items: number, done?: () => void) => dones.push(done) > 0;
-  const batch = new Batch({
-    resource: () => new Attributes(),
-    settings: { maxBatch: 1, delayMs: 60_000, timeoutMs: 0, maxQueue: 0 },
-    sends: [send, send],
-  });
-  const section = batch.section({ name: "a", version: undefined, schemaUrl: undefined });
+  const { batch, section } = batchOf(1, [send, send]);
   batch.add(section, named, "1");
   expect(dones).toEqual([undefined, undefined]);
 });

@@ -27,6 +27,8 @@ export interface LaunchOptions {
   readonly cwd?: string;
 }
 
+const listening = /listening on (\S+)/;
+
 export async function launch(
   [command = "", ...args]: readonly string[],
   { env = {}, cwd = root }: LaunchOptions = {},
@@ -65,7 +67,8 @@ export async function launch(
     url: () =>
       until("it listens", () => {
         if (child.exitCode !== null) throw new Error(`it ended: ${output.stderr}`);
-        return /listening on (\S+)/.exec(output.stdout)?.[1];
+        const said = listening.exec(output.stdout) ?? listening.exec(output.stderr);
+        return said?.[1];
       }),
   };
 }

@@ -1,14 +1,13 @@
 import { expect, test } from "vitest";
+import { readSettings } from "../../../sdk/settings.ts";
 import { spanLimitsOf } from "../../../sdk/trace/limits.ts";
 import { type Recorder, Span } from "../../../sdk/trace/span.ts";
-
-const noLimits = {} as Parameters<typeof spanLimitsOf>[0];
 
 test("a span is released when it has ended, not before, and still tells which it was", () => {
   const taken: object[] = [];
   const recorder: Recorder = {
     scope: { name: "shop", version: undefined, schemaUrl: undefined },
-    limits: spanLimitsOf(noLimits),
+    limits: spanLimitsOf(readSettings({}).settings.limits),
     exceptions: undefined,
     take: ({ attributes }) => void taken.push(attributes),
   };
