@@ -75,6 +75,20 @@ describe("a span", () => {
     expect(seen.at(-1)).toEqual(["", undefined]);
   });
 
+  test("is there in a time limit that the app sets when its answer has left", async () => {
+    const seen: string[] = [];
+    const server = http.createServer((request, response) => {
+      response.on("finish", () => request.socket.setTimeout(10, () => seen.push(activeSpanId())));
+      response.end();
+    });
+    server.keepAliveTimeout = 0; // Node sets none itself
+    const { socket } = await open(await listen(server));
+    socket.write(head("GET /"));
+    const [span] = await tracing.spans(1);
+    await until("the time is over", () => seen.length > 0);
+    expect(seen).toEqual([span?.spanContext().spanId]);
+  });
+
   test("leaves the context of its request, which others may keep for long, with its ids alone", async () => {
     let left: Context = ROOT_CONTEXT;
     const port = await serve((_request, response) => {

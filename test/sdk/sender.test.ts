@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Sender } from "../../sdk/export/sender.ts";
+import { type Answer, Sender } from "../../sdk/export/sender.ts";
 import { HttpTransport } from "../../sdk/export/http.ts";
 import type { Target } from "../../sdk/export/http.ts";
 import { listenLocally } from "../support/listen.ts";
@@ -136,6 +136,26 @@ test("nor is one done with that was answered before it was read", async () => {
   await sender.flush();
   expect(isDone).toBe(false);
   server.close();
+});
+
+test("that one is read only after its answer says nothing of the next", async () => {
+  const reads: (() => void)[] = [];
+  const answers: ((answer: Answer) => void)[] = [];
+  const sender = new Sender();
+  const send = sender.open({
+    url: sink.url,
+    post: (_body, handOver) => {
+      reads.push(handOver);
+      return new Promise((resolve) => answers.push(resolve));
+    },
+    unsent: (sent) => ({ target: { url: sink.url, headers: {}, tls: {} }, body: sent }),
+  });
+  send(body, 1);
+  send(body, 1);
+  answers[0]!({ kind: "delivered" });
+  await until("the next is under way", () => answers.length === 2);
+  reads[0]!();
+  expect(sender.takeUnsent()).toHaveLength(1);
 });
 
 test("requests in memory that is used again and again arrive as they were written", async () => {
