@@ -1,6 +1,7 @@
-// Memory of requests that have been sent, for the next ones. What lies outside of V8's heap is freed when V8 finds
-// that nobody needs it; a request outlives a collection or two of new objects, and would then wait for one
-// of all objects, of which a busy app has one in ten thousands of requests.
+// Memory of requests that have been sent, for the next ones. What lies outside of V8's heap is
+// freed when V8 finds that nobody needs it; a request outlives a collection or two of new objects,
+// and would then wait for one of all objects, of which a busy app has one in ten thousands of
+// requests.
 
 /** Below that a request has memory of its own: many of them may have to wait. */
 const leastBytes = 32 * 1024;

@@ -1,7 +1,8 @@
-// How long garbage collections took. Node makes four functions with prototypes of their own for each that it tells of:
-// 60 µs, and 4 KB that live until the next collection of old objects. V8 gives new objects the more room the more
-// of them live on, so that in a busy app it would be 6 MB and more. There runs of collections are looked at, and
-// each in them stands for those of the pause behind the run too.
+// How long garbage collections took. Node makes four functions with prototypes of their own for
+// each that it tells of: 60 µs, and 4 KB that live until the next collection of old objects. V8
+// gives new objects the more room the more of them live on, so that in a busy app it would be 6 MB
+// and more. There runs of collections are looked at, and each in them stands for those of the
+// pause behind the run too.
 
 import type { PerformanceEntry } from "node:perf_hooks";
 import { setTimeout } from "node:timers";

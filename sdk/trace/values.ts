@@ -15,8 +15,9 @@ export type Value =
   | Fields;
 
 /**
- * More than there can be. Not Infinity, which is another kind of number to V8: where some limits have one kind and
- * some the other, that of Node 22 makes fast code of what reads them again and again, and never keeps it.
+ * More than there can be. Not Infinity, which is another kind of number to V8: where some limits
+ * have one kind and some the other, that of Node 22 makes fast code of what reads them again and
+ * again, and never keeps it.
  */
 export const unlimited = 0x3fff_ffff;
 

@@ -1,6 +1,6 @@
-// What V8 has made fast code of stays fast. It gives such code up where an object is of another kind than all before,
-// which is as it should be, once or twice at a place. Where it is given up again and again, requests take longer by a
-// tenth and nothing else shows it.
+// What V8 has made fast code of stays fast. It gives such code up where an object is of another
+// kind than all before, which is as it should be, once or twice at a place. Where it is given up
+// again and again, requests take longer by a tenth and nothing else shows it.
 
 import { createServer } from "node:http";
 import { join } from "node:path";
